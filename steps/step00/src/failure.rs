@@ -1,0 +1,78 @@
+//! How a rung says that something went wrong, and with which exit status.
+//!
+//! An error has up to three parts: what was attempted and on what (the
+//! context), what the kernel answered (the errno), and the one thing to do
+//! about it (the advice).
+
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+
+use crate::process::Ending;
+
+/// The workshop itself failed; the command was never started.
+pub const WORKSHOP_FAILED: u8 = 125;
+/// The command is there, but the kernel will not run it.
+pub const CANNOT_EXECUTE: u8 = 126;
+/// There is no such command.
+pub const NOT_FOUND: u8 = 127;
+
+/// An error that has its own exit status, or has crossed from one process to
+/// another, where only its text survives.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit status that it asks for.
+    pub status: u8,
+    /// The whole message, advice included.
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    /// Boils an error down to what can be sent across the gate.
+    pub fn from_error(error: &Error) -> Failure {
+        let status = error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Failure>())
+            .map_or(WORKSHOP_FAILED, |failure| failure.status);
+        Failure { status, message: format!("{error:#}") }
+    }
+}
+
+/// Adds to an error the one thing that a learner can do about it.
+pub trait Advice<T> {
+    /// The advice is printed on a line of its own, after the error.
+    fn advice(self, advice: impl fmt::Display) -> Result<T>;
+}
+
+impl<T, E: Into<Error>> Advice<T> for Result<T, E> {
+    fn advice(self, advice: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| {
+            let mut failure = Failure::from_error(&error.into());
+            failure.message += &format!("\n  try: {advice}");
+            failure.into()
+        })
+    }
+}
+
+/// The last line of every rung's `main`: reports what went wrong, if
+/// anything did, and turns the result into an exit status.
+pub fn finish(rung: &str, result: Result<Ending>) -> ExitCode {
+    let status = match result {
+        Ok(ending) => ending.status(),
+        Err(error) => {
+            let failure = Failure::from_error(&error);
+            eprintln!("{rung}: {failure}");
+            failure.status
+        }
+    };
+    ExitCode::from(status)
+}

@@ -1,0 +1,36 @@
+//! step00: a process, and nothing else.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use step00::{Ending, Look, Stage};
+
+const NAME: &str = env!("CARGO_BIN_NAME");
+
+/// Runs a command with no isolation at all
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    process: step00::Args,
+}
+
+fn main() -> ExitCode {
+    step00::finish(NAME, run(step00::arguments(NAME)))
+}
+
+fn run(args: Args) -> Result<Ending> {
+    let stage = Stage::new(NAME, &args.process);
+
+    // What the launcher does while the new process waits at the gate.
+    let outside = |_: &_| Ok(());
+
+    // What the new process does before it executes the command.
+    let inside = |_: &_| Ok(());
+
+    let outcome = stage.perform(outside, inside, LEDGER)?;
+    Ok(outcome.ending)
+}
+
+/// Who reads what the ledger says back from the kernel.
+const LEDGER: &[Look] = &[];

@@ -1,0 +1,196 @@
+//! The narrator tells on stderr what the process can see and use: the ledger.
+//!
+//! Every line is read back from /proc and /sys of the process as it is, just
+//! before it executes its command. Nothing is printed because a flag asked for
+//! it. stdout belongs to the command alone.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Context, Result};
+use colored::{ColoredString, Colorize};
+use nix::unistd::Pid;
+
+use crate::failure::Advice;
+
+/// What a line of the ledger says about its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// It sees what everybody on the machine sees.
+    Sees,
+    /// A namespace: it has its own, and cannot see the machine's.
+    Blind,
+    /// It may use as much as there is.
+    Free,
+    /// A cgroup: it cannot use more than its share.
+    Cuffed,
+    /// It cannot ask the kernel for everything.
+    Gagged,
+}
+
+/// One line of the ledger.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Blindfolded or not, handcuffed or not.
+    pub mark: Mark,
+    /// What the line is about: `hostname`, `network`, `memory` …
+    pub subject: &'static str,
+    /// What was found.
+    pub text: String,
+}
+
+/// The process that a ledger is about, finished but for its execve(2).
+#[derive(Debug)]
+pub struct Subject {
+    /// Its number outside.
+    pub pid: Pid,
+    /// What uname(2) answers there. /proc shows only the reader's own name.
+    pub hostname: String,
+}
+
+/// A rung's part of the ledger: looks at the process, from outside.
+pub type Look = fn(&Subject) -> Result<Vec<Line>>;
+
+/// The subjects that are namespaces, with the kernel's name for each.
+const NAMESPACES: [(&str, &str, &str); 7] = [
+    ("hostname", "uts", "the machine's own"),
+    ("processes", "pid", "every process of the machine"),
+    ("files", "mnt", "the machine's own"),
+    ("network", "net", "the machine's interfaces"),
+    ("users", "user", "root here is root everywhere"),
+    ("ipc", "ipc", "shared memory and queues of the machine"),
+    ("time", "time", "the machine's uptime"),
+];
+
+impl Subject {
+    /// Reads a file of its folder in /proc: `status`, `mountinfo`, `net/dev`.
+    ///
+    /// # Errors
+    /// EACCES when the process is not dumpable (prctl(2), PR_SET_DUMPABLE),
+    /// ENOENT when it has ended.
+    pub fn read(&self, file: &str) -> Result<String> {
+        let path = format!("/proc/{}/{file}", self.pid);
+        fs::read_to_string(&path).with_context(|| format!("read {path}"))
+    }
+
+    /// The value of one field of /proc/PID/status (proc_pid_status(5)).
+    pub fn status(&self, field: &str) -> Result<String> {
+        let status = self.read("status")?;
+        let value = status.lines().find_map(|line| {
+            line.strip_prefix(field)?.strip_prefix(':').map(str::trim)
+        });
+        value
+            .map(str::to_owned)
+            .with_context(|| format!("find {field} in /proc/PID/status"))
+    }
+
+    /// Is it in another namespace of this kind than the launcher?
+    ///
+    /// Each namespace is a file of its own: the same inode means the same
+    /// namespace (namespaces(7)).
+    pub fn is_apart(&self, kind: &str) -> Result<bool> {
+        let link = |pid: &str| {
+            let path = format!("/proc/{pid}/ns/{kind}");
+            fs::read_link(&path).with_context(|| format!("read {path}"))
+        };
+        Ok(link(&self.pid.to_string())? != link("self")?)
+    }
+
+    /// What can be said about any process, whichever rung made it.
+    fn look(&self) -> Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for (subject, kind, shared) in NAMESPACES {
+            lines.push(match self.is_apart(kind)? {
+                false => Line::new(Mark::Sees, subject, shared),
+                true => Line::new(Mark::Blind, subject, "its own"),
+            });
+        }
+        for subject in ["memory", "cpu", "pids"] {
+            let text = "no limit but the launcher's own";
+            lines.push(Line::new(Mark::Free, subject, text));
+        }
+        lines.push(match self.status("Seccomp")?.as_str() {
+            "0" => Line::new(Mark::Free, "syscalls", "may ask for any"),
+            _ => Line::new(Mark::Gagged, "syscalls", "filtered"),
+        });
+        Ok(lines)
+    }
+}
+
+impl Line {
+    /// A line about a subject.
+    pub fn new(
+        mark: Mark,
+        subject: &'static str,
+        text: impl Into<String>,
+    ) -> Line {
+        Line { mark, subject, text: text.into() }
+    }
+
+    fn print(&self, to: &mut impl Write) -> io::Result<()> {
+        let (mark, subject) = (self.mark.word(), self.subject);
+        writeln!(to, "  {mark} {subject:<9} {}", self.text)
+    }
+}
+
+impl Mark {
+    /// The word is padded first: colour codes have no width.
+    fn word(self) -> ColoredString {
+        match self {
+            Mark::Sees => "SEES  ".yellow(),
+            Mark::Blind => "blind ".green(),
+            Mark::Free => "FREE  ".yellow(),
+            Mark::Cuffed => "cuffed".green(),
+            Mark::Gagged => "gagged".green(),
+        }
+    }
+}
+
+/// Prints the ledger: what can be said of any process, with the lines of the
+/// rungs in place of those about the same subject.
+pub(crate) fn tell(
+    rung: &str,
+    subject: &Subject,
+    looks: &[Look],
+) -> Result<()> {
+    let mut ledger = subject
+        .look()
+        .context("read the ledger back from /proc")
+        .advice("-q runs the command without it")?;
+    for look in looks {
+        for line in look(subject)? {
+            match ledger.iter_mut().find(|l| l.subject == line.subject) {
+                Some(known) => *known = line,
+                None => ledger.push(line),
+            }
+        }
+    }
+    choose_colour();
+    let kernel = nix::sys::utsname::uname()?;
+    let kernel = kernel.release().to_string_lossy().into_owned();
+    let mut page = Vec::new();
+    let pid = subject.pid;
+    writeln!(
+        page,
+        "{rung}: process {pid} of this machine's kernel, {kernel}"
+    )?;
+    for line in ledger {
+        line.print(&mut page)?;
+    }
+    // One write: two rungs at once do not mix their lines. A closed stderr is
+    // no reason not to run the command.
+    let _ = io::stderr().write_all(&page);
+    Ok(())
+}
+
+/// A remark in the middle of things. \r: the terminal may be raw.
+pub fn remark(text: &str) {
+    let _ = write!(io::stderr(), "\r\n[{text}]\r\n");
+}
+
+/// `colored` looks at stdout, but the ledger goes to stderr.
+fn choose_colour() {
+    let wanted = io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    colored::control::set_override(wanted);
+}

@@ -1,0 +1,296 @@
+//! The stage on which every rung performs: it makes the process, holds it at
+//! the gate while the launcher does its part, and sees it through to the end.
+//!
+//! ```text
+//!   launcher                           new process
+//!   --------                           -----------
+//!   fork ----------------------------> waits at the gate
+//!   `outside` (maps, cable …)
+//!   opens the gate ------------------> `inside` (hostname, mounts …)
+//!   reads the ledger  <--------------- says "ready", waits again
+//!   opens the gate ------------------> execve
+//!   watches <------------------------- ends
+//! ```
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use anyhow::{Context, Error, Result, bail};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::SignalFd;
+
+use crate::failure::{Advice, Failure};
+use crate::gate::{self, Gate, Message};
+use crate::narrator::{self, Look, Subject};
+use crate::process::{self, Command, Ending, Process};
+use crate::terminal::{self, Terminal};
+use crate::watch::{self, Watch};
+
+/// How the process goes on once all is set up. Returns only on failure.
+pub type Finale = fn(&Command) -> Result<Infallible>;
+
+/// Everything that a rung decides before the process exists.
+pub struct Stage<'a> {
+    /// The rung's name, for messages.
+    pub rung: &'static str,
+    /// What it will execute.
+    pub command: Command,
+    /// The namespaces it is born with: `CLONE_NEW*`, 0 for none.
+    pub flags: u64,
+    /// The cgroup it is born in, if not the launcher's.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// execve(2) as it is, or as the child of an init.
+    pub finale: Finale,
+    /// Whether to keep the ledger to ourselves.
+    pub quiet: bool,
+}
+
+/// What is left when it is over.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How the command ended.
+    pub ending: Ending,
+    /// The descriptors that `inside` handed over, in its order.
+    pub handed_over: Vec<OwnedFd>,
+}
+
+impl<'a> Stage<'a> {
+    /// A stage without any blindfold.
+    pub fn new(rung: &'static str, args: &crate::Args) -> Stage<'a> {
+        let mut arguments = args.command.clone();
+        if arguments.is_empty() {
+            arguments.push(OsString::from("/bin/sh"));
+        }
+        let environment = std::env::vars_os().collect();
+        let mut command = Command { arguments, environment };
+        command.set("PS1", format!("{rung} (your real files) {} ", sign()));
+        Stage {
+            rung,
+            command,
+            flags: 0,
+            cgroup: None,
+            finale: process::execute,
+            quiet: args.quiet,
+        }
+    }
+
+    /// Runs the whole performance.
+    ///
+    /// `outside` runs in the launcher while the new process waits; `inside`
+    /// runs in the new process while the launcher waits. `looks` are the
+    /// rungs' parts of the ledger.
+    ///
+    /// # Errors
+    /// Whatever either side stopped at. The process is gone by then.
+    pub fn perform(
+        self,
+        outside: impl FnOnce(&Process) -> Result<()>,
+        inside: impl FnOnce(&Gate) -> Result<()>,
+        looks: &[Look],
+    ) -> Result<Outcome> {
+        let signals = watch::signals()?;
+        let (gate, other_side) = gate::pair()?;
+        let process = process::fork(self.flags, self.cgroup)
+            .context("make the process with clone3")
+            .advice(why_not(self.flags))?;
+        let Some(process) = process else {
+            drop(gate);
+            self.live(&other_side, inside);
+        };
+        drop(other_side);
+        self.accompany(&gate, &process, &signals, outside, looks).inspect_err(
+            |_| {
+                let _ = process::signal(&process, libc::SIGKILL);
+                let _ = process::wait(&process);
+            },
+        )
+    }
+
+    /// The launcher's side.
+    fn accompany(
+        &self,
+        gate: &Gate,
+        process: &Process,
+        signals: &SignalFd,
+        outside: impl FnOnce(&Process) -> Result<()>,
+        looks: &[Look],
+    ) -> Result<Outcome> {
+        outside(process)?;
+        gate.open()?;
+        let mut handed_over = Vec::new();
+        let hostname = loop {
+            match hear(gate, signals)? {
+                Message::Ready(hostname) => break hostname,
+                Message::Descriptor(descriptor) => {
+                    handed_over.push(descriptor)
+                }
+                Message::Closed => bail!("{}", died_early(process)),
+                other => bail!("hear {other:?} too early"),
+            }
+        };
+        if !self.quiet {
+            let subject = Subject { pid: process.pid, hostname };
+            narrator::tell(self.rung, &subject, looks)?;
+        }
+        let terminal = match self.needs_terminal() {
+            true => handed_over.pop().map(Terminal::take).transpose()?,
+            false => None,
+        };
+        gate.open()?;
+        // Closed by a successful execve(2), or by death.
+        while !matches!(hear(gate, signals)?, Message::Closed) {}
+        let ending = Watch {
+            process,
+            signals,
+            terminal,
+            is_first: self.flags & libc::CLONE_NEWPID as u64 != 0,
+            typed: Vec::new(),
+            ignored: 0,
+        }
+        .until_end()?;
+        Ok(Outcome { ending, handed_over })
+    }
+
+    /// The new process's side. Never returns: what is above on this stack is
+    /// the launcher's, and is for the launcher to finish.
+    fn live(
+        &self,
+        gate: &Gate,
+        inside: impl FnOnce(&Gate) -> Result<()>,
+    ) -> ! {
+        let prepare = || self.prepare(gate, inside);
+        let error = match catch_unwind(AssertUnwindSafe(prepare)) {
+            Ok(Ok(never)) => match never {},
+            Ok(Err(error)) => error,
+            Err(_) => Error::msg("stopped by a bug of ours, see above"),
+        };
+        gate.fail(&Failure::from_error(&error));
+        // SAFETY: _exit takes no pointer, and runs no destructor of ours.
+        unsafe { libc::_exit(1) }
+    }
+
+    fn prepare(
+        &self,
+        gate: &Gate,
+        inside: impl FnOnce(&Gate) -> Result<()>,
+    ) -> Result<Infallible> {
+        die_with_launcher()?;
+        gate.wait()?;
+        inside(gate)?;
+        // A change of user id has cancelled the first one.
+        die_with_launcher()?;
+        let slave = match self.needs_terminal() {
+            true => {
+                let (master, slave) = terminal::open()?;
+                gate.hand_over(master.as_fd())?;
+                Some(slave)
+            }
+            false => None,
+        };
+        let name = nix::unistd::gethostname().context("read the hostname")?;
+        gate.ready(&name.to_string_lossy())?;
+        gate.wait()?;
+        if let Some(slave) = &slave {
+            terminal::attach(slave.as_fd())?;
+        }
+        as_any_program_starts()?;
+        (self.finale)(&self.command)
+    }
+
+    /// In a new PID namespace the terminal's process groups have no number.
+    fn needs_terminal(&self) -> bool {
+        self.flags & libc::CLONE_NEWPID as u64 != 0 && terminal::is_wanted()
+    }
+}
+
+/// Asks the kernel for SIGKILL when the launcher dies, even if that was killed
+/// itself (prctl(2), PR_SET_PDEATHSIG). If it is dead already, the gate says
+/// end-of-file. From step02 on this process is PID 1, and when PID 1 dies the
+/// kernel kills all others in its namespace; before that, its own children
+/// live on.
+fn die_with_launcher() -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .context("set the parent-death signal")
+}
+
+/// Undoes what this process has inherited from a Rust program: blocked
+/// signals, and SIGPIPE ignored. execve(2) would keep both.
+fn as_any_program_starts() -> Result<()> {
+    use nix::sys::signal::{SigHandler, signal, sigprocmask};
+    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+        .context("unblock signals")
+}
+
+/// Waits for a message, but not longer than the user does: an interrupt ends
+/// a set-up that hangs.
+fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let mut fds = [gate.as_fd(), signals.as_fd()]
+        .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    loop {
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("wait at the gate"),
+        }
+        if fds[0].any() == Some(true) {
+            return match gate.hear()? {
+                Message::Failed(failure) => Err(failure.into()),
+                message => Ok(message),
+            };
+        }
+        let signal = signals.read_signal()?.map_or(0, |info| info.ssi_signo);
+        if signal != 0 && signal != libc::SIGWINCH as u32 {
+            return Err(Failure {
+                status: 128 + signal as u8,
+                message: "interrupted while the container was set up".into(),
+            }
+            .into());
+        }
+    }
+}
+
+fn died_early(process: &Process) -> String {
+    match process::wait(process) {
+        Ok(Ending::Killed(libc::SIGKILL)) => {
+            "the process was killed while it was set up; its memory limit \
+             may be too small for that"
+                .into()
+        }
+        Ok(ending) => format!("the process ended too early: {ending:?}"),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+fn why_not(flags: u64) -> &'static str {
+    let is_root = nix::unistd::geteuid().is_root();
+    match flags & libc::CLONE_NEWUSER as u64 != 0 {
+        _ if flags == 0 => "see ulimit -u and pids.max: too many processes?",
+        true => {
+            "see /proc/sys/user/max_user_namespaces and step06 in the README"
+        }
+        false if is_root => "this root lacks CAP_SYS_ADMIN (in a container?)",
+        false => {
+            "a namespace takes root: sudo, or cargo run, which asks for it"
+        }
+    }
+}
+
+/// The sign at the end of a prompt: `#` for root.
+fn sign() -> char {
+    match nix::unistd::geteuid().is_root() {
+        true => '#',
+        false => '$',
+    }
+}
+
+/// A line about what has ended, on stderr.
+pub fn epilogue(text: &str) {
+    use io::Write;
+    let _ = writeln!(io::stderr(), "{text}");
+}

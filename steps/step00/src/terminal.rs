@@ -1,0 +1,140 @@
+//! A terminal of the container's own: a pseudo-terminal (pty(7)).
+//!
+//! A shell moves its jobs between foreground and background by process group
+//! number, and in a new PID namespace the groups outside have no number at
+//! all. So from step02 on the process gets a pty: it holds the `slave`, which
+//! looks like a terminal to it; the launcher holds the `master` and carries
+//! the bytes between that and the real terminal. The real one is "raw"
+//! meanwhile: Ctrl-C is a byte like any other there, and only the container's
+//! own terminal makes a signal of it.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::setsid;
+
+use crate::failure::Advice;
+use crate::guardian::Guardian;
+
+nix::ioctl_write_ptr_bad!(unlock, libc::TIOCSPTLCK, libc::c_int);
+nix::ioctl_write_int_bad!(open_peer, libc::TIOCGPTPEER);
+nix::ioctl_read_bad!(get_size, libc::TIOCGWINSZ, libc::winsize);
+nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, libc::winsize);
+nix::ioctl_write_int_bad!(set_controlling, libc::TIOCSCTTY);
+nix::ioctl_read_bad!(get_foreground, libc::TIOCGPGRP, libc::pid_t);
+
+/// Is a person at both ends? In a pipe the bytes must pass unchanged.
+pub(crate) fn is_wanted() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Inside: makes the pair out of the devpts that is mounted *here*, with the
+/// size and the settings of the launcher's terminal. Returns master, slave.
+pub(crate) fn open() -> Result<(OwnedFd, OwnedFd)> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = nix::fcntl::open("/dev/ptmx", flags, Mode::empty())
+        .context("open /dev/ptmx, for a terminal of the container's own")
+        .advice("run it in a pipe, where none is needed: step03 ... | cat")?;
+    let fd = master.as_raw_fd();
+    // SAFETY: the pointer is to a c_int, which is what TIOCSPTLCK reads.
+    unsafe { unlock(fd, &0) }.context("unlock the new terminal")?;
+    // Opening /dev/pts/N by name could meet another devpts than ours.
+    // SAFETY: TIOCGPTPEER takes open(2) flags by value and no pointer.
+    let slave = unsafe { open_peer(fd, flags.bits()) }
+        .context("open the other side of the new terminal")?;
+    // SAFETY: the call has just made this descriptor for us alone.
+    let slave = unsafe { OwnedFd::from_raw_fd(slave) };
+
+    let settings = tcgetattr(io::stdin())?;
+    tcsetattr(&slave, SetArg::TCSANOW, &settings)?;
+    copy_size(master.as_fd());
+    Ok((master, slave))
+}
+
+/// Inside: makes the slave this process's controlling terminal, which is what
+/// decides where Ctrl-C is sent. Only the leader of a session without one can.
+pub(crate) fn attach(slave: BorrowedFd<'_>) -> Result<()> {
+    setsid().context("start a session, for the terminal")?;
+    // SAFETY: TIOCSCTTY takes an int by value: 0, do not steal it.
+    unsafe { set_controlling(slave.as_raw_fd(), 0) }
+        .context("make it the controlling terminal")?;
+    for stream in 0..=2 {
+        // SAFETY: isatty and dup2 take plain numbers. 2>file stays a file.
+        let failed = unsafe {
+            libc::isatty(stream) == 1
+                && libc::dup2(slave.as_raw_fd(), stream) == -1
+        };
+        if failed {
+            bail!(
+                "put the terminal on descriptor {stream}: {}",
+                Errno::last()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Outside: the real terminal, raw for as long as this lives.
+pub(crate) struct Terminal {
+    pub(crate) master: File,
+    // Dropped last, and it gives the terminal back.
+    _guardian: Guardian,
+}
+
+impl Terminal {
+    pub(crate) fn take(master: OwnedFd) -> Result<Terminal> {
+        let saved =
+            tcgetattr(io::stdin()).context("read the terminal's settings")?;
+        let restored = saved.clone();
+        let guardian = Guardian::start(move || restore(&restored))?;
+        let mut raw = saved;
+        cfmakeraw(&mut raw);
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
+            .context("make the terminal raw")?;
+        // From here on both directions are driven by poll(2).
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
+        nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFL(flags))?;
+        Ok(Terminal { master: master.into(), _guardian: guardian })
+    }
+
+    /// The window outside has changed its size (SIGWINCH).
+    pub(crate) fn resize(&self) {
+        copy_size(self.master.as_fd());
+    }
+
+    /// Would this byte, typed now, make a SIGINT for the very process group
+    /// that `pid` leads? A shell has put its jobs into groups of their own.
+    pub(crate) fn interrupts(&self, byte: u8, pid: nix::unistd::Pid) -> bool {
+        use nix::sys::termios::{LocalFlags, SpecialCharacterIndices::VINTR};
+        let Ok(settings) = tcgetattr(&self.master) else { return false };
+        let mut group = 0;
+        // SAFETY: TIOCGPGRP writes one pid_t, as our namespace counts.
+        let known =
+            unsafe { get_foreground(self.master.as_raw_fd(), &mut group) };
+        known.is_ok()
+            && group == pid.as_raw()
+            && settings.local_flags.contains(LocalFlags::ISIG)
+            && settings.control_chars[VINTR as usize] == byte
+    }
+}
+
+fn restore(saved: &Termios) {
+    let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, saved);
+}
+
+/// Copies the window size from the launcher's terminal to another one.
+fn copy_size(to: BorrowedFd<'_>) {
+    let mut size =
+        libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: TIOCGWINSZ writes one winsize, and this is one.
+    if unsafe { get_size(0, &mut size) }.is_ok() {
+        // SAFETY: TIOCSWINSZ reads one winsize.
+        let _ = unsafe { set_size(to.as_raw_fd(), &size) };
+    }
+}

@@ -1,0 +1,42 @@
+//! step01: blind to the host's name.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use step00::{Ending, Look, Stage};
+
+const NAME: &str = env!("CARGO_BIN_NAME");
+
+/// Runs a command that has a hostname of its own
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    process: step00::Args,
+    #[command(flatten)]
+    uts: step01::Args,
+}
+
+fn main() -> ExitCode {
+    step00::finish(NAME, run(step00::arguments(NAME)))
+}
+
+fn run(args: Args) -> Result<Ending> {
+    let mut stage = Stage::new(NAME, &args.process);
+    stage.flags |= libc::CLONE_NEWUTS as u64;
+
+    // What the launcher does while the new process waits at the gate.
+    let outside = |_: &_| Ok(());
+
+    // What the new process does before it executes the command.
+    let inside = |_: &_| {
+        step01::uts::set_hostname(&args.uts.hostname)?;
+        Ok(())
+    };
+
+    let outcome = stage.perform(outside, inside, LEDGER)?;
+    Ok(outcome.ending)
+}
+
+/// Who reads what the ledger says back from the kernel.
+const LEDGER: &[Look] = &[step01::ledger];

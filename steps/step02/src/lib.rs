@@ -1,0 +1,44 @@
+//! step02: the PID namespace.
+//!
+//! It blinds to other processes: they have no number here, and what has no
+//! number cannot be signalled, traced or waited for. The first process in the
+//! namespace is PID 1, with the shield and the duties of PID 1.
+//!
+//! Interface:
+//!
+//! - [`pid::run_as_init`] - the primitive: PID 1's duties, for a command that
+//!   does not know them.
+//! - [`Args`] - `--init`.
+//! - [`ledger`] - the numbers that the process has inside and outside.
+//!
+//! Still visible: `ps` shows every process of the machine until step03,
+//! because it reads /proc, and that is still the machine's own.
+
+#![cfg(target_os = "linux")]
+
+pub mod pid;
+
+use anyhow::{Context, Result};
+use step00::{Line, Mark, Subject};
+
+/// The flags of this rung.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "step02: the processes")]
+#[group(skip)]
+pub struct Args {
+    /// Let a tiny init be PID 1: it reaps zombies and hands on signals
+    #[arg(long)]
+    pub init: bool,
+}
+
+/// Reads both numbers of the process. NSpid in proc_pid_status(5) lists its
+/// number in each PID namespace that it is in, outermost first.
+pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
+    if !process.is_apart("pid")? {
+        return Ok(Vec::new());
+    }
+    let numbers = process.status("NSpid")?;
+    let inside = numbers.split_whitespace().last().context("read NSpid")?;
+    let text = format!("PID {inside} inside, {} outside", process.pid);
+    Ok(vec![Line::new(Mark::Blind, "processes", text)])
+}

@@ -1,0 +1,116 @@
+//! The primitive of step02: being PID 1.
+//!
+//! A process that was cloned with CLONE_NEWPID is number 1 of a new PID
+//! namespace (pid_namespaces(7)), and the kernel treats it as it treats the
+//! machine's init:
+//!
+//! - a signal that it has no handler for is *dropped*, as if it were ignored.
+//!   From outside, only SIGKILL and SIGSTOP get through;
+//! - a process whose parent has ended becomes its child, and stays a zombie
+//!   until PID 1 waits for it;
+//! - when it ends, the kernel kills all that is left in the namespace.
+//!
+//! `sleep` or a web server knows nothing of all this. So a small init can be
+//! PID 1 in its place, with the command as its child.
+
+use std::convert::Infallible;
+use std::os::fd::{AsFd, AsRawFd};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::SignalFd;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork};
+use step00::{Command, Ending};
+
+/// Executes the command as a child and looks after it as PID 1 should.
+///
+/// Ends with the command's own status, or 128+N if signal N killed it.
+///
+/// # Errors
+/// EAGAIN when there may be no second process (pids.max, RLIMIT_NPROC). An
+/// error of execve(2) is reported by the child.
+pub fn run_as_init(command: &Command) -> Result<Infallible> {
+    // A blocked signal is not dropped: it stays pending until it is read.
+    let all = SigSet::all();
+    all.thread_block().context("block signals in init")?;
+    let signals = SignalFd::new(&all).context("open init's signalfd")?;
+    // SAFETY: this process has one thread, so the child may use all of libc.
+    match unsafe { fork() }.context("start the command under init")? {
+        ForkResult::Child => {
+            let none = SigSet::empty();
+            sigprocmask(SigmaskHow::SIG_SETMASK, Some(&none), None)?;
+            step00::process::execute(command)
+        }
+        ForkResult::Parent { child } => {
+            close_all_but(&signals);
+            let ending = look_after(child, &signals)?;
+            std::process::exit(ending.status().into())
+        }
+    }
+}
+
+/// Reaps every child that ends and hands on every signal, until `command` has
+/// ended.
+fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
+    loop {
+        let info = signals.read_signal().context("wait for a signal")?;
+        let Some(info) = info else { continue };
+        let signal = Signal::try_from(info.ssi_signo as i32);
+        match signal {
+            Ok(Signal::SIGCHLD) => {
+                if let Some(ending) = reap(command)? {
+                    return Ok(ending);
+                }
+            }
+            // A key of the terminal: the kernel has given the signal to the
+            // whole foreground group, and so to the command as well.
+            _ if info.ssi_code == SI_KERNEL => {}
+            Ok(signal) => match kill(command, signal) {
+                // ESRCH: it has just ended, SIGCHLD is on its way.
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(errno).context("hand on a signal"),
+            },
+            // A real-time signal: the kernel's rule for PID 1 holds.
+            Err(_) => {}
+        }
+    }
+}
+
+/// Takes the status of each child that has ended, the command's own and those
+/// of orphans alike. One SIGCHLD may stand for several.
+fn reap(command: Pid) -> Result<Option<Ending>> {
+    let mut ending = None;
+    loop {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
+                ending = Some(Ending::Exited(status as u8));
+            }
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
+                ending = Some(Ending::Killed(signal as i32));
+            }
+            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => {
+                return Ok(ending);
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("reap a child"),
+        }
+    }
+}
+
+/// Closes what was open for the set-up. An init that kept the gate open would
+/// hide from the launcher that the command has been executed.
+fn close_all_but(signals: &SignalFd) {
+    let kept = signals.as_fd().as_raw_fd() as u32;
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        if first <= last {
+            // SAFETY: close_range takes no pointer. Of what it closes nothing
+            // is used afterwards: this process only waits from now on.
+            unsafe { libc::close_range(first, last, 0) };
+        }
+    }
+}
+
+/// sigaction(2): the kernel itself sent the signal, as for Ctrl-C.
+const SI_KERNEL: i32 = 0x80;
