@@ -30,6 +30,9 @@ use crate::process::{self, Command, Ending, Process};
 use crate::terminal::{self, Terminal};
 use crate::watch::{self, Watch};
 
+/// What runs when no command is named.
+const SHELL: &str = "/bin/sh";
+
 /// How the process goes on once all is set up. Returns only on failure.
 pub type Finale = fn(&Command) -> Result<Infallible>;
 
@@ -39,6 +42,8 @@ pub struct Stage<'a> {
     pub rung: &'static str,
     /// What it will execute.
     pub command: Command,
+    /// Was no command named, and it is the shell therefore?
+    is_default: bool,
     /// The namespaces it is born with: `CLONE_NEW*`, 0 for none.
     pub flags: u64,
     /// The cgroup it is born in, if not the launcher's.
@@ -62,8 +67,9 @@ impl<'a> Stage<'a> {
     /// A stage without any blindfold.
     pub fn new(rung: &'static str, args: &crate::Args) -> Stage<'a> {
         let mut arguments = args.command.clone();
-        if arguments.is_empty() {
-            arguments.push(OsString::from("/bin/sh"));
+        let is_default = arguments.is_empty();
+        if is_default {
+            arguments.push(OsString::from(SHELL));
         }
         let environment = std::env::vars_os().collect();
         let mut command = Command { arguments, environment };
@@ -71,6 +77,7 @@ impl<'a> Stage<'a> {
         Stage {
             rung,
             command,
+            is_default,
             flags: 0,
             cgroup: None,
             finale: process::execute,
@@ -191,6 +198,7 @@ impl<'a> Stage<'a> {
             }
             false => None,
         };
+        self.look_for_shell()?;
         let name = nix::unistd::gethostname().context("read the hostname")?;
         gate.ready(&name.to_string_lossy())?;
         gate.wait()?;
@@ -199,6 +207,20 @@ impl<'a> Stage<'a> {
         }
         as_any_program_starts()?;
         (self.finale)(&self.command)
+    }
+
+    /// Nobody has asked for /bin/sh by name when it is the default: so that
+    /// it is missing says something about the root, not about the command.
+    fn look_for_shell(&self) -> Result<()> {
+        match self.is_default && !std::path::Path::new(SHELL).exists() {
+            true => {
+                Err(Error::msg(format!("there is no {SHELL} in this root")))
+                    .advice(
+                        "name a command, or see: cargo workshop rootfs --help",
+                    )
+            }
+            false => Ok(()),
+        }
     }
 
     /// In a new PID namespace the terminal's process groups have no number.

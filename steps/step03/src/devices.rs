@@ -1,0 +1,90 @@
+//! A /dev with the devices that are harmless to share.
+//!
+//! A device node is only a name for a driver in the kernel: whoever can open
+//! the disk's node has the disk. So the container gets a tmpfs with a handful
+//! of nodes, *bound* from the machine's. mknod(2) could make them as well, but
+//! not in a user namespace, where it is not allowed for devices.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nix::mount::{MsFlags, mount};
+
+/// Bound one by one from the machine's /dev.
+const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+/// Names that programs expect. /dev/ptmx must be that of the new devpts.
+const LINKS: [(&str, &str); 5] = [
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
+    ("pts/ptmx", "ptmx"),
+];
+
+/// Mounts and fills a /dev on the directory `dev`.
+pub(crate) fn furnish(dev: &Path) -> Result<()> {
+    let no_suid = MsFlags::MS_NOSUID;
+    let no_exec = MsFlags::MS_NOEXEC;
+    let hard = no_suid | no_exec | MsFlags::MS_NODEV;
+    mount_new("tmpfs", dev, no_suid | no_exec, "mode=755,size=64k")?;
+    for name in NODES {
+        bind_node(name, dev)?;
+    }
+    for (target, name) in LINKS {
+        symlink(target, dev.join(name))
+            .with_context(|| format!("link /dev/{name} to {target}"))?;
+    }
+    let (pts, shm) = (dev.join("pts"), dev.join("shm"));
+    make_directory(&pts)?;
+    mount_new("devpts", &pts, no_suid | no_exec, &devpts_options())?;
+    make_directory(&shm)?;
+    mount_new("tmpfs", &shm, hard, "mode=1777,size=64m")
+}
+
+/// Terminals belong to the group `tty`, 5 on every distribution. In a user
+/// namespace where 5 is mapped to nobody, the kernel refuses it with EINVAL.
+fn devpts_options() -> String {
+    let map = fs::read_to_string("/proc/self/gid_map").unwrap_or_default();
+    let has_tty = map.lines().any(|line| {
+        let numbers: Vec<u64> =
+            line.split_whitespace().flat_map(str::parse).collect();
+        matches!(numbers[..], [first, _, count]
+            if (first..first + count).contains(&5))
+    });
+    let group = if has_tty { ",gid=5" } else { "" };
+    // newinstance has been the rule since Linux 4.7: no terminal of the
+    // machine appears here. It is spelled out for the reader.
+    format!("newinstance,ptmxmode=0666,mode=0620{group}")
+}
+
+fn bind_node(name: &str, dev: &Path) -> Result<()> {
+    let (source, target) = (Path::new("/dev").join(name), dev.join(name));
+    // A bind needs something to cover, of the same kind: a file over a file.
+    File::create(&target)
+        .with_context(|| format!("make {}", target.display()))?;
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some(&source), &target, None::<&str>, flags, None::<&str>)
+        .with_context(|| format!("bind {}", source.display()))
+}
+
+fn mount_new(
+    kind: &str,
+    target: &Path,
+    flags: MsFlags,
+    options: &str,
+) -> Result<()> {
+    mount(Some(kind), target, Some(kind), flags, Some(options))
+        .with_context(|| format!("mount {kind} on {}", target.display()))
+}
+
+/// The mode is set afterwards, since a umask would narrow that of mkdir(2).
+fn make_directory(path: &Path) -> Result<()> {
+    fs::create_dir(path)
+        .and_then(|()| {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        })
+        .with_context(|| format!("make the folder {}", path.display()))
+}

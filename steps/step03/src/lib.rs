@@ -1,0 +1,159 @@
+//! step03: the mount namespace.
+//!
+//! It blinds to the machine's files: the process gets another root directory,
+//! with a /proc, /sys and /dev of its own, and the old one is gone from its
+//! mount namespace. `ps` is blind from here on, because /proc is another.
+//!
+//! Interface:
+//!
+//! - [`root`] - the primitive: let go, furnish, pivot.
+//! - [`rootfs`] - a root file system made without any download.
+//! - [`volumes`], [`tree`] - folders of the machine that are shown on purpose.
+//! - [`Args`] - `--rootfs`, `--read-only`, `--volume`, `--workdir`, `--env`.
+//! - [`ledger`] - what is mounted on the process's `/`.
+//!
+//! Still visible: the machine's interfaces (`ip link`), its users (root is
+//! real root), its uptime, its kernel.
+
+#![cfg(target_os = "linux")]
+
+pub mod root;
+pub mod rootfs;
+pub mod tree;
+pub mod volumes;
+
+mod devices;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use nix::mount::{MsFlags, mount};
+use step00::{Advice, Line, Mark, Stage, Subject};
+
+/// The flags of this rung.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "step03: the files")]
+#[group(skip)]
+pub struct Args {
+    /// The folder that becomes `/` [default: target/rootfs, made if missing]
+    #[arg(long, value_name = "DIR")]
+    pub rootfs: Option<PathBuf>,
+
+    /// Nothing in `/` can be changed (volumes can)
+    #[arg(long)]
+    pub read_only: bool,
+
+    /// Show a folder or file of the machine inside; :ro for read-only
+    #[arg(short, long, value_name = "HOST:INSIDE[:ro]")]
+    #[arg(value_parser = volumes::parse)]
+    pub volume: Vec<volumes::Specification>,
+
+    /// The folder in which the command starts
+    #[arg(short, long, value_name = "DIR", default_value = "/")]
+    pub workdir: PathBuf,
+
+    /// Set a variable; the environment inside starts clean
+    #[arg(short, long, value_name = "K=V", value_parser = parse_variable)]
+    pub env: Vec<(String, String)>,
+}
+
+impl Args {
+    /// The folder that becomes `/`. The default one is made on first need.
+    ///
+    /// # Errors
+    /// When a folder that was asked for is not there.
+    pub fn new_root(&self) -> Result<PathBuf> {
+        let path = match &self.rootfs {
+            Some(path) => path.clone(),
+            None => {
+                let path = rootfs::default_path()?;
+                rootfs::ensure(&path)?;
+                path
+            }
+        };
+        if !path.is_dir() {
+            bail!(
+                "there is no folder {} to become the root\n  \
+                 try: leave --rootfs out, or: cargo workshop rootfs",
+                path.display()
+            );
+        }
+        path.canonicalize().with_context(|| format!("find {}", path.display()))
+    }
+}
+
+/// Gives the command a clean environment: the machine's variables name files
+/// and secrets that are none of the container's business.
+pub fn clean_environment(
+    stage: &mut Stage<'_>,
+    args: &Args,
+    uts: &step01::Args,
+) {
+    let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let prompt = format!("{} # ", stage.rung);
+    stage.command.environment.clear();
+    for (key, value) in [
+        ("PATH", path),
+        ("HOME", "/root"),
+        ("TERM", &term),
+        ("HOSTNAME", &uts.hostname),
+        ("PS1", &prompt),
+    ] {
+        stage.command.set(key, value);
+    }
+    for (key, value) in &args.env {
+        stage.command.set(key, value);
+    }
+}
+
+/// Inside, after the pivot: the last touches that the flags ask for.
+///
+/// # Errors
+/// ENOENT when there is no such working directory.
+pub fn settle_in(args: &Args) -> Result<()> {
+    if args.read_only {
+        // Only this mount, not those below it: /dev and volumes stay as they
+        // are. MS_BIND: the mount, not the filesystem, becomes read-only.
+        let flags =
+            MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+        mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+            .context("make / read-only")?;
+    }
+    nix::unistd::chdir(&args.workdir)
+        .with_context(|| format!("enter {} inside", args.workdir.display()))
+        .advice("--workdir takes a folder that the image or a volume has")
+}
+
+/// Reads what is mounted on `/` there: the fifth field of a line in
+/// proc_pid_mountinfo(5) is the mount point, the type follows after " - ".
+pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
+    if !process.is_apart("mnt")? {
+        return Ok(Vec::new());
+    }
+    let mounts = process.read("mountinfo")?;
+    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/"));
+    let root = root.context("find / in its mountinfo")?;
+    let kind =
+        root.split(" - ").nth(1).and_then(|rest| rest.split(' ').next());
+    let options = root.split(' ').nth(5).unwrap_or_default();
+    let read_only = match options.split(',').any(|option| option == "ro") {
+        true => ", read-only",
+        false => "",
+    };
+    let text = format!(
+        "another / ({}{read_only}), {} mounts of its own",
+        kind.unwrap_or("?"),
+        mounts.lines().count()
+    );
+    Ok(vec![Line::new(Mark::Blind, "files", text)])
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => {
+            Ok((key.into(), value.into()))
+        }
+        _ => Err("write NAME=VALUE".into()),
+    }
+}

@@ -1,0 +1,59 @@
+//! step03: blind to the host's files.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use step00::{Ending, Look, Stage};
+
+const NAME: &str = env!("CARGO_BIN_NAME");
+
+/// Runs a command that has a root directory of its own
+#[derive(Parser)]
+struct Args {
+    #[command(flatten)]
+    process: step00::Args,
+    #[command(flatten)]
+    uts: step01::Args,
+    #[command(flatten)]
+    pid: step02::Args,
+    #[command(flatten)]
+    root: step03::Args,
+}
+
+fn main() -> ExitCode {
+    step00::finish(NAME, run(step00::arguments(NAME)))
+}
+
+fn run(args: Args) -> Result<Ending> {
+    let mut stage = Stage::new(NAME, &args.process);
+    stage.flags |= libc::CLONE_NEWUTS as u64;
+    stage.flags |= libc::CLONE_NEWPID as u64;
+    stage.flags |= libc::CLONE_NEWNS as u64;
+    if args.pid.init {
+        stage.finale = step02::pid::run_as_init;
+    }
+    step03::clean_environment(&mut stage, &args.root, &args.uts);
+    let new_root = args.root.new_root()?;
+    let volumes = step03::volumes::open_all(&args.root.volume)?;
+
+    // What the launcher does while the new process waits at the gate.
+    let outside = |_: &_| Ok(());
+
+    // What the new process does before it executes the command.
+    let inside = |_: &_| {
+        step01::uts::set_hostname(&args.uts.hostname)?;
+        step03::root::seclude()?;
+        step03::root::bind_onto_itself(&new_root)?;
+        step03::root::furnish(&new_root)?;
+        step03::volumes::attach_all(&volumes, &new_root)?;
+        step03::root::pivot(&new_root)?;
+        step03::settle_in(&args.root)
+    };
+
+    let outcome = stage.perform(outside, inside, LEDGER)?;
+    Ok(outcome.ending)
+}
+
+/// Who reads what the ledger says back from the kernel.
+const LEDGER: &[Look] = &[step01::ledger, step02::ledger, step03::ledger];

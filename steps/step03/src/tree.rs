@@ -1,0 +1,178 @@
+//! A mount that is in no directory yet: a descriptor instead of a path.
+//!
+//! The new root hides the machine's files, and from step06 on "root" inside
+//! may not even walk the path to them (a home directory with mode 0700). So
+//! the launcher takes hold of a folder with open_tree(2), which works with the
+//! launcher's rights, and the new process hangs that in place with
+//! move_mount(2). Descriptors cross clone3 like all others.
+
+use std::cell::OnceCell;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+
+/// Flags of open_tree(2) and move_mount(2) that libc does not have.
+const OPEN_TREE_CLONE: libc::c_uint = 1;
+const MOVE_MOUNT_EMPTY_PATHS: libc::c_uint = 0x04 | 0x40;
+
+/// Attributes of mount_setattr(2).
+pub const MOUNT_ATTR_RDONLY: u64 = 0x01;
+/// Owners are shown as a user namespace maps them.
+pub const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
+
+/// `struct mount_attr` of <linux/mount.h>.
+#[repr(C)]
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Attributes {
+    /// Attributes to switch on.
+    pub set: u64,
+    /// Attributes to switch off.
+    pub clear: u64,
+    /// MS_PRIVATE and the like, 0 for as it is.
+    pub propagation: u64,
+    /// With MOUNT_ATTR_IDMAP: the user namespace whose map counts.
+    pub userns_fd: u64,
+}
+
+/// A copy of the mounts at `path` and below, attached to nothing.
+#[derive(Debug)]
+pub struct Tree {
+    /// Where it comes from, as the launcher sees it.
+    pub path: PathBuf,
+    mount: OnceCell<OwnedFd>,
+}
+
+impl Tree {
+    /// Takes hold of the folder or file at `path`.
+    ///
+    /// To clone a mount takes CAP_SYS_ADMIN in the user namespace that owns
+    /// it. A launcher without (`--rootless`) leaves that to the new process,
+    /// which is root of a mount namespace of its own; see [`Tree::hold`].
+    ///
+    /// # Errors
+    /// ENOENT when there is nothing, EACCES when it may not be reached.
+    pub fn open(path: &Path) -> Result<Tree> {
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("find {}", path.display()))?;
+        let tree = Tree { path, mount: OnceCell::new() };
+        match clone(&tree.path) {
+            Ok(mount) => drop(tree.mount.set(mount)),
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+            Err(error) => {
+                return Err(error).with_context(|| tree.taking_hold());
+            }
+        }
+        Ok(tree)
+    }
+
+    /// The mount. If the launcher was not allowed to take it, this process
+    /// does, by the path; so call it before that is hidden.
+    pub fn hold(&self) -> Result<BorrowedFd<'_>> {
+        if self.mount.get().is_none() {
+            let mount =
+                clone(&self.path).with_context(|| self.taking_hold())?;
+            let _ = self.mount.set(mount);
+        }
+        Ok(self.mount.get().context("hold a mount")?.as_fd())
+    }
+
+    /// Is it already held, by the launcher's own rights?
+    pub fn is_held(&self) -> bool {
+        self.mount.get().is_some()
+    }
+
+    /// Mounts it on `target`, once.
+    ///
+    /// # Errors
+    /// ENOTDIR when one is a folder and the other is not.
+    pub fn attach(&self, target: BorrowedFd<'_>) -> Result<()> {
+        let mount = self.hold()?.as_raw_fd();
+        let empty = c"".as_ptr();
+        // SAFETY: both descriptors are open, both strings are constants.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_move_mount,
+                mount,
+                empty,
+                target.as_raw_fd(),
+                empty,
+                MOVE_MOUNT_EMPTY_PATHS,
+            )
+        };
+        Errno::result(answer)
+            .map(drop)
+            .with_context(|| format!("mount {}", self.path.display()))
+    }
+
+    fn taking_hold(&self) -> String {
+        format!("take hold of {} with open_tree", self.path.display())
+    }
+}
+
+/// Copies a mount, with all that is mounted below it, and makes the copy
+/// private: whatever happens in the container, the machine's mounts stay.
+fn clone(path: &Path) -> io::Result<OwnedFd> {
+    let text = CString::new(path.as_os_str().as_bytes())?;
+    let flags =
+        OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | libc::AT_RECURSIVE as u32;
+    // SAFETY: the string lives until the call returns.
+    let mount = unsafe {
+        libc::syscall(
+            libc::SYS_open_tree,
+            libc::AT_FDCWD,
+            text.as_ptr(),
+            flags,
+        )
+    };
+    if mount == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    let mount = unsafe { OwnedFd::from_raw_fd(mount as i32) };
+    let propagation = libc::MS_PRIVATE;
+    change(mount.as_fd(), Attributes { propagation, ..Default::default() })?;
+    Ok(mount)
+}
+
+/// Changes a mount and all below it: mount_setattr(2).
+///
+/// # Errors
+/// EINVAL when a filesystem does not support the attribute (idmapped mounts),
+/// EPERM without CAP_SYS_ADMIN over the mount.
+pub fn change(
+    mount: BorrowedFd<'_>,
+    attributes: Attributes,
+) -> io::Result<()> {
+    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    // SAFETY: `attributes` has the kernel's layout and the size that is given
+    // with it; the empty string is a constant.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attributes,
+            size_of::<Attributes>(),
+        )
+    };
+    match answer {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Shows at `target` what is at `source`, read-only throughout.
+pub(crate) fn bind_read_only(source: &str, target: &Path) -> Result<()> {
+    let tree = Tree::open(Path::new(source))?;
+    let read_only =
+        Attributes { set: MOUNT_ATTR_RDONLY, ..Default::default() };
+    change(tree.hold()?, read_only).context("make it read-only")?;
+    tree.attach(std::fs::File::open(target)?.as_fd())
+}

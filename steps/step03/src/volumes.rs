@@ -1,0 +1,145 @@
+//! Volumes: folders and files of the machine that the container may see.
+//!
+//! A volume is a hole in the blindfold, made on purpose. What is written
+//! there is written on the machine.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
+use nix::sys::stat::{Mode, mkdirat};
+use step00::Advice;
+
+use crate::tree::{Attributes, MOUNT_ATTR_RDONLY, Tree, change};
+
+/// `HOST:INSIDE[:ro]`, as it is written on the command line.
+#[derive(Debug, Clone)]
+pub struct Specification {
+    host: PathBuf,
+    inside: PathBuf,
+    read_only: bool,
+}
+
+/// A volume that the launcher has taken hold of.
+#[derive(Debug)]
+pub struct Volume {
+    /// The mount on the machine's side.
+    pub tree: Tree,
+    /// Can it be written to from inside?
+    pub read_only: bool,
+    inside: PathBuf,
+}
+
+/// Reads `HOST:INSIDE[:ro]`.
+///
+/// # Errors
+/// Anything else, and a path inside that is not absolute.
+pub fn parse(text: &str) -> Result<Specification, String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let (host, inside, read_only) = match parts[..] {
+        [host, inside] | [host, inside, "rw"] => (host, inside, false),
+        [host, inside, "ro"] => (host, inside, true),
+        _ => return Err("write HOST:INSIDE or HOST:INSIDE:ro".into()),
+    };
+    if host.is_empty() || !inside.starts_with('/') {
+        return Err(format!("{inside:?} inside is no absolute path"));
+    }
+    Ok(Specification { host: host.into(), inside: inside.into(), read_only })
+}
+
+/// Takes hold of each volume, with the launcher's rights.
+///
+/// # Errors
+/// When one is not there; nothing is made on the machine's side.
+pub fn open_all(specifications: &[Specification]) -> Result<Vec<Volume>> {
+    specifications.iter().map(Volume::open).collect()
+}
+
+/// Inside: mounts each volume in the new root.
+pub fn attach_all(volumes: &[Volume], new_root: &Path) -> Result<()> {
+    volumes.iter().try_for_each(|volume| volume.attach(new_root))
+}
+
+impl Volume {
+    fn open(wanted: &Specification) -> Result<Volume> {
+        let tree = Tree::open(&wanted.host)
+            .context("open a volume")
+            .advice("make the folder first, or correct the part before ':'")?;
+        let inside = wanted.inside.clone();
+        Ok(Volume { tree, read_only: wanted.read_only, inside })
+    }
+
+    fn attach(&self, new_root: &Path) -> Result<()> {
+        let inside = self.inside.display();
+        let target = self
+            .make_target(new_root)
+            .with_context(|| format!("make {inside} for a volume"))
+            .advice("use a target that is there, or no --read-only")?;
+        if self.read_only {
+            let set = MOUNT_ATTR_RDONLY;
+            change(
+                self.tree.hold()?,
+                Attributes { set, ..Default::default() },
+            )
+            .with_context(|| format!("make {inside} read-only"))?;
+        }
+        self.tree
+            .attach(target.as_fd())
+            .with_context(|| format!("mount a volume on {inside}"))
+            .advice("a folder goes on a folder, a file on a file")
+    }
+
+    /// Opens the target, making what is missing of it.
+    ///
+    /// The image may hold a symbolic link at any part of the path, to
+    /// somewhere on the machine. RESOLVE_IN_ROOT (openat2(2)) makes the kernel
+    /// follow it as if `new_root` were `/` already, so that nothing outside
+    /// can be covered.
+    fn make_target(&self, new_root: &Path) -> Result<OwnedFd> {
+        let root = open(new_root, OFlag::O_PATH, Mode::empty())?;
+        let names: Vec<_> = self
+            .inside
+            .components()
+            .filter(|part| matches!(part, Component::Normal(_)))
+            .collect();
+        let is_file = !self.tree.path.is_dir() && self.tree.path.exists();
+        let mut known = root.as_fd().try_clone_to_owned()?;
+        let mut path = PathBuf::new();
+        for (index, name) in names.iter().enumerate() {
+            path.push(name);
+            known = match open_in(&root, &path) {
+                Err(Errno::ENOENT) => {
+                    let is_last = index + 1 == names.len();
+                    let name = Path::new(name);
+                    match is_last && is_file {
+                        true => drop(make_file(&known, name)?),
+                        false => {
+                            let mode = Mode::from_bits_truncate(0o755);
+                            mkdirat(&known, name, mode)?;
+                        }
+                    }
+                    open_in(&root, &path)?
+                }
+                other => other?,
+            };
+        }
+        Ok(known)
+    }
+}
+
+fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+    openat2(root, path, how)
+}
+
+fn make_file(folder: &OwnedFd, name: &Path) -> nix::Result<File> {
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+    let mode = Mode::from_bits_truncate(0o644);
+    openat(folder, name.as_os_str().as_bytes(), flags, mode).map(File::from)
+}

@@ -1,0 +1,173 @@
+//! What an overlay is assembled from: the layers of an image, a layer of the
+//! launcher's own, and a place for the writes.
+//!
+//! The launcher takes hold of the layers (`step03::tree`); the new process
+//! hangs them all into a tmpfs that exists in its mount namespace only. So
+//! nothing has to be cleaned up: with the last process of the container the
+//! mount namespace goes, and with that the tmpfs.
+
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::mount::{MsFlags, mount};
+use step00::{Advice, Gate};
+use step03::tree::Tree;
+
+use crate::Args;
+use crate::overlay::mount_overlay;
+
+/// Covered by the tmpfs in the new mount namespace: a folder that exists on
+/// every machine and that every user may reach.
+const STAGING: &str = "/tmp";
+
+/// The launcher's own layer, on top of the image's. Docker has one as well.
+const OWN_LAYER: &str = "own";
+
+/// An image and the place for the writes, opened but not yet assembled.
+#[derive(Debug)]
+pub struct Image {
+    /// The layers, lowest first.
+    pub layers: Vec<Tree>,
+    /// Where the writes are kept, if they are.
+    pub upper: Option<Tree>,
+    /// Files of the launcher's own: absolute path inside, and content. They
+    /// are no changes that the container makes, and so not in `upper`.
+    pub own_files: Vec<(PathBuf, String)>,
+}
+
+impl Image {
+    /// Takes hold of all the folders that the flags name.
+    ///
+    /// # Errors
+    /// When a layer is not there. The folder for the writes is made.
+    pub fn open(args: &Args, root: &step03::Args) -> Result<Image> {
+        let folders = match args.image.is_empty() {
+            true => vec![root.new_root()?],
+            false => args.image.clone(),
+        };
+        let layers = folders.iter().map(|folder| open_layer(folder));
+        let layers = layers.collect::<Result<Vec<_>>>()?;
+        let upper = args.upper.as_deref().map(open_upper).transpose()?;
+        Ok(Image { layers, upper, own_files: Vec::new() })
+    }
+
+    /// Gives the folders for the writes to the user who is root inside.
+    pub fn give_upper_to(&self, uid: u32, gid: u32) -> Result<()> {
+        let Some(upper) = &self.upper else { return Ok(()) };
+        for name in ["upper", "work"] {
+            let path = upper.path.join(name);
+            chown(&path, Some(uid), Some(gid)).with_context(|| {
+                format!("give {} to user {uid}", path.display())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Inside: puts the overlay together and returns where it is mounted.
+    /// The launcher gets a descriptor of the folder with the writes, which
+    /// outlives the mount namespace that it was made in.
+    pub fn assemble(&self, gate: &Gate) -> Result<PathBuf> {
+        // Held before the tmpfs covers /tmp, where an image may well be.
+        self.hold()?;
+        let staging = Path::new(STAGING);
+        let tmpfs = Some("tmpfs");
+        mount(tmpfs, staging, tmpfs, MsFlags::empty(), Some("mode=755"))
+            .context("mount a tmpfs to assemble the image in")?;
+
+        let mut lowers = Vec::new();
+        for (number, layer) in self.layers.iter().enumerate() {
+            let name = format!("layer{number}");
+            attach(layer, &make_folder(&staging.join(&name))?)?;
+            lowers.push(name);
+        }
+        self.write_own_layer(&staging.join(OWN_LAYER))?;
+        lowers.push(OWN_LAYER.into());
+
+        let writable = match &self.upper {
+            None => "memory",
+            Some(_) => "disk",
+        };
+        let folder = make_folder(&staging.join(writable))?;
+        if let Some(upper) = &self.upper {
+            attach(upper, &folder)?;
+        }
+        let upper = make_folder(&folder.join("upper"))?;
+        make_folder(&folder.join("work"))?;
+        let merged = make_folder(&staging.join("merged"))?;
+        mount_overlay(staging, &lowers, writable)?;
+
+        let upper = fs::File::open(&upper).context("open the upper layer")?;
+        gate.hand_over(upper.as_fd())?;
+        Ok(merged)
+    }
+
+    /// Makes sure that each folder is held; see [`Tree::hold`].
+    pub fn hold(&self) -> Result<()> {
+        let mut trees = self.layers.iter().chain(&self.upper);
+        trees.try_for_each(|tree| tree.hold().map(drop))
+    }
+
+    fn write_own_layer(&self, layer: &Path) -> Result<()> {
+        make_folder(layer)?;
+        for mount_point in ["proc", "sys", "dev"] {
+            make_folder(&layer.join(mount_point))?;
+        }
+        for (path, content) in &self.own_files {
+            let path = path.strip_prefix("/").unwrap_or(path);
+            for parent in path.ancestors().skip(1).collect::<Vec<_>>() {
+                make_folder(&layer.join(parent))?;
+            }
+            let path = layer.join(path);
+            fs::write(&path, content)
+                .and_then(|()| {
+                    let mode = fs::Permissions::from_mode(0o644);
+                    fs::set_permissions(&path, mode)
+                })
+                .with_context(|| format!("write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+fn open_layer(folder: &Path) -> Result<Tree> {
+    let tree = Tree::open(folder)
+        .context("open an image layer")
+        .advice("cargo workshop rootfs --help tells where images come from")?;
+    if !tree.path.is_dir() {
+        anyhow::bail!("{} is no folder", tree.path.display());
+    }
+    Ok(tree)
+}
+
+fn open_upper(folder: &Path) -> Result<Tree> {
+    for name in ["upper", "work"] {
+        let path = folder.join(name);
+        fs::create_dir_all(&path)
+            .with_context(|| format!("make {}", path.display()))?;
+    }
+    Tree::open(folder)
+}
+
+fn attach(tree: &Tree, folder: &Path) -> Result<()> {
+    let target = fs::File::open(folder)
+        .with_context(|| format!("open {}", folder.display()))?;
+    let target: BorrowedFd<'_> = target.as_fd();
+    tree.attach(target)
+}
+
+/// A folder with mode 0755 whatever the umask is; it may be there already.
+fn make_folder(path: &Path) -> Result<PathBuf> {
+    match fs::create_dir(path) {
+        Err(_) if path.is_dir() => return Ok(path.to_owned()),
+        made => made
+            .and_then(|()| {
+                let mode = fs::Permissions::from_mode(0o755);
+                fs::set_permissions(path, mode)
+            })
+            .with_context(|| format!("make the folder {}", path.display()))?,
+    }
+    Ok(path.to_owned())
+}

@@ -1,0 +1,58 @@
+//! The primitive of step04: an overlay mount.
+//!
+//! Several folders are shown as one. The `lower` ones are only ever read: a
+//! hundred containers can share them. The first write to a file copies it to
+//! `upper` ("copy-up"), and a deletion leaves a `whiteout` there, a character
+//! device 0/0 that hides the name below.
+//! Kernel document: Documentation/filesystems/overlayfs.rst.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nix::mount::{MsFlags, mount};
+use nix::unistd::chdir;
+use step00::Advice;
+
+/// Mounts an overlay on `folder/merged`.
+///
+/// `lowers` names the read-only layers, lowest first. `writable` holds two
+/// folders: `upper` for the writes, and `work`, in which the kernel prepares
+/// a file before it appears in `upper` at a stroke; so both must be on the same
+/// filesystem. All names are relative to `folder`.
+///
+/// # Errors
+/// EINVAL when `upper` is on a filesystem that cannot hold whiteouts, as
+/// another overlay; EPERM in a user namespace before Linux 5.11.
+pub fn mount_overlay(
+    folder: &Path,
+    lowers: &[String],
+    writable: &str,
+) -> Result<()> {
+    // The kernel takes the highest layer first, and all options on one page
+    // of 4096 bytes. Short relative names make room for many layers.
+    chdir(folder).with_context(|| format!("enter {}", folder.display()))?;
+    let lowers: Vec<&str> = lowers.iter().rev().map(String::as_str).collect();
+    let mut options = format!(
+        "lowerdir={},upperdir={writable}/upper,workdir={writable}/work",
+        lowers.join(":")
+    );
+    if is_in_user_namespace()? {
+        // What overlayfs notes about a folder it keeps in an extended
+        // attribute `trusted.*`, which takes the machine's own root. This
+        // makes it `user.*`.
+        options += ",userxattr";
+    }
+    let overlay = Some("overlay");
+    mount(overlay, "merged", overlay, MsFlags::empty(), Some(&*options))
+        .with_context(|| format!("mount an overlay with {options}"))
+        .advice("dmesg | tail tells which layer the kernel did not like")
+}
+
+/// The machine's own user namespace maps every user to itself.
+fn is_in_user_namespace() -> Result<bool> {
+    let map = fs::read_to_string("/proc/self/uid_map")
+        .context("read /proc/self/uid_map")?;
+    let numbers: Vec<&str> = map.split_whitespace().collect();
+    Ok(numbers != ["0", "0", "4294967295"])
+}
