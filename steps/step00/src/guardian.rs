@@ -7,7 +7,7 @@
 //! way, which is why there is no second path that could be forgotten.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
 use nix::fcntl::OFlag;
@@ -27,16 +27,22 @@ pub struct Guardian {
 impl Guardian {
     /// Starts a guardian that calls `restore` when the launcher ends.
     ///
-    /// `restore` runs in a copy of the launcher's memory as it is now.
-    pub fn start(restore: impl FnOnce()) -> Result<Guardian> {
+    /// `restore` runs in a copy of the launcher's memory as it is now. Of the
+    /// launcher's descriptors it has stdin, and the one that is `kept`.
+    pub fn start(
+        kept: Option<BorrowedFd<'_>>,
+        restore: impl FnOnce(),
+    ) -> Result<Guardian> {
         let (reader, writer) =
             pipe2(OFlag::O_CLOEXEC).context("make the guardian's pipe")?;
         match process::fork(0, None).context("start the guardian")? {
             Some(process) => Ok(Guardian { pipe: Some(writer), process }),
             None => {
-                // As long as we held a writing end ourselves, the read below
-                // would never end.
-                drop(writer);
+                // Among others this closes the writing end: as long as we
+                // held that ourselves, the read below would never end.
+                std::mem::forget(writer);
+                let kept = kept.map(|descriptor| descriptor.as_raw_fd());
+                process::close_all_but(&[Some(reader.as_raw_fd()), kept]);
                 stand_apart();
                 while read(&reader, &mut [0]) == Err(nix::errno::Errno::EINTR)
                 {

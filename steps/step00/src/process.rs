@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use anyhow::{Context, Error, Result};
@@ -198,6 +198,26 @@ pub fn signal(process: &Process, signal: i32) -> io::Result<()> {
     match answer {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
+    }
+}
+
+/// Closes every descriptor but stdin, stdout, stderr and those in `kept`.
+///
+/// For a process that only waits from now on: what it holds open, stays alive
+/// (a pipe's writer, a lock, a mount). No owner of what is closed may be used
+/// or dropped afterwards.
+pub fn close_all_but(kept: &[Option<RawFd>]) {
+    let mut kept: Vec<u32> =
+        kept.iter().flatten().map(|&fd| fd as u32).collect();
+    kept.sort_unstable();
+    kept.push(u32::MAX);
+    let mut first = 3;
+    for next in kept {
+        if first < next {
+            // SAFETY: close_range takes no pointer; see above for the owners.
+            unsafe { libc::close_range(first, next - 1, 0) };
+        }
+        first = next.saturating_add(1);
     }
 }
 

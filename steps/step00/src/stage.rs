@@ -27,7 +27,7 @@ use crate::failure::{Advice, Failure};
 use crate::gate::{self, Gate, Message};
 use crate::narrator::{self, Look, Subject};
 use crate::process::{self, Command, Ending, Process};
-use crate::terminal::{self, Terminal};
+use crate::terminal::{self, Borrowed};
 use crate::watch::{self, Watch};
 
 /// What runs when no command is named.
@@ -101,6 +101,8 @@ impl<'a> Stage<'a> {
     ) -> Result<Outcome> {
         let signals = watch::signals()?;
         let (gate, other_side) = gate::pair()?;
+        let borrowed =
+            self.needs_terminal().then(Borrowed::new).transpose()?;
         let process = process::fork(self.flags, self.cgroup)
             .context("make the process with clone3")
             .advice(why_not(self.flags))?;
@@ -109,12 +111,11 @@ impl<'a> Stage<'a> {
             self.live(&other_side, inside);
         };
         drop(other_side);
-        self.accompany(&gate, &process, &signals, outside, looks).inspect_err(
-            |_| {
+        self.accompany(&gate, &process, &signals, borrowed, outside, looks)
+            .inspect_err(|_| {
                 let _ = process::signal(&process, libc::SIGKILL);
                 let _ = process::wait(&process);
-            },
-        )
+            })
     }
 
     /// The launcher's side.
@@ -123,6 +124,7 @@ impl<'a> Stage<'a> {
         gate: &Gate,
         process: &Process,
         signals: &SignalFd,
+        borrowed: Option<Borrowed>,
         outside: impl FnOnce(&Process) -> Result<()>,
         looks: &[Look],
     ) -> Result<Outcome> {
@@ -143,10 +145,12 @@ impl<'a> Stage<'a> {
             let subject = Subject { pid: process.pid, hostname };
             narrator::tell(self.rung, &subject, looks)?;
         }
-        let terminal = match self.needs_terminal() {
-            true => handed_over.pop().map(Terminal::take).transpose()?,
-            false => None,
-        };
+        // The container's terminal is the last that was handed over.
+        let master = handed_over.pop_if(|_| borrowed.is_some());
+        let terminal = borrowed.zip(master);
+        let terminal = terminal
+            .map(|(real, master)| real.make_raw(master))
+            .transpose()?;
         gate.open()?;
         // Closed by a successful execve(2), or by death.
         while !matches!(hear(gate, signals)?, Message::Closed) {}
@@ -206,6 +210,9 @@ impl<'a> Stage<'a> {
             terminal::attach(slave.as_fd())?;
         }
         as_any_program_starts()?;
+        if self.flags & libc::CLONE_NEWNS as u64 != 0 {
+            close_on_exec()?;
+        }
         (self.finale)(&self.command)
     }
 
@@ -247,6 +254,19 @@ fn as_any_program_starts() -> Result<()> {
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .context("unblock signals")
+}
+
+/// What the launcher was started with beside stdin, stdout and stderr is not
+/// for the container: an open folder of the machine would be a way around the
+/// blindfold (CVE-2024-21626).
+fn close_on_exec() -> Result<()> {
+    let flags = libc::CLOSE_RANGE_CLOEXEC as i32;
+    // SAFETY: close_range takes no pointer, and with this flag closes nothing
+    // before execve(2).
+    let answer = unsafe { libc::close_range(3, u32::MAX, flags) };
+    nix::errno::Errno::result(answer)
+        .map(drop)
+        .context("mark all other descriptors close-on-exec")
 }
 
 /// Waits for a message, but not longer than the user does: an interrupt ends

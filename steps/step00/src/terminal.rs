@@ -80,7 +80,38 @@ pub(crate) fn attach(slave: BorrowedFd<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Outside: the real terminal, raw for as long as this lives.
+/// Outside: the real terminal, as it was found.
+///
+/// Made before the new process, while the launcher has one thread only.
+pub(crate) struct Borrowed {
+    saved: Termios,
+    guardian: Guardian,
+}
+
+impl Borrowed {
+    /// Remembers the settings, and has a guardian give them back.
+    pub(crate) fn new() -> Result<Borrowed> {
+        let saved =
+            tcgetattr(io::stdin()).context("read the terminal's settings")?;
+        let restored = saved.clone();
+        let guardian = Guardian::start(None, move || restore(&restored))?;
+        Ok(Borrowed { saved, guardian })
+    }
+
+    /// Makes it raw, for as long as the result lives.
+    pub(crate) fn make_raw(self, master: OwnedFd) -> Result<Terminal> {
+        let mut raw = self.saved;
+        cfmakeraw(&mut raw);
+        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
+            .context("make the terminal raw")?;
+        // From here on both directions are driven by poll(2).
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
+        nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFL(flags))?;
+        Ok(Terminal { master: master.into(), _guardian: self.guardian })
+    }
+}
+
+/// Outside: the real terminal, raw, and the master of the container's own.
 pub(crate) struct Terminal {
     pub(crate) master: File,
     // Dropped last, and it gives the terminal back.
@@ -88,21 +119,6 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    pub(crate) fn take(master: OwnedFd) -> Result<Terminal> {
-        let saved =
-            tcgetattr(io::stdin()).context("read the terminal's settings")?;
-        let restored = saved.clone();
-        let guardian = Guardian::start(move || restore(&restored))?;
-        let mut raw = saved;
-        cfmakeraw(&mut raw);
-        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
-            .context("make the terminal raw")?;
-        // From here on both directions are driven by poll(2).
-        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
-        nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFL(flags))?;
-        Ok(Terminal { master: master.into(), _guardian: guardian })
-    }
-
     /// The window outside has changed its size (SIGWINCH).
     pub(crate) fn resize(&self) {
         copy_size(self.master.as_fd());

@@ -22,6 +22,7 @@ use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::SignalFd;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork};
+use step00::process::close_all_but;
 use step00::{Command, Ending};
 
 /// Executes the command as a child and looks after it as PID 1 should.
@@ -44,7 +45,9 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
             step00::process::execute(command)
         }
         ForkResult::Parent { child } => {
-            close_all_but(&signals);
+            // An init that kept the gate open would hide from the launcher
+            // that the command has been executed.
+            close_all_but(&[Some(signals.as_fd().as_raw_fd())]);
             let ending = look_after(child, &signals)?;
             std::process::exit(ending.status().into())
         }
@@ -95,19 +98,6 @@ fn reap(command: Pid) -> Result<Option<Ending>> {
             }
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("reap a child"),
-        }
-    }
-}
-
-/// Closes what was open for the set-up. An init that kept the gate open would
-/// hide from the launcher that the command has been executed.
-fn close_all_but(signals: &SignalFd) {
-    let kept = signals.as_fd().as_raw_fd() as u32;
-    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
-        if first <= last {
-            // SAFETY: close_range takes no pointer. Of what it closes nothing
-            // is used afterwards: this process only waits from now on.
-            unsafe { libc::close_range(first, last, 0) };
         }
     }
 }

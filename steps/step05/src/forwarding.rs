@@ -1,0 +1,111 @@
+//! Forwarding: whether the machine passes on packets that are not for itself.
+//!
+//! An ordinary machine does not. It is a switch for each interface, asked on
+//! the one where a packet *arrives*; so the answers to a container need it on
+//! the uplink. The old setting comes back with the last container that needs
+//! it, even if all of them are killed.
+//!
+//! How many need it is counted by the kernel: each launcher holds a shared
+//! lock (flock(2)) on the switch, which is a file after all. A lock goes when
+//! its holder does.
+
+use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::os::fd::AsFd;
+
+use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
+use step00::Guardian;
+
+/// Serialises the looking and the switching below. Any file would do.
+const MUTEX: &str = "/proc/sys/net/ipv4/ip_forward";
+
+/// Switches forwarding on for an interface that belongs to us alone.
+pub fn switch_on(interface: &str) -> Result<()> {
+    let path = switch_of(interface);
+    fs::write(&path, "1").with_context(|| format!("write 1 to {path}"))
+}
+
+/// Switches forwarding on for the machine's uplink, if there is one and it is
+/// off. It is switched off again when the last such guardian ends.
+pub fn borrow_uplink() -> Result<Option<Guardian>> {
+    let Some(uplink) = uplink()? else { return Ok(None) };
+    let path = switch_of(&uplink);
+    let _mutex = lock(MUTEX, FlockArg::LockExclusive)?;
+
+    let is_on = fs::read_to_string(&path)
+        .with_context(|| format!("read {path}"))?
+        .starts_with('1');
+    let nobody_borrows = lock(&path, FlockArg::LockExclusiveNonblock).is_ok();
+    if is_on && nobody_borrows {
+        // It is on because somebody wants it so. Not ours to switch off.
+        return Ok(None);
+    }
+    let share = lock(&path, FlockArg::LockShared)?;
+    switch_on(&uplink)?;
+    let kept = Some(share.as_fd());
+    let guardian = Guardian::start(kept, || give_back(&path, &share))?;
+    // The lock belongs to the open file, which the guardian has inherited.
+    // Dropping it here would unlock it for both.
+    std::mem::forget(share);
+    Ok(Some(guardian))
+}
+
+/// In the guardian, which has inherited the shared lock.
+fn give_back(path: &str, share: &Flock<File>) {
+    let Ok(_mutex) = lock(MUTEX, FlockArg::LockExclusive) else { return };
+    match share.relock(FlockArg::LockExclusiveNonblock) {
+        Ok(()) => drop(fs::write(path, "0")),
+        // Others need it still; the last of them will get the lock.
+        Err(_) => drop(share.relock(FlockArg::Unlock)),
+    }
+}
+
+fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
+    let file = File::open(path).with_context(|| format!("open {path}"))?;
+    Flock::lock(file, kind)
+        .map_err(|(_, errno)| errno)
+        .with_context(|| format!("lock {path}"))
+}
+
+fn switch_of(interface: &str) -> String {
+    format!("/proc/sys/net/ipv4/conf/{interface}/forwarding")
+}
+
+/// The interface of the default route: the one to 0.0.0.0/0.
+fn uplink() -> Result<Option<String>> {
+    let routes = routes("self")?;
+    let default = routes.into_iter().find(|route| route.mask.is_unspecified());
+    Ok(default.map(|route| route.interface))
+}
+
+/// A line of /proc/PID/net/route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) interface: String,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) gateway: Ipv4Addr,
+    pub(crate) mask: Ipv4Addr,
+}
+
+/// The IPv4 routes of the network namespace that process `pid` is in.
+pub(crate) fn routes(pid: &str) -> Result<Vec<Route>> {
+    let path = format!("/proc/{pid}/net/route");
+    let table =
+        fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    // Addresses are hexadecimal, and in the machine's own byte order.
+    let address = |hexadecimal: &&str| {
+        let number = u32::from_str_radix(hexadecimal, 16).ok()?;
+        Some(Ipv4Addr::from(number.to_ne_bytes()))
+    };
+    let route = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        Some(Route {
+            interface: (*fields.first()?).to_owned(),
+            destination: address(fields.get(1)?)?,
+            gateway: address(fields.get(2)?)?,
+            mask: address(fields.get(7)?)?,
+        })
+    };
+    Ok(table.lines().skip(1).filter_map(route).collect())
+}

@@ -1,0 +1,165 @@
+//! Netlink: how programs talk to the kernel's network code (netlink(7)).
+//!
+//! A request is a header, a fixed body, and attributes: each a length, a kind
+//! and bytes, padded to four. An attribute may hold attributes. That is all
+//! there is to it; `ip` and `nft` send the very same bytes.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType,
+    recv, sendto, socket,
+};
+
+/// Flags of a request, from <linux/netlink.h>.
+pub const REQUEST: u16 = 0x01;
+/// Answer, even if there is nothing to say but "done".
+pub const ACK: u16 = 0x04;
+/// Make it, and let it be an error if it is there already.
+pub const CREATE: u16 = 0x400 | 0x200;
+/// List everything.
+pub const DUMP: u16 = 0x300;
+
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const HEADER: usize = 16;
+
+/// One message to the kernel, in the making.
+#[derive(Debug)]
+pub struct Request(Vec<u8>);
+
+impl Request {
+    /// Starts a request of this kind (`RTM_*`) with its fixed body.
+    pub fn new(kind: u16, flags: u16, body: &[u8]) -> Request {
+        let mut bytes = vec![0; 4]; // the length, known only at the end
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend((REQUEST | flags).to_ne_bytes());
+        bytes.extend([0; 8]); // sequence number, and the kernel as receiver
+        bytes.extend(body);
+        Request(bytes)
+    }
+
+    /// Adds an attribute.
+    pub fn attribute(mut self, kind: u16, value: &[u8]) -> Request {
+        self.push(kind, value);
+        self
+    }
+
+    /// Adds a string, which ends in a zero byte here.
+    pub fn text(self, kind: u16, value: &str) -> Request {
+        self.attribute(kind, &[value.as_bytes(), &[0]].concat())
+    }
+
+    /// Adds an attribute that holds attributes.
+    pub fn nested(
+        mut self,
+        kind: u16,
+        fill: impl FnOnce(Request) -> Request,
+    ) -> Request {
+        const NLA_F_NESTED: u16 = 0x8000;
+        let inner = fill(Request(Vec::new())).0;
+        self.push(kind | NLA_F_NESTED, &inner);
+        self
+    }
+
+    /// Adds bytes as they are: the body that some nested attributes have.
+    pub fn raw(mut self, bytes: &[u8]) -> Request {
+        self.0.extend(bytes);
+        self
+    }
+
+    fn push(&mut self, kind: u16, value: &[u8]) {
+        let length = 4 + value.len() as u16;
+        self.0.extend(length.to_ne_bytes());
+        self.0.extend(kind.to_ne_bytes());
+        self.0.extend(value);
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+    }
+
+    /// The finished bytes, with the length filled in.
+    pub fn finish(mut self) -> Vec<u8> {
+        let length = self.0.len() as u32;
+        self.0[..4].copy_from_slice(&length.to_ne_bytes());
+        self.0
+    }
+}
+
+/// A socket to one part of the kernel.
+#[derive(Debug)]
+pub struct Netlink(OwnedFd);
+
+impl Netlink {
+    /// Opens it in the network namespace of the calling process, to which it
+    /// belongs from then on.
+    pub fn open(part: SockProtocol) -> Result<Netlink> {
+        let (family, flags) = (AddressFamily::Netlink, SockFlag::SOCK_CLOEXEC);
+        socket(family, SockType::Raw, flags, part)
+            .map(Netlink)
+            .context("open a netlink socket")
+    }
+
+    /// Sends one request and waits for the kernel's word that it is done.
+    ///
+    /// # Errors
+    /// What the kernel answers: EPERM without CAP_NET_ADMIN in the user
+    /// namespace that owns the network namespace, EEXIST, ENODEV …
+    pub fn send(&self, request: Request) -> Result<(), Errno> {
+        self.write(&request.finish())?;
+        self.answers().map(drop)
+    }
+
+    /// Sends bytes that are finished: one message, or several in a row.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), Errno> {
+        let kernel = NetlinkAddr::new(0, 0);
+        let socket = self.0.as_raw_fd();
+        sendto(socket, bytes, &kernel, MsgFlags::empty()).map(drop)
+    }
+
+    /// The bodies of all messages up to the one that says "done".
+    pub fn answers(&self) -> Result<Vec<Vec<u8>>, Errno> {
+        let mut bodies = Vec::new();
+        loop {
+            let mut buffer = vec![0; 32 * 1024];
+            let length =
+                recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+            let mut rest = &buffer[..length];
+            while rest.len() >= HEADER {
+                let size = u32::from_ne_bytes(four(rest, 0)) as usize;
+                let kind = u16::from_ne_bytes([rest[4], rest[5]]);
+                match kind {
+                    // An error number, negative; 0 means that all is well.
+                    NLMSG_ERROR => {
+                        match i32::from_ne_bytes(four(rest, HEADER)) {
+                            0 => return Ok(bodies),
+                            error => return Err(Errno::from_raw(-error)),
+                        }
+                    }
+                    NLMSG_DONE => return Ok(bodies),
+                    _ => bodies.push(rest[HEADER..size].to_vec()),
+                }
+                rest = &rest[size.next_multiple_of(4).min(rest.len())..];
+            }
+        }
+    }
+}
+
+/// The attributes in these bytes: kind and value.
+pub fn attributes(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
+    let mut found = Vec::new();
+    while bytes.len() >= 4 {
+        let length = u16::from_ne_bytes([bytes[0], bytes[1]]) as usize;
+        let kind = u16::from_ne_bytes([bytes[2], bytes[3]]) & 0x3fff;
+        if !(4..=bytes.len()).contains(&length) {
+            break;
+        }
+        found.push((kind, &bytes[4..length]));
+        bytes = &bytes[length.next_multiple_of(4).min(bytes.len())..];
+    }
+    found
+}
+
+fn four(bytes: &[u8], at: usize) -> [u8; 4] {
+    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
+}
