@@ -82,9 +82,9 @@ impl Tree {
         Ok(self.mount.get().context("hold a mount")?.as_fd())
     }
 
-    /// Is it already held, by the launcher's own rights?
-    pub fn is_held(&self) -> bool {
-        self.mount.get().is_some()
+    /// Holds another mount instead, which shows the same files.
+    pub fn replace(&mut self, mount: OwnedFd) {
+        self.mount = OnceCell::from(mount);
     }
 
     /// Mounts it on `target`, once.

@@ -59,6 +59,11 @@ pub fn open_all(specifications: &[Specification]) -> Result<Vec<Volume>> {
     specifications.iter().map(Volume::open).collect()
 }
 
+/// Inside: makes sure that each volume is held; see [`Tree::hold`].
+pub fn hold_all(volumes: &[Volume]) -> Result<()> {
+    volumes.iter().try_for_each(|volume| volume.tree.hold().map(drop))
+}
+
 /// Inside: mounts each volume in the new root.
 pub fn attach_all(volumes: &[Volume], new_root: &Path) -> Result<()> {
     volumes.iter().try_for_each(|volume| volume.attach(new_root))

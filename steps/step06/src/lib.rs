@@ -1,1 +1,92 @@
-//! soon
+//! step06: the user namespace.
+//!
+//! It blinds to the machine's users: root inside is an ordinary person
+//! outside. It is also the one namespace that takes no privilege to make, and
+//! whoever is root in it may make all the others: a container without root.
+//!
+//! Interface:
+//!
+//! - [`user`] - the primitive: write the maps, become root.
+//! - [`ids`] - which numbers are mapped, and who may write that down.
+//! - [`layers`] - images that belong to somebody else.
+//! - [`Args`] - `--uid-map`, `--gid-map`, `--rootless`.
+//! - [`ledger`] - who root inside is outside.
+//!
+//! Still visible: nothing of the above, but there is no limit yet to what the
+//! process may use.
+
+#![cfg(target_os = "linux")]
+
+pub mod ids;
+pub mod layers;
+pub mod user;
+
+use anyhow::{Context, Result};
+use nix::unistd::{Uid, User, geteuid};
+use step00::{Line, Mark, Subject};
+use step05::Kind;
+
+use ids::Mapping;
+
+/// The flags of this rung.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "step06: the users")]
+#[group(skip)]
+pub struct Args {
+    /// Users inside and who they are outside; repeat it for more ranges
+    #[arg(long, value_name = "INSIDE:OUTSIDE:COUNT")]
+    #[arg(value_parser = Mapping::parse)]
+    pub uid_map: Vec<Mapping>,
+
+    /// The same for groups
+    #[arg(long, value_name = "INSIDE:OUTSIDE:COUNT")]
+    #[arg(value_parser = Mapping::parse)]
+    pub gid_map: Vec<Mapping>,
+
+    /// Do without the machine's root altogether (and without a cable)
+    #[arg(long)]
+    pub rootless: bool,
+}
+
+impl Args {
+    /// Is there no root to help, by choice or by necessity?
+    pub fn is_rootless(&self) -> bool {
+        self.rootless || !geteuid().is_root()
+    }
+
+    /// A cable has one end on the machine's side, and to plug that in takes
+    /// the machine's root. Without it, what is left is the loopback.
+    pub fn network_of(&self, asked: Kind) -> Kind {
+        match asked {
+            Kind::Private if self.is_rootless() => Kind::None,
+            asked => asked,
+        }
+    }
+}
+
+/// Reads /proc/PID/uid_map, which shows the numbers outside as the reader
+/// knows them (user_namespaces(7)).
+pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
+    if !process.is_apart("user")? {
+        return Ok(Vec::new());
+    }
+    let map = process.read("uid_map")?;
+    let numbers = |line: &str| -> Vec<u32> {
+        line.split_whitespace().flat_map(str::parse).collect()
+    };
+    let map: Vec<_> = map.lines().map(numbers).collect();
+    let root = map.iter().find(|line| line.first() == Some(&0));
+    let root =
+        *root.and_then(|line| line.get(1)).context("find root's map")?;
+    let name = User::from_uid(Uid::from_raw(root)).ok().flatten();
+    let name = name.map_or(String::new(), |user| format!("{}, ", user.name));
+    let count: u64 =
+        map.iter().flat_map(|l| l.get(2)).map(|&c| c as u64).sum();
+    let text = match count {
+        1 => {
+            format!("root inside is {name}uid {root} outside, nobody else is")
+        }
+        _ => format!("root inside is {name}uid {root} outside, of {count}"),
+    };
+    Ok(vec![Line::new(Mark::Blind, "users", text)])
+}

@@ -1,0 +1,194 @@
+//! Layers of an image whose files belong to somebody whom the container does
+//! not know.
+//!
+//! An image that the machine's root has made belongs to user 0. Root inside is
+//! another number outside, so all of it would seem to belong to `nobody`. An
+//! *idmapped* mount (mount_setattr(2), MOUNT_ATTR_IDMAP) shows other owners
+//! than those on the disk; where the filesystem cannot do that, a copy has to.
+
+use std::fs::{self, File, Permissions};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use step00::process;
+use step03::tree::{self, Attributes, MOUNT_ATTR_IDMAP, Tree};
+use step04::image::Image;
+
+use crate::ids::{Mapping, Maps, Writer, outside_of};
+use crate::user::write_maps;
+
+/// Shows every layer as if root inside had made it, and gives the folder for
+/// the writes to that root.
+///
+/// Only the machine's root can do this. Without it the layers stay as they
+/// are, which is right for images that the learner has made.
+pub fn adapt(image: &mut Image, maps: &Maps) -> Result<()> {
+    if maps.writer != Writer::Root {
+        return Ok(());
+    }
+    let root = outside_of(&maps.uids, 0).zip(outside_of(&maps.gids, 0));
+    let (uid, gid) = root.context("find root inside in the maps")?;
+    image.give_upper_to(uid, gid)?;
+    for layer in &mut image.layers {
+        let path = &layer.path;
+        let found = fs::metadata(path)
+            .with_context(|| format!("look at {}", path.display()))?;
+        if (found.uid(), found.gid()) == (uid, gid) {
+            continue;
+        }
+        let owners = owners(maps, found.uid(), found.gid());
+        show_with_other_owners(layer, &owners)?;
+    }
+    Ok(())
+}
+
+/// What is mapped: owners on the disk are "inside", those to be shown are
+/// "outside".
+fn owners(maps: &Maps, uid: u32, gid: u32) -> Maps {
+    // An image that root made holds the owners which the container knows.
+    // Somebody else's holds that person's files, and those become root's.
+    let shift = |map: &[Mapping], owner: u32| match owner {
+        0 => map.to_vec(),
+        owner => vec![Mapping {
+            inside: owner,
+            outside: outside_of(map, 0).unwrap_or_default(),
+            count: 1,
+        }],
+    };
+    Maps {
+        uids: shift(&maps.uids, uid),
+        gids: shift(&maps.gids, gid),
+        writer: Writer::Root,
+    }
+}
+
+fn show_with_other_owners(layer: &mut Tree, owners: &Maps) -> Result<()> {
+    let name = layer.path.display().to_string();
+    let idmap = match overlay_takes_idmaps() {
+        true => set_idmap(layer, owners)
+            .with_context(|| format!("map the owners of {name}"))?,
+        false => Err(Errno::EINVAL),
+    };
+    match idmap {
+        Ok(()) => Ok(()),
+        // This filesystem, or this kernel, cannot do it.
+        Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
+            let copy = copy_with_other_owners(&layer.path, owners)
+                .with_context(|| format!("copy {name} for other owners"))?;
+            layer.replace(copy);
+            Ok(())
+        }
+        Err(errno) => bail!("map the owners of {name}: {errno}"),
+    }
+}
+
+fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Result<(), Errno>> {
+    let namespace = user_namespace(owners)?;
+    let attributes = Attributes {
+        set: MOUNT_ATTR_IDMAP,
+        userns_fd: namespace.as_raw_fd() as u64,
+        ..Attributes::default()
+    };
+    let answer = tree::change(layer.hold()?, attributes);
+    Ok(answer.map_err(|error| {
+        Errno::from_raw(error.raw_os_error().unwrap_or_default())
+    }))
+}
+
+/// A user namespace that serves as a map and nothing else. It exists as long
+/// as something refers to it: here a descriptor, then the mount.
+fn user_namespace(maps: &Maps) -> Result<File> {
+    let new_user = libc::CLONE_NEWUSER as u64;
+    let holder = process::fork(new_user, None).context("make a namespace")?;
+    let Some(holder) = holder else {
+        let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+        loop {
+            nix::unistd::pause();
+        }
+    };
+    let path = format!("/proc/{}/ns/user", holder.pid);
+    let namespace = write_maps(holder.pid, maps)
+        .and_then(|()| File::open(&path).with_context(|| path.clone()));
+    process::signal(&holder, libc::SIGKILL)?;
+    process::wait(&holder)?;
+    namespace
+}
+
+/// overlayfs has taken idmapped layers since Linux 5.19.
+fn overlay_takes_idmaps() -> bool {
+    let Ok(name) = nix::sys::utsname::uname() else { return false };
+    let release = name.release().to_string_lossy().into_owned();
+    let numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    let numbers: Vec<u32> = numbers.take(2).flatten().collect();
+    numbers >= vec![5, 19]
+}
+
+/// Copies a layer into a tmpfs that is mounted nowhere, so that it is gone
+/// when nobody holds it any more. It takes as much memory as the layer is big.
+fn copy_with_other_owners(layer: &Path, owners: &Maps) -> Result<OwnedFd> {
+    let copy = detached_tmpfs().context("make a tmpfs")?;
+    let here = std::process::id();
+    let path = format!("/proc/{here}/fd/{}", copy.as_raw_fd());
+    let status = std::process::Command::new("cp")
+        .args(["-a", "--"])
+        .arg(layer.join("."))
+        .arg(&path)
+        .status()
+        .context("run cp")?;
+    if !status.success() {
+        bail!("cp -a {} failed: {status}", layer.display());
+    }
+    change_owners(&Path::new(&path).join("."), owners)?;
+    Ok(copy)
+}
+
+/// Gives `path` and all below it to those who are to be shown.
+fn change_owners(path: &Path, owners: &Maps) -> Result<()> {
+    let found = path.symlink_metadata()?;
+    let uid = outside_of(&owners.uids, found.uid());
+    let gid = outside_of(&owners.gids, found.gid());
+    lchown(path, uid, gid)?;
+    if !found.is_symlink() {
+        // chown(2) takes a setuid bit away; here it was meant.
+        fs::set_permissions(path, Permissions::from_mode(found.mode()))?;
+    }
+    if found.is_dir() {
+        for entry in fs::read_dir(path)? {
+            change_owners(&entry?.path(), owners)?;
+        }
+    }
+    Ok(())
+}
+
+/// The three calls that mount(2) does in one: fsopen, fsconfig, fsmount. What
+/// they make is not in any directory.
+fn detached_tmpfs() -> nix::Result<OwnedFd> {
+    const FSCONFIG_CMD_CREATE: libc::c_uint = 6;
+    const CLOEXEC: libc::c_uint = 1;
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: the name is a constant that ends in a zero byte.
+    let context =
+        unsafe { libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), CLOEXEC) };
+    let context = owned(context)?;
+    let number = context.as_raw_fd();
+    let create = FSCONFIG_CMD_CREATE;
+    // SAFETY: this command takes no key and no value.
+    let made = unsafe {
+        libc::syscall(libc::SYS_fsconfig, number, create, none, none, 0)
+    };
+    Errno::result(made)?;
+    // SAFETY: plain numbers; no mount attributes.
+    owned(unsafe { libc::syscall(libc::SYS_fsmount, number, CLOEXEC, 0) })
+}
+
+/// Takes a descriptor that a call has just made.
+fn owned(answer: libc::c_long) -> nix::Result<OwnedFd> {
+    let descriptor = Errno::result(answer)?;
+    // SAFETY: the kernel has made it for us alone, and this is its one owner.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
+}

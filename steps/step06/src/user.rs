@@ -1,0 +1,71 @@
+//! The primitive of step06: being root without being root.
+//!
+//! In a new user namespace nobody is anybody at first: every user and group is
+//! `nobody`, until a map says which number inside stands for which number
+//! outside (user_namespaces(7)). A file, a signal, a quota is always judged by
+//! the number outside. So "root" inside has all of root's powers over what
+//! belongs to its namespaces, and none over anything else.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use nix::sys::prctl;
+use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
+use step00::Advice;
+
+use crate::ids::{Mapping, Maps, Writer};
+
+/// Outside: writes both maps of process `pid`. Each can be written once.
+///
+/// Without root only one line is allowed, which maps one's own number; and
+/// setgroups(2) must be forbidden before the gid map, since giving up a group
+/// can give access to a file that its members are denied.
+///
+/// # Errors
+/// EPERM when a number outside is not the writer's to give; EINVAL when
+/// ranges overlap, or there are more than 340.
+pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
+    match maps.writer {
+        Writer::Helpers => {
+            crate::ids::run_helper("newuidmap", pid, &maps.uids)?;
+            return crate::ids::run_helper("newgidmap", pid, &maps.gids);
+        }
+        Writer::Unprivileged => write(pid, "setgroups", "deny")?,
+        Writer::Root => {}
+    }
+    write(pid, "uid_map", &lines(&maps.uids))?;
+    write(pid, "gid_map", &lines(&maps.gids))
+}
+
+/// Inside, with the maps written: takes the number 0.
+///
+/// The process has had every capability in its namespace since it was cloned;
+/// but execve(2) lets only user 0 keep them.
+pub fn become_root() -> Result<()> {
+    let may = fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
+    if may.trim() != "deny" {
+        setgroups(&[]).context("give up the launcher's groups")?;
+    }
+    // The group first: whoever has given up the user may not change it.
+    let (gid, uid) = (Gid::from_raw(0), Uid::from_raw(0));
+    setresgid(gid, gid, gid).context("become group 0 inside")?;
+    setresuid(uid, uid, uid).context("become user 0 inside")?;
+    // A process that changes its user is not "dumpable" any more, and its
+    // files in /proc belong to the machine's root (proc(5)). Nothing secret of
+    // that root is in this memory, so switch it on again.
+    prctl::set_dumpable(true).context("make /proc/PID readable again")
+}
+
+fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::write(&path, text)
+        .with_context(|| format!("write {:?} to {path}", text.trim_end()))
+        .advice(crate::ids::why_not())
+}
+
+/// One line for each range: inside, outside, how many.
+fn lines(mappings: &[Mapping]) -> String {
+    let line =
+        |m: &Mapping| format!("{} {} {}\n", m.inside, m.outside, m.count);
+    mappings.iter().map(line).collect()
+}
