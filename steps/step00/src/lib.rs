@@ -43,6 +43,10 @@ mod terminal;
 #[cfg(target_os = "linux")]
 mod watch;
 
+// What every rung's `main` needs, from one place.
+pub use anyhow::Result;
+pub use std::process::ExitCode;
+
 #[cfg(target_os = "linux")]
 pub use {
     arguments::{Args, arguments},
@@ -51,7 +55,7 @@ pub use {
     },
     gate::Gate,
     guardian::Guardian,
-    narrator::{Line, Look, Mark, Subject, remark},
+    narrator::{Line, Look, Mark, Subject, epilogue, print},
     process::{Command, Ending, Process},
-    stage::{Finale, Outcome, Stage, epilogue},
+    stage::{Finale, Outcome, Stage},
 };

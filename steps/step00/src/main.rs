@@ -1,18 +1,15 @@
 //! step00: a process, and nothing else.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
 use clap::Parser;
-use step00::{Ending, Look, Stage};
+use step00::{Ending, ExitCode, Look, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
 /// Runs a command with no isolation at all
 #[derive(Parser)]
+#[rustfmt::skip]
 struct Args {
-    #[command(flatten)]
-    process: step00::Args,
+    #[command(flatten)] process: step00::Args,
 }
 
 fn main() -> ExitCode {

@@ -12,6 +12,7 @@ use colored::{ColoredString, Colorize};
 use nix::unistd::Pid;
 
 use crate::failure::Advice;
+use crate::process::Ending;
 
 /// What a line of the ledger says about its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +130,9 @@ impl Line {
 
     fn print(&self, to: &mut impl Write) -> io::Result<()> {
         let (mark, subject) = (self.mark.word(), self.subject);
-        writeln!(to, "  {mark} {subject:<9} {}", self.text)
+        // More than one line of text stands below the first.
+        let text = self.text.replace('\n', "\n                   ");
+        writeln!(to, "  {mark} {subject:<9} {text}")
     }
 }
 
@@ -184,8 +187,24 @@ pub(crate) fn tell(
 }
 
 /// A remark in the middle of things. \r: the terminal may be raw.
-pub fn remark(text: &str) {
+pub(crate) fn remark(text: &str) {
     let _ = write!(io::stderr(), "\r\n[{text}]\r\n");
+}
+
+/// Prints a line about what has ended, on stderr.
+pub fn epilogue(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// Prints something that was asked for *instead* of running a command, and so
+/// on stdout. A reader that has seen enough (`| head`) is no error.
+pub fn print(text: &str) -> Result<Ending> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("write to stdout")
+        }
+        _ => Ok(Ending::Exited(0)),
+    }
 }
 
 /// `colored` looks at stdout, but the ledger goes to stderr.

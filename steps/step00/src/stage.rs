@@ -14,7 +14,6 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -146,11 +145,13 @@ impl<'a> Stage<'a> {
             narrator::tell(self.rung, &subject, looks)?;
         }
         // The container's terminal is the last that was handed over.
-        let master = handed_over.pop_if(|_| borrowed.is_some());
-        let terminal = borrowed.zip(master);
-        let terminal = terminal
-            .map(|(real, master)| real.make_raw(master))
-            .transpose()?;
+        let terminal = match borrowed {
+            Some(real) => {
+                let master = handed_over.pop().context("get its terminal")?;
+                Some(real.make_raw(master)?)
+            }
+            None => None,
+        };
         gate.open()?;
         // Closed by a successful execve(2), or by death.
         while !matches!(hear(gate, signals)?, Message::Closed) {}
@@ -329,10 +330,4 @@ fn sign() -> char {
         true => '#',
         false => '$',
     }
-}
-
-/// A line about what has ended, on stderr.
-pub fn epilogue(text: &str) {
-    use io::Write;
-    let _ = writeln!(io::stderr(), "{text}");
 }

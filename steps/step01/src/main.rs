@@ -1,20 +1,16 @@
 //! step01: blind to the host's name.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
 use clap::Parser;
-use step00::{Ending, Look, Stage};
+use step00::{Ending, ExitCode, Look, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
 /// Runs a command that has a hostname of its own
 #[derive(Parser)]
+#[rustfmt::skip]
 struct Args {
-    #[command(flatten)]
-    process: step00::Args,
-    #[command(flatten)]
-    uts: step01::Args,
+    #[command(flatten)] process: step00::Args,
+    #[command(flatten)] uts: step01::Args,
 }
 
 fn main() -> ExitCode {
@@ -29,14 +25,14 @@ fn run(args: Args) -> Result<Ending> {
     let outside = |_: &_| Ok(());
 
     // What the new process does before it executes the command.
-    let inside = |_: &_| {
-        step01::uts::set_hostname(&args.uts.hostname)?;
-        Ok(())
-    };
+    let inside = |_: &_| step01::uts::set_hostname(&args.uts.hostname);
 
     let outcome = stage.perform(outside, inside, LEDGER)?;
     Ok(outcome.ending)
 }
 
 /// Who reads what the ledger says back from the kernel.
-const LEDGER: &[Look] = &[step01::ledger];
+#[rustfmt::skip]
+const LEDGER: &[Look] = &[
+    step01::ledger,
+];

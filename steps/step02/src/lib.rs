@@ -19,7 +19,7 @@
 pub mod pid;
 
 use anyhow::{Context, Result};
-use step00::{Line, Mark, Subject};
+use step00::{Finale, Line, Mark, Subject};
 
 /// The flags of this rung.
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,15 @@ pub struct Args {
     /// Let a tiny init be PID 1: it reaps zombies and hands on signals
     #[arg(long)]
     pub init: bool,
+}
+
+/// How the process goes on once it is set up: as the command, or as an init
+/// with the command as its child.
+pub fn finale(args: &Args) -> Finale {
+    match args.init {
+        true => pid::run_as_init,
+        false => step00::process::execute,
+    }
 }
 
 /// Reads both numbers of the process. NSpid in proc_pid_status(5) lists its

@@ -1,24 +1,18 @@
 //! step03: blind to the host's files.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
 use clap::Parser;
-use step00::{Ending, Look, Stage};
+use step00::{Ending, ExitCode, Look, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
 /// Runs a command that has a root directory of its own
 #[derive(Parser)]
+#[rustfmt::skip]
 struct Args {
-    #[command(flatten)]
-    process: step00::Args,
-    #[command(flatten)]
-    uts: step01::Args,
-    #[command(flatten)]
-    pid: step02::Args,
-    #[command(flatten)]
-    root: step03::Args,
+    #[command(flatten)] process: step00::Args,
+    #[command(flatten)] uts: step01::Args,
+    #[command(flatten)] pid: step02::Args,
+    #[command(flatten)] root: step03::Args,
 }
 
 fn main() -> ExitCode {
@@ -30,9 +24,7 @@ fn run(args: Args) -> Result<Ending> {
     stage.flags |= libc::CLONE_NEWUTS as u64;
     stage.flags |= libc::CLONE_NEWPID as u64;
     stage.flags |= libc::CLONE_NEWNS as u64;
-    if args.pid.init {
-        stage.finale = step02::pid::run_as_init;
-    }
+    stage.finale = step02::finale(&args.pid);
     step03::clean_environment(&mut stage, &args.root, &args.uts);
     let new_root = args.root.new_root()?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
@@ -56,4 +48,7 @@ fn run(args: Args) -> Result<Ending> {
 }
 
 /// Who reads what the ledger says back from the kernel.
-const LEDGER: &[Look] = &[step01::ledger, step02::ledger, step03::ledger];
+#[rustfmt::skip]
+const LEDGER: &[Look] = &[
+    step01::ledger, step02::ledger, step03::ledger,
+];

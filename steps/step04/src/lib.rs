@@ -25,6 +25,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use step00::{Line, Mark, Outcome, Subject};
 
+pub use image::Image;
+
 /// The flags of this rung.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "step04: the image")]
@@ -44,11 +46,7 @@ pub struct Args {
 }
 
 /// After the end: prints the changes, if they were asked for.
-pub fn report(
-    args: &Args,
-    image: &image::Image,
-    outcome: &Outcome,
-) -> Result<()> {
+pub fn report(args: &Args, image: &Image, outcome: &Outcome) -> Result<()> {
     if !args.changes {
         return Ok(());
     }

@@ -1,27 +1,19 @@
 //! step04: a shared image, private writes.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
 use clap::Parser;
-use step00::{Ending, Gate, Look, Stage};
-use step04::image::Image;
+use step00::{Ending, ExitCode, Gate, Look, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
 /// Runs a command whose root is an overlay on a shared image
 #[derive(Parser)]
+#[rustfmt::skip]
 struct Args {
-    #[command(flatten)]
-    process: step00::Args,
-    #[command(flatten)]
-    uts: step01::Args,
-    #[command(flatten)]
-    pid: step02::Args,
-    #[command(flatten)]
-    root: step03::Args,
-    #[command(flatten)]
-    overlay: step04::Args,
+    #[command(flatten)] process: step00::Args,
+    #[command(flatten)] uts: step01::Args,
+    #[command(flatten)] pid: step02::Args,
+    #[command(flatten)] root: step03::Args,
+    #[command(flatten)] overlay: step04::Args,
 }
 
 fn main() -> ExitCode {
@@ -33,11 +25,9 @@ fn run(args: Args) -> Result<Ending> {
     stage.flags |= libc::CLONE_NEWUTS as u64;
     stage.flags |= libc::CLONE_NEWPID as u64;
     stage.flags |= libc::CLONE_NEWNS as u64;
-    if args.pid.init {
-        stage.finale = step02::pid::run_as_init;
-    }
+    stage.finale = step02::finale(&args.pid);
     step03::clean_environment(&mut stage, &args.root, &args.uts);
-    let image = Image::open(&args.overlay, &args.root)?;
+    let image = step04::Image::open(&args.overlay, &args.root)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
 
     // What the launcher does while the new process waits at the gate.
@@ -60,5 +50,7 @@ fn run(args: Args) -> Result<Ending> {
 }
 
 /// Who reads what the ledger says back from the kernel.
-const LEDGER: &[Look] =
-    &[step01::ledger, step02::ledger, step03::ledger, step04::ledger];
+#[rustfmt::skip]
+const LEDGER: &[Look] = &[
+    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
+];

@@ -39,7 +39,7 @@ use nat::Masquerade;
 use publish::Published;
 
 /// The flags of this rung.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "step05: the network")]
 #[group(skip)]
 pub struct Args {

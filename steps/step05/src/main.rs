@@ -1,30 +1,20 @@
 //! step05: blind to the host's network.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
 use clap::Parser;
-use step00::{Ending, Gate, Look, Process, Stage};
-use step04::image::Image;
-use step05::Network;
+use step00::{Ending, ExitCode, Gate, Look, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
 /// Runs a command that has network interfaces of its own
 #[derive(Parser)]
+#[rustfmt::skip]
 struct Args {
-    #[command(flatten)]
-    process: step00::Args,
-    #[command(flatten)]
-    uts: step01::Args,
-    #[command(flatten)]
-    pid: step02::Args,
-    #[command(flatten)]
-    root: step03::Args,
-    #[command(flatten)]
-    overlay: step04::Args,
-    #[command(flatten)]
-    network: step05::Args,
+    #[command(flatten)] process: step00::Args,
+    #[command(flatten)] uts: step01::Args,
+    #[command(flatten)] pid: step02::Args,
+    #[command(flatten)] root: step03::Args,
+    #[command(flatten)] overlay: step04::Args,
+    #[command(flatten)] network: step05::Args,
 }
 
 fn main() -> ExitCode {
@@ -36,13 +26,11 @@ fn run(args: Args) -> Result<Ending> {
     stage.flags |= libc::CLONE_NEWUTS as u64;
     stage.flags |= libc::CLONE_NEWPID as u64;
     stage.flags |= libc::CLONE_NEWNS as u64;
-    if args.pid.init {
-        stage.finale = step02::pid::run_as_init;
-    }
+    stage.finale = step02::finale(&args.pid);
     step03::clean_environment(&mut stage, &args.root, &args.uts);
-    let mut image = Image::open(&args.overlay, &args.root)?;
+    let mut image = step04::Image::open(&args.overlay, &args.root)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
-    let network = Network::claim(&args.network)?;
+    let network = step05::Network::claim(&args.network)?;
     stage.flags |= network.flags();
     image.own_files = network.files(&args.uts.hostname, &args.network);
 
@@ -67,10 +55,8 @@ fn run(args: Args) -> Result<Ending> {
 }
 
 /// Who reads what the ledger says back from the kernel.
+#[rustfmt::skip]
 const LEDGER: &[Look] = &[
-    step01::ledger,
-    step02::ledger,
-    step03::ledger,
-    step04::ledger,
+    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
     step05::ledger,
 ];

@@ -24,9 +24,10 @@ pub mod user;
 use anyhow::{Context, Result};
 use nix::unistd::{Uid, User, geteuid};
 use step00::{Line, Mark, Subject};
-use step05::Kind;
+use step05::{Kind, Network};
 
 use ids::Mapping;
+pub use ids::Maps;
 
 /// The flags of this rung.
 #[derive(Debug, clap::Args)]
@@ -53,15 +54,19 @@ impl Args {
     pub fn is_rootless(&self) -> bool {
         self.rootless || !geteuid().is_root()
     }
+}
 
-    /// A cable has one end on the machine's side, and to plug that in takes
-    /// the machine's root. Without it, what is left is the loopback.
-    pub fn network_of(&self, asked: Kind) -> Kind {
-        match asked {
-            Kind::Private if self.is_rootless() => Kind::None,
-            asked => asked,
-        }
+/// The network that the flags of step05 ask for, as far as it can be had.
+///
+/// A cable has one end on the machine's side, and to plug that in takes the
+/// machine's root. Without it, what is left of a private network is the
+/// loopback.
+pub fn network(args: &Args, asked: &step05::Args) -> Result<Network> {
+    let mut asked = asked.clone();
+    if args.is_rootless() && asked.network == Kind::Private {
+        asked.network = Kind::None;
     }
+    Network::claim(&asked)
 }
 
 /// Reads /proc/PID/uid_map, which shows the numbers outside as the reader

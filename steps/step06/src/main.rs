@@ -1,55 +1,40 @@
 //! step06: root inside, nobody outside.
 
-use std::process::ExitCode;
-
-use anyhow::Result;
 use clap::Parser;
-use step00::{Ending, Gate, Look, Process, Stage};
-use step04::image::Image;
-use step05::Network;
-use step06::ids::Maps;
+use step00::{Ending, ExitCode, Gate, Look, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
 /// Runs a command as root that is an ordinary user outside
 #[derive(Parser)]
+#[rustfmt::skip]
 struct Args {
-    #[command(flatten)]
-    process: step00::Args,
-    #[command(flatten)]
-    uts: step01::Args,
-    #[command(flatten)]
-    pid: step02::Args,
-    #[command(flatten)]
-    root: step03::Args,
-    #[command(flatten)]
-    overlay: step04::Args,
-    #[command(flatten)]
-    network: step05::Args,
-    #[command(flatten)]
-    user: step06::Args,
+    #[command(flatten)] process: step00::Args,
+    #[command(flatten)] uts: step01::Args,
+    #[command(flatten)] pid: step02::Args,
+    #[command(flatten)] root: step03::Args,
+    #[command(flatten)] overlay: step04::Args,
+    #[command(flatten)] network: step05::Args,
+    #[command(flatten)] user: step06::Args,
 }
 
 fn main() -> ExitCode {
     step00::finish(NAME, run(step00::arguments(NAME)))
 }
 
-fn run(mut args: Args) -> Result<Ending> {
+fn run(args: Args) -> Result<Ending> {
     let mut stage = Stage::new(NAME, &args.process);
     stage.flags |= libc::CLONE_NEWUTS as u64;
     stage.flags |= libc::CLONE_NEWPID as u64;
     stage.flags |= libc::CLONE_NEWNS as u64;
     stage.flags |= libc::CLONE_NEWUSER as u64;
-    if args.pid.init {
-        stage.finale = step02::pid::run_as_init;
-    }
+    stage.finale = step02::finale(&args.pid);
     step03::clean_environment(&mut stage, &args.root, &args.uts);
-    let maps = Maps::choose(&args.user)?;
-    let mut image = Image::open(&args.overlay, &args.root)?;
+    let maps = step06::Maps::choose(&args.user)?;
+    let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
-    args.network.network = args.user.network_of(args.network.network);
-    let network = Network::claim(&args.network)?;
+    let network = step06::network(&args.user, &args.network)?;
     stage.flags |= network.flags();
     image.own_files = network.files(&args.uts.hostname, &args.network);
 
@@ -79,11 +64,8 @@ fn run(mut args: Args) -> Result<Ending> {
 }
 
 /// Who reads what the ledger says back from the kernel.
+#[rustfmt::skip]
 const LEDGER: &[Look] = &[
-    step01::ledger,
-    step02::ledger,
-    step03::ledger,
-    step04::ledger,
-    step05::ledger,
-    step06::ledger,
+    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
+    step05::ledger, step06::ledger,
 ];

@@ -1,0 +1,68 @@
+//! The primitive of step07: a control group with limits.
+//!
+//! A control group is a folder. Making the folder makes the group, writing to
+//! the files in it sets its limits, and the kernel counts in other files what
+//! its processes use. Kernel document: Documentation/admin-guide/cgroup-v2.rst.
+//!
+//! The process is *born* in the group ([`step00::Stage`] gives the folder to
+//! clone3): a limit that comes after execve comes too late.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use step00::Advice;
+
+use crate::limits::Limits;
+
+/// Lets the groups below `group` have these limits.
+///
+/// A group has the files of a controller (memory.max, cpu.max …) only when
+/// its *parent* says so. And a group with processes of its own may not say so:
+/// they would compete with the groups below ("no internal processes").
+///
+/// # Errors
+/// ENOENT when this kernel or the group above lacks a controller, EBUSY when
+/// there are processes in `group`.
+pub fn enable(group: &Path, controllers: &[&str]) -> Result<()> {
+    for controller in controllers {
+        let text = format!("+{controller}");
+        write(group, "cgroup.subtree_control", &text)?;
+    }
+    Ok(())
+}
+
+/// Writes down what the group may use.
+///
+/// # Errors
+/// EINVAL or ERANGE when the kernel does not accept a number, ENODEV when a
+/// disk is none.
+pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
+    write(group, "memory.max", &limits.memory)?;
+    // Or the group would swap, slowly and for ever, and never be stopped. The
+    // file is missing where the kernel was built without swap.
+    if group.join("memory.swap.max").exists() {
+        write(group, "memory.swap.max", "0")?;
+    }
+    // What is left when one of several processes has been killed is of no
+    // use: the OOM killer shall take all of them or none.
+    write(group, "memory.oom.group", "1")?;
+    // So many microseconds of CPU time in each period of 100 ms.
+    write(group, "cpu.max", &limits.cpu)?;
+    // fork(2) answers EAGAIN when there are as many.
+    write(group, "pids.max", &limits.pids)?;
+    if let Some(cpus) = &limits.cpuset {
+        write(group, "cpuset.cpus", cpus)
+            .advice("`nproc` counts the CPUs; --cpuset 0, 0-1 or 0,2")?;
+    }
+    for disk in &limits.disks {
+        write(group, "io.max", disk)?;
+    }
+    Ok(())
+}
+
+fn write(group: &Path, file: &str, text: &str) -> Result<()> {
+    let path = group.join(file);
+    fs::write(&path, text)
+        .with_context(|| format!("write {text:?} to {}", path.display()))
+}

@@ -1,0 +1,161 @@
+//! The group of one container, from before its process exists until after
+//! its end.
+
+use std::fs::{self, File};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use step00::{Ending, epilogue};
+
+use crate::Args;
+use crate::cgroup;
+use crate::limits::{Limits, human};
+use crate::place::{MOUNT, PARENT, Place};
+
+/// A group; dropping this removes it.
+#[derive(Debug)]
+pub struct Handcuffs {
+    group: PathBuf,
+    folder: File,
+}
+
+impl Handcuffs {
+    /// Makes a group with the limits that the flags ask for, or returns none
+    /// where the machine has no place for one.
+    ///
+    /// # Errors
+    /// When a limit was asked for and cannot be had.
+    pub fn lock(args: &Args, folders: &[&Path]) -> Result<Option<Handcuffs>> {
+        let base = match Place::find()? {
+            Place::Below(base) => base,
+            Place::None(why) if args.asks_for_limits() => {
+                bail!("{}", why.replace('\n', "\n  "))
+            }
+            Place::None(_) => return Ok(None),
+        };
+        let limits = Limits::choose(args, folders)?;
+        let parent = Place::prepare(&base, &args.controllers())?;
+        sweep(&parent);
+        let group = parent.join(name_of_owner()?);
+        fs::create_dir(&group)
+            .with_context(|| format!("make the group {}", group.display()))?;
+        let folder = File::open(&group)
+            .with_context(|| format!("open {}", group.display()))?;
+        // From here on, an error removes the group.
+        let handcuffs = Handcuffs { group, folder };
+        cgroup::limit(&handcuffs.group, &limits)?;
+        Ok(Some(handcuffs))
+    }
+
+    /// The folder in which clone3 is to place the process.
+    pub fn folder(&self) -> BorrowedFd<'_> {
+        self.folder.as_fd()
+    }
+
+    /// After the end: says what was used, and whether the OOM killer came.
+    pub fn report(&self, quiet: bool, ending: Ending) {
+        let number = |file, key| self.number(file, key);
+        let kills = number("memory.events", "oom_kill").unwrap_or(0);
+        if kills > 0 && ending == Ending::Killed(libc::SIGKILL) {
+            let limit = number("memory.max", "").map_or("max".into(), human);
+            epilogue(&format!(
+                "OOMKilled: it needed more than {limit} of memory"
+            ));
+        }
+        if quiet {
+            return;
+        }
+        // memory.peak came with Linux 5.19.
+        let peak = number("memory.peak", "").map_or("unknown".into(), human);
+        let spent = number("cpu.stat", "usage_usec").unwrap_or(0);
+        let throttled = number("cpu.stat", "nr_throttled").unwrap_or(0);
+        epilogue(&format!(
+            "peak memory {peak}, CPU {:.2} s, throttled {throttled} \
+             times, OOM kills {kills}",
+            spent as f64 / 1e6
+        ));
+    }
+
+    /// A number in one of the group's files: alone in it, or after its key.
+    fn number(&self, file: &str, key: &str) -> Option<u64> {
+        let text = fs::read_to_string(self.group.join(file)).ok()?;
+        match key {
+            "" => text.trim().parse().ok(),
+            _ => text.lines().find_map(|line| {
+                let (found, number) = line.split_once(' ')?;
+                (found == key).then(|| number.parse().ok())?
+            }),
+        }
+    }
+}
+
+impl Drop for Handcuffs {
+    /// cgroup.kill (Linux 5.14) ends whatever is left in the group. A process
+    /// that is dying is still in it, so wait for the kernel to say it is empty.
+    fn drop(&mut self) {
+        let _ = fs::write(self.group.join("cgroup.kill"), "1");
+        if let Ok(events) = File::open(self.group.join("cgroup.events")) {
+            while is_populated(&self.group) {
+                let fd = PollFd::new(events.as_fd(), PollFlags::POLLPRI);
+                let _ = poll(&mut [fd], PollTimeout::from(100u8));
+            }
+        }
+        let _ = fs::remove_dir(&self.group);
+    }
+}
+
+/// Removes the groups whose launcher was killed and could not do it.
+///
+/// Returns what was removed. A group whose processes are still dying stays
+/// for the next time.
+pub fn sweep(parent: &Path) -> Vec<PathBuf> {
+    let groups = fs::read_dir(parent).into_iter().flatten().flatten();
+    let groups = groups.map(|entry| entry.path()).filter(|path| path.is_dir());
+    groups
+        .filter(|group| !has_owner(group) && !is_populated(group))
+        .filter(|group| fs::remove_dir(group).is_ok())
+        .collect()
+}
+
+/// Removes what killed launchers left of groups on this machine, and then
+/// the parent, if no container is running. For `cargo workshop clean`.
+pub fn clean() -> Result<Vec<PathBuf>> {
+    let Place::Below(_) = Place::find()? else { return Ok(Vec::new()) };
+    let parent = Path::new(MOUNT).join(PARENT);
+    let mut removed = sweep(&parent);
+    if fs::remove_dir(&parent).is_ok() {
+        removed.push(parent);
+    }
+    Ok(removed)
+}
+
+/// PIDs are used again; a PID and the time at which it was started are not.
+fn name_of_owner() -> Result<String> {
+    let pid = std::process::id();
+    let start = start_time(pid).context("find when this process started")?;
+    Ok(format!("{pid}-{start}"))
+}
+
+fn has_owner(group: &Path) -> bool {
+    let name = group.file_name().unwrap_or_default().to_string_lossy();
+    let Some((pid, start)) = name.split_once('-') else { return true };
+    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else {
+        return true; // not a name that we have given
+    };
+    start_time(pid) == Some(start)
+}
+
+/// Field 22 of /proc/PID/stat, in clock ticks since boot. The second field is
+/// the program's name, which may hold anything, a ")" too.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(22 - 3)?.parse().ok()
+}
+
+fn is_populated(group: &Path) -> bool {
+    let events = fs::read_to_string(group.join("cgroup.events"));
+    events.is_ok_and(|events| events.contains("populated 1"))
+}

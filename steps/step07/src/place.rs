@@ -1,0 +1,139 @@
+//! Where on this machine a group with limits can be made, if anywhere.
+//!
+//! ```text
+//! /sys/fs/cgroup            with root: its children get the controllers
+//! └── workshop              holds no process, so it may hand them on
+//!     └── 4242-81236        a container: launcher's PID, and when that started
+//! ```
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+use nix::unistd::geteuid;
+use step00::Advice;
+
+use crate::cgroup;
+
+/// Where the hierarchy is mounted, by the convention of every distribution.
+pub const MOUNT: &str = "/sys/fs/cgroup";
+
+/// The group of which all containers' groups are children.
+pub const PARENT: &str = "workshop";
+
+/// A place for groups, or why there is none.
+#[derive(Debug)]
+pub enum Place {
+    /// Groups can be made below this one.
+    Below(PathBuf),
+    /// The machine has no unified hierarchy, or not for us. In words.
+    None(String),
+}
+
+impl Place {
+    /// Looks for it.
+    pub fn find() -> Result<Place> {
+        if !is_unified(Path::new(MOUNT)) {
+            let unified = Path::new(MOUNT).join("unified");
+            let kind = match is_unified(&unified) {
+                true => "hybrid (v1 has the limits)",
+                false => "v1",
+            };
+            return Ok(Place::None(format!(
+                "no handcuffs: cgroups here are {kind}\n\
+                 try: scripts/vm cargo run -p step07\n\
+                 or boot with systemd.unified_cgroup_hierarchy=1"
+            )));
+        }
+        if geteuid().is_root() {
+            return Ok(Place::Below(PathBuf::from(MOUNT)));
+        }
+        let own = own_group()?;
+        // A group is delegated by giving its folder to somebody.
+        match fs::metadata(&own).is_ok_and(|own| own.uid() == geteuid().into())
+        {
+            true => Ok(Place::Below(own)),
+            false => Ok(Place::None(
+                "no handcuffs: this cgroup belongs to the machine's root\n\
+                 try: systemd-run --user --scope -p Delegate=yes COMMAND"
+                    .into(),
+            )),
+        }
+    }
+
+    /// Makes sure that groups below the parent can have limits, and returns
+    /// the parent.
+    pub fn prepare(base: &Path, controllers: &[&str]) -> Result<PathBuf> {
+        let parent = base.join(PARENT);
+        match fs::create_dir(&parent) {
+            Err(error) if !parent.is_dir() => {
+                return Err(error)
+                    .with_context(|| format!("make {}", parent.display()))
+                    .advice(
+                        "is cgroup2 mounted read-only, as in a container?",
+                    );
+            }
+            _ => {}
+        }
+        if let Err(error) = cgroup::enable(base, controllers) {
+            // The machine's root group is exempt from the rule against
+            // internal processes. A delegated group is not.
+            if !is_busy(&error) || geteuid().is_root() {
+                return Err(error).advice(
+                    "is this a container's cgroup? Use the machine's, or a VM",
+                );
+            }
+            clear_out(base)?;
+            cgroup::enable(base, controllers)?;
+        }
+        cgroup::enable(&parent, controllers)?;
+        Ok(parent)
+    }
+}
+
+/// Moves all processes of a delegated group (this one, and the shell that
+/// started it) into a leaf of it, so that the group may hand on controllers.
+fn clear_out(base: &Path) -> Result<()> {
+    let leaf = base.join("launcher");
+    fs::create_dir_all(&leaf)
+        .with_context(|| format!("make {}", leaf.display()))?;
+    let procs = fs::read_to_string(base.join("cgroup.procs"))?;
+    for pid in procs.lines() {
+        match fs::write(leaf.join("cgroup.procs"), pid) {
+            Ok(()) => {}
+            // It has ended in the meantime.
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+            Err(error) => bail!("move process {pid} to a leaf: {error}"),
+        }
+    }
+    Ok(())
+}
+
+fn is_busy(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain();
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.and_then(|io| io.raw_os_error()) == Some(Errno::EBUSY as i32)
+    })
+}
+
+fn is_unified(path: &Path) -> bool {
+    let kind = statfs(path).map(|found| found.filesystem_type());
+    kind == Ok(CGROUP2_SUPER_MAGIC)
+}
+
+/// The group that this process is in: the line `0::/path` (cgroups(7)).
+fn own_group() -> Result<PathBuf> {
+    let groups = fs::read_to_string("/proc/self/cgroup")
+        .context("read /proc/self/cgroup")?;
+    group_in(&groups).context("find our own cgroup")
+}
+
+/// The folder of the group that /proc/PID/cgroup names.
+pub(crate) fn group_in(groups: &str) -> Option<PathBuf> {
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    Some(Path::new(MOUNT).join(path))
+}

@@ -1,0 +1,320 @@
+//! The policy: which words may be said. `seccomp.rs` is the mechanism.
+//!
+//! It is an allow-list, made after Docker's default profile: everything that
+//! shells, package managers, language runtimes, databases and network servers
+//! say is allowed, and what nobody thought of is not. Lists are by name, for
+//! all architectures at once; a name that the running one lacks (`open` on
+//! aarch64) simply has no number there.
+//!
+//! Each call of `arch.rs`'s table stands in exactly one of [`ALLOWED`],
+//! [`CHECKED`], [`ABSENT`] and [`REFUSED`]: a test sees to it, so that none is
+//! refused because it was forgotten. Only the first three make the filter.
+//!
+//! The filter is one handcuff of several, and need not repeat the others:
+//! `chroot`, `mknod` or `sethostname` are allowed, because namespaces and
+//! capabilities already decide what they can reach.
+
+use crate::arch;
+use std::collections::HashMap;
+
+/// Allowed whatever the arguments. One entry for each theme.
+pub const ALLOWED: &[&str] = &[
+    // Reading and writing descriptors: what every program does all day.
+    "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 \
+     lseek close close_range dup dup2 dup3 fcntl flock fsync fdatasync sync \
+     syncfs sync_file_range fallocate fadvise64 readahead copy_file_range \
+     sendfile splice tee vmsplice pipe pipe2 cachestat",
+    // Opening, naming and removing files. The mount namespace decides which
+    // files there are; `openat2` can only narrow a lookup.
+    "open openat openat2 creat access faccessat faccessat2 truncate ftruncate \
+     mkdir mkdirat rmdir mknod mknodat link linkat symlink symlinkat unlink \
+     unlinkat rename renameat renameat2 readlink readlinkat getdents \
+     getdents64 chdir fchdir getcwd chroot umask",
+    // Looking at files and changing their owner, mode, times and attributes:
+    // dpkg and tar restore all of these.
+    "stat fstat lstat newfstatat statx statfs fstatfs chmod fchmod fchmodat \
+     fchmodat2 chown fchown lchown fchownat utime utimes futimesat utimensat \
+     setxattr lsetxattr fsetxattr setxattrat getxattr lgetxattr fgetxattr \
+     getxattrat listxattr llistxattr flistxattr listxattrat removexattr \
+     lremovexattr fremovexattr removexattrat file_getattr file_setattr \
+     name_to_handle_at inotify_init inotify_init1 inotify_add_watch \
+     inotify_rm_watch",
+    // Memory. The placement of pages on NUMA nodes is for databases; the
+    // cgroup's cpuset still bounds it.
+    "brk mmap munmap mremap mprotect msync madvise mincore mlock mlock2 \
+     munlock mlockall munlockall remap_file_pages memfd_create memfd_secret \
+     membarrier pkey_alloc pkey_free pkey_mprotect map_shadow_stack mseal \
+     get_mempolicy set_mempolicy set_mempolicy_home_node mbind",
+    // Processes. `clone` stands below, for it can also make namespaces.
+    "fork vfork execve execveat exit exit_group wait4 waitid getpid getppid \
+     gettid set_tid_address getpgid getpgrp setpgid getsid setsid kill tkill \
+     tgkill pidfd_open pidfd_send_signal process_mrelease prctl arch_prctl \
+     modify_ldt set_thread_area get_thread_area restart_syscall rseq \
+     rseq_slice_yield getrlimit setrlimit prlimit64 getrusage times",
+    // Debuggers and `strace`, which can only name processes of their own PID
+    // namespace. Before 4.8 a tracer could change the call after the filter
+    // had passed it (seccomp(2), NOTES); since then Docker allows these too.
+    // The kernel plants the last two itself, where the host sets a probe.
+    "ptrace process_vm_readv process_vm_writev uretprobe uprobe",
+    // Threads: locks and the scheduler.
+    "futex futex_wait futex_wake futex_waitv futex_requeue set_robust_list \
+     get_robust_list sched_yield sched_getaffinity sched_setaffinity \
+     sched_getparam sched_setparam sched_getscheduler sched_setscheduler \
+     sched_getattr sched_setattr sched_get_priority_max \
+     sched_get_priority_min sched_rr_get_interval getpriority setpriority \
+     ioprio_get ioprio_set getcpu",
+    // Signals.
+    "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait \
+     rt_sigqueueinfo rt_tgsigqueueinfo rt_sigsuspend sigaltstack signalfd \
+     signalfd4 pause alarm",
+    // Waiting for many descriptors at once, and for those to come. The old
+    // asynchronous I/O is what MySQL and nginx use.
+    "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl \
+     epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 io_setup \
+     io_destroy io_submit io_cancel io_getevents io_pgetevents",
+    // Reading clocks, sleeping, timers. Setting clocks is refused below.
+    "time gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep \
+     getitimer setitimer timer_create timer_settime timer_gettime \
+     timer_getoverrun timer_delete timerfd_create timerfd_settime \
+     timerfd_gettime",
+    // The network: the network namespace decides what it reaches. `socket`
+    // stands below.
+    "socketpair bind listen accept accept4 connect shutdown getsockname \
+     getpeername setsockopt getsockopt sendto recvfrom sendmsg recvmsg \
+     sendmmsg recvmmsg",
+    // System V and POSIX queues, semaphores, shared memory: the IPC
+    // namespace (step09) decides whose.
+    "shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd \
+     msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify \
+     mq_getsetattr",
+    // Who am I. apt drops to the user _apt, so the setters are needed; the
+    // user namespace decides what the numbers are worth outside.
+    "getuid geteuid getgid getegid getresuid getresgid getgroups setuid \
+     setgid setreuid setregid setresuid setresgid setfsuid setfsgid \
+     setgroups capget capset",
+    // About the system; hostname and domain are the UTS namespace's.
+    "uname sysinfo getrandom sethostname setdomainname",
+    // Putting on more handcuffs: a process may always restrict itself.
+    "seccomp landlock_create_ruleset landlock_add_rule \
+     landlock_restrict_self lsm_get_self_attr lsm_set_self_attr \
+     lsm_list_modules",
+];
+
+/// Allowed or not, depending on one argument.
+pub const CHECKED: &[Check] = &[
+    // clone(2) makes processes, threads *and* namespaces. Its flags come
+    // first on x86_64 and aarch64 (not on all: clone(2), NOTES).
+    Check { call: "clone", argument: 0, rule: Rule::NoBitOf(CLONE_NEW) },
+    // vsock(7) talks to the hypervisor, past every network namespace.
+    Check { call: "socket", argument: 0, rule: Rule::NoneOf(&[AF_VSOCK]) },
+    // Both put characters into a terminal's input as if they had been typed:
+    // into the shell that started us (ioctl_tty(2), TIOCSTI).
+    Check {
+        call: "ioctl",
+        argument: 1,
+        rule: Rule::NoneOf(&[TIOCSTI, TIOCLINUX]),
+    },
+    // personality(2) can also switch address randomisation off. What is
+    // left: plain Linux, 32-bit `uname`, a 2.6 version, and asking.
+    Check {
+        call: "personality",
+        argument: 0,
+        rule: Rule::OneOf(&[
+            PER_LINUX,
+            PER_LINUX32,
+            UNAME26,
+            UNAME26 | PER_LINUX32,
+            QUERY,
+        ]),
+    },
+];
+
+/// Answered as if this kernel did not have them.
+///
+/// clone3(2) keeps its flags in memory, where a filter cannot read: it can
+/// only be refused whole. ENOSYS makes every C library fall back to clone(2),
+/// whose flags are in a register; EPERM would end every thread creation.
+pub const ABSENT: &str = "clone3";
+
+/// Known and left out: the default answer, EPERM. This list is for the reader
+/// and for the test; the filter does not contain it.
+pub const REFUSED: &[&str] = &[
+    // New views: mounts and namespaces, and walking into others'. Root in a
+    // user namespace may say these, and reaches much kernel code by them.
+    "mount umount2 pivot_root open_tree open_tree_attr move_mount fsopen \
+     fsconfig fsmount fspick mount_setattr statmount listmount unshare setns \
+     listns",
+    // The machine itself: its kernel, modules, swap, accounting, quotas, log.
+    "reboot kexec_load kexec_file_load init_module finit_module \
+     delete_module swapon swapoff acct quotactl quotactl_fd syslog vhangup \
+     iopl ioperm",
+    // The clock, which all share; adjtimex cannot be allowed for reading
+    // alone, as what it does stands behind a pointer.
+    "settimeofday clock_settime adjtimex clock_adjtime",
+    // Keys are kept per user, not per namespace (keyrings(7)).
+    "add_key request_key keyctl",
+    // Large and young parts of the kernel, with a history of holes. io_uring
+    // also makes calls on behalf of a process that no filter gets to see.
+    "bpf perf_event_open userfaultfd io_uring_setup io_uring_enter \
+     io_uring_register fanotify_init fanotify_mark",
+    // Opens files by number, past every directory: the way out of Docker
+    // that became known as "shocker".
+    "open_by_handle_at",
+    // Reaching into other processes further than ptrace's users need.
+    "pidfd_getfd process_madvise kcmp move_pages migrate_pages",
+    // Relics: removed, replaced or never implemented.
+    "uselib ustat sysfs _sysctl nfsservctl lookup_dcookie getpmsg putpmsg \
+     afs_syscall tuxcall security vserver epoll_ctl_old epoll_wait_old",
+];
+
+/// All namespace flags of clone(2). CLONE_NEWTIME (0x80) is not one: its bit
+/// lies in the byte that holds the exit signal, so only clone3 can take it.
+const CLONE_NEW: u32 = (libc::CLONE_NEWNS
+    | libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET) as u32;
+
+const TIOCSTI: u32 = libc::TIOCSTI as u32;
+const TIOCLINUX: u32 = libc::TIOCLINUX as u32;
+// The libc crate lacks these for some C libraries; linux/socket.h and
+// linux/personality.h give them the same value on every architecture.
+const AF_VSOCK: u32 = 40;
+const PER_LINUX: u32 = 0;
+const PER_LINUX32: u32 = 8;
+const UNAME26: u32 = 0x2_0000;
+const QUERY: u32 = 0xffff_ffff;
+
+/// How the disassembler writes the values above.
+pub const VALUE_NAMES: &[(u32, &str)] = &[
+    (CLONE_NEW, "CLONE_NEW*"),
+    (AF_VSOCK, "AF_VSOCK"),
+    (TIOCSTI, "TIOCSTI"),
+    (TIOCLINUX, "TIOCLINUX"),
+    (PER_LINUX, "PER_LINUX"),
+    (PER_LINUX32, "PER_LINUX32"),
+    (UNAME26, "UNAME26"),
+    (UNAME26 | PER_LINUX32, "UNAME26|PER_LINUX32"),
+    (QUERY, "0xffffffff (asks)"),
+];
+
+/// A call that is allowed by the low 32 bits of one of its arguments.
+#[derive(Clone, Copy, Debug)]
+pub struct Check {
+    /// The call's name.
+    pub call: &'static str,
+    /// Which argument, counted from 0.
+    pub argument: usize,
+    /// What it must or must not be.
+    pub rule: Rule,
+}
+
+/// When a [`Check`] lets the call pass.
+#[derive(Clone, Copy, Debug)]
+pub enum Rule {
+    /// None of these bits is set.
+    NoBitOf(u32),
+    /// It is none of these values.
+    NoneOf(&'static [u32]),
+    /// It is one of these values.
+    OneOf(&'static [u32]),
+}
+
+/// The policy in the running architecture's numbers.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    /// Allowed numbers, as ranges from first to last, ascending.
+    pub ranges: Vec<(u32, u32)>,
+    /// Numbers that are allowed by an argument.
+    pub checked: Vec<(u32, Check)>,
+    /// Numbers that get ENOSYS.
+    pub absent: Vec<u32>,
+    /// Numbers above this one get ENOSYS.
+    pub newest: u32,
+}
+
+impl Default for Calls {
+    /// The lists of this file.
+    fn default() -> Self {
+        // A map, because searching the table for each of 350 names takes
+        // longer (1 ms) than all the namespaces together.
+        let table: HashMap<&str, u32> = arch::known().collect();
+        // A name without a number is a call that this architecture lacks.
+        let number = |name| table.get(name).copied();
+        let allowed = ALLOWED.iter().flat_map(|it| it.split_whitespace());
+        let checked = CHECKED
+            .iter()
+            .filter_map(|check| number(check.call).map(|it| (it, *check)));
+        Calls {
+            ranges: ranges(allowed.filter_map(number)),
+            checked: checked.collect(),
+            absent: number(ABSENT).into_iter().collect(),
+            newest: arch::newest(),
+        }
+    }
+}
+
+/// Sorts numbers and merges neighbours: 0, 2, 1, 4 becomes 0–2, 4–4. Gaps
+/// are never bridged, not even where the kernel has no call today.
+fn ranges(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+    let mut sorted: Vec<u32> = numbers.collect();
+    sorted.sort_unstable();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in sorted {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls that only one of our architectures has, so that a name which is
+    /// missing from the table can be told from one that is misspelt.
+    const ELSEWHERE: &str = "open stat lstat poll access pipe select dup2 \
+        pause alarm fork vfork getdents rename mkdir rmdir creat link unlink \
+        symlink readlink chmod chown lchown getpgrp utime mknod uselib ustat \
+        sysfs modify_ldt _sysctl arch_prctl iopl ioperm getpmsg putpmsg \
+        afs_syscall tuxcall security time set_thread_area get_thread_area \
+        epoll_create epoll_ctl_old epoll_wait_old epoll_wait vserver utimes \
+        inotify_init futimesat signalfd eventfd uretprobe uprobe nfsservctl";
+
+    fn listed() -> Vec<&'static str> {
+        let checked = CHECKED.iter().map(|check| check.call);
+        let lists = ALLOWED.iter().chain(REFUSED).chain([&ABSENT]);
+        lists.flat_map(|list| list.split_whitespace()).chain(checked).collect()
+    }
+
+    #[test]
+    fn every_known_call_is_decided_on_once() {
+        let listed = listed();
+        for (name, _) in arch::known() {
+            let times = listed.iter().filter(|call| **call == name).count();
+            assert_eq!(times, 1, "{name} stands in {times} lists");
+        }
+    }
+
+    #[test]
+    fn no_name_is_misspelt() {
+        for name in listed() {
+            assert!(
+                arch::number(name).is_some()
+                    || ELSEWHERE.split_whitespace().any(|call| call == name),
+                "{name} is in no architecture's table"
+            );
+        }
+    }
+
+    #[test]
+    fn neighbours_merge_and_gaps_stay() {
+        let merged = ranges([7, 0, 2, 1, 4, 8].into_iter());
+        assert_eq!(merged, [(0, 2), (4, 4), (7, 8)]);
+        assert_eq!(ranges([].into_iter()), []);
+    }
+}

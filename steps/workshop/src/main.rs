@@ -1,0 +1,83 @@
+//! The learner's companion: what is not a rung of the ladder but helps to
+//! climb it. `cargo workshop …` runs it as the learner, never as root.
+//!
+//! Exit status: 0 done, 1 an error that was explained, 2 a wrong command line.
+
+mod arch;
+mod archive;
+mod clean;
+mod digest;
+mod download;
+mod oci;
+mod remove;
+mod rootfs;
+mod store;
+mod unpack;
+mod whiteout;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+use clap::{Parser, Subcommand};
+
+/// The companion of the workshop Blindfolds & Handcuffs
+#[derive(Parser)]
+#[command(name = "workshop", version, term_width = 80)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a root filesystem, or import an image
+    Rootfs(rootfs::Rootfs),
+    /// Remove what the workshop made below the target folder
+    Clean,
+}
+
+const OVERVIEW: &str = "\
+Blindfolds & Handcuffs: a container is an ordinary process that sees less
+(namespaces) and may use less (cgroups). The ladder puts one on at a time:
+
+  cargo run -p step00    a process as it is: it sees the whole building
+  cargo run -p step01    … and so on, up to step08
+
+This companion helps on the way:
+
+  cargo workshop rootfs          make target/rootfs from what is here
+  cargo workshop rootfs alpine   or import a real image
+  cargo workshop clean           remove what the workshop made
+
+Every command explains itself with --help.
+";
+
+fn main() -> ExitCode {
+    match run(&mut io::stdout().lock()) {
+        Err(error) if !is_broken_pipe(&error) => {
+            // `eprintln!` would panic where stderr is closed.
+            let _ = writeln!(io::stderr(), "workshop: {error:#}");
+            ExitCode::FAILURE
+        }
+        // A reader who has seen enough (`| head`) is no error.
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn run(out: &mut impl Write) -> Result<()> {
+    match Cli::parse().command {
+        None => out.write_all(OVERVIEW.as_bytes())?,
+        Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
+        Some(Command::Clean) => clean::run(out)?,
+    }
+    Ok(out.flush()?)
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let mut causes = error.chain();
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,77 @@
+//! Removes a directory tree, and nothing that lies outside it.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+/// Removes `path` and all below it; a missing `path` is fine. Symbolic links
+/// are removed, never followed.
+///
+/// # Errors
+/// Something is mounted below it, or it belongs to somebody else; the message
+/// names the command that helps.
+pub fn remove(path: &Path) -> Result<()> {
+    if let Some(mount) = mounted_below(path)? {
+        bail!(
+            "remove {}: something is mounted on {mount}, and its files would \
+             go too; first: sudo umount {mount}",
+            path.display()
+        );
+    }
+    // The library walks by open directories (openat, O_NOFOLLOW), so nothing
+    // that is swapped for a link meanwhile can lead it astray.
+    let removed = match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            fs::remove_file(path)
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            open_up(path);
+            fs::remove_dir_all(path)
+        }
+        removed => removed,
+    };
+    match removed {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let path = path.display();
+            Err(error).with_context(|| {
+                format!(
+                    "remove {path}: some of it is not yours (a container ran \
+                     in it as root?); this removes it:\n  \
+                     sudo rm -r --one-file-system -- '{path}'\n"
+                )
+            })
+        }
+        Err(error) => {
+            Err(error).with_context(|| format!("remove {}", path.display()))
+        }
+    }
+}
+
+/// An image may hold directories that its owner cannot write to; what is in
+/// them can only be removed after chmod. Failures show in the second attempt.
+fn open_up(path: &Path) {
+    let real = path.symlink_metadata().is_ok_and(|data| data.is_dir());
+    if real && fs::set_permissions(path, Permissions::from_mode(0o700)).is_ok()
+    {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            open_up(&entry.path());
+        }
+    }
+}
+
+/// The first mount point at or below `path` (field 5 of each line in
+/// /proc/self/mountinfo, proc(5), where a blank is written `\040`).
+fn mounted_below(path: &Path) -> Result<Option<String>> {
+    let Ok(path) = path.canonicalize() else { return Ok(None) };
+    let table = fs::read_to_string("/proc/self/mountinfo")
+        .context("read /proc/self/mountinfo to spare what is mounted")?;
+    let mounts = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let mounts = mounts.map(|mount| mount.replace("\\040", " "));
+    let mut below = mounts.filter(|mount| Path::new(mount).starts_with(&path));
+    Ok(below.next())
+}

@@ -1,0 +1,316 @@
+//! `workshop rootfs`: gets something to put a container's process into.
+//!
+//! Without a source it makes `target/rootfs` out of this machine's own
+//! programs. With one it imports an image into `target/images/NAME`: a tar as
+//! one tree, an image layout as one directory for each layer, which step04
+//! stacks.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use step03::rootfs::{self, Source};
+
+use crate::remove::remove;
+use crate::store::{Staging, shown, size};
+use crate::unpack::{Kind, Unpacked, unpack};
+use crate::whiteout::Layer;
+use crate::{arch, archive, digest, download, oci};
+
+/// What `workshop rootfs` is asked for.
+#[derive(Args, Debug)]
+pub struct Rootfs {
+    /// What to make or import
+    ///
+    /// (nothing)       target/rootfs, from busybox or this machine's programs
+    /// busybox | host  the same, from just that
+    /// alpine          Alpine Linux, a download of 4 MB
+    /// FILE.tar[.gz]   any tar: docker export, docker save, podman save
+    ///                 --format oci-archive; .zst, .xz, .bz2 too; - for stdin
+    /// DIR             an OCI image layout (skopeo copy ... oci:DIR)
+    /// URL             a tar from the network, with --sha256
+    #[arg(verbatim_doc_comment)]
+    source: Option<String>,
+
+    /// Call the image NAME (default: after its source)
+    #[arg(long, requires = "source")]
+    name: Option<String>,
+
+    /// What the SHA-256 of the tar must be
+    #[arg(long, value_name = "HEX", requires = "source")]
+    #[arg(value_parser = sha256)]
+    sha256: Option<String>,
+
+    /// Which image of a layout that holds several
+    #[arg(long, value_name = "TAG", requires = "source")]
+    tag: Option<String>,
+
+    /// Replace what is there
+    #[arg(long)]
+    force: bool,
+}
+
+fn sha256(text: &str) -> Result<String, String> {
+    let text = text.strip_prefix("sha256:").unwrap_or(text);
+    let valid = digest::is_sha256(text).then(|| text.to_owned());
+    valid.ok_or_else(|| "it takes 64 hexadecimal digits".into())
+}
+
+/// Does what was asked for and prints what came of it.
+///
+/// # Errors
+/// The source is not there, not what it must be, or cannot be unpacked.
+/// Nothing is left behind then.
+pub fn run(args: &Rootfs, out: &mut impl Write) -> Result<()> {
+    match args.source.as_deref() {
+        None => own(&Source::find(), args, out),
+        Some("host") => own(&Source::Host, args, out),
+        Some("busybox") => match Source::find() {
+            Source::Host => bail!(
+                "find a static busybox on this machine: install \
+                 busybox-static, or leave the word out"
+            ),
+            found @ Source::Busybox(_) => own(&found, args, out),
+        },
+        Some("alpine") => alpine(args, out),
+        Some(source) => import(source, args, out),
+    }
+}
+
+/// Makes `target/rootfs` as every rung from step03 on does on first need.
+fn own(source: &Source, args: &Rootfs, out: &mut impl Write) -> Result<()> {
+    let path = rootfs::default_path()?;
+    if path.exists() && args.force {
+        remove(&path)?;
+    }
+    if path.exists() {
+        let path = shown(&path);
+        writeln!(out, "{path} is there already; --force makes it anew")?;
+        return Ok(());
+    }
+    rootfs::make(&path, source)?;
+    writeln!(out, "step into it:\n  cargo run -p step03")?;
+    Ok(())
+}
+
+fn alpine(args: &Rootfs, out: &mut impl Write) -> Result<()> {
+    let here = arch::here()?;
+    let (arch, sha256) = here.alpine.with_context(|| {
+        format!(
+            "find Alpine Linux for {}: no hash is pinned for it; import a \
+             tar of it by URL and --sha256",
+            here.rust
+        )
+    })?;
+    let version = arch::ALPINE;
+    let branch = version.rsplit_once('.').map_or(version, |(up, _)| up);
+    let url = format!(
+        "https://dl-cdn.alpinelinux.org/alpine/v{branch}/releases/{arch}/\
+         alpine-minirootfs-{version}-{arch}.tar.gz"
+    );
+    let staging = begin("alpine", args)?;
+    let tar = staging.scratch("download");
+    fetch(&url, sha256, &tar)?;
+    import_tar(staging, &tar, args, out)
+}
+
+/// A source that is a place: an address, stdin, a folder or a file.
+fn import(source: &str, args: &Rootfs, out: &mut impl Write) -> Result<()> {
+    if source.contains("://") {
+        return import_address(source, args, out);
+    }
+    if source == "-" {
+        return import_stdin(args, out);
+    }
+    let path = Path::new(source);
+    let metadata = path.metadata().with_context(|| {
+        format!("find {source}: name alpine, a file, a folder or an address")
+    })?;
+    if metadata.is_dir() {
+        return import_folder(path, args, out);
+    }
+    import_file(begin(source, args)?, path, args, out)
+}
+
+fn import_address(
+    url: &str,
+    args: &Rootfs,
+    out: &mut impl Write,
+) -> Result<()> {
+    let sha256 = args.sha256.as_ref().with_context(|| {
+        format!("fetch {url}: --sha256 must say what it has to be")
+    })?;
+    let staging = begin(url, args)?;
+    let tar = staging.scratch("download");
+    fetch(url, sha256, &tar)?;
+    import_tar(staging, &tar, args, out)
+}
+
+/// `docker export NAME | cargo workshop rootfs - --name NAME`.
+fn import_stdin(args: &Rootfs, out: &mut impl Write) -> Result<()> {
+    let staging = begin("stdin", args)?;
+    let tar = staging.scratch("stdin");
+    fs::File::create(&tar)
+        .and_then(|mut file| io::copy(&mut io::stdin(), &mut file))
+        .context("copy what stdin brings")?;
+    import_file(staging, &tar, args, out)
+}
+
+fn import_folder(
+    folder: &Path,
+    args: &Rootfs,
+    out: &mut impl Write,
+) -> Result<()> {
+    let name = folder.display();
+    ensure!(
+        oci::is_layout(folder),
+        "import the folder {name}: it is no image layout (index.json). A root \
+         filesystem needs no import: step03 --rootfs {name}"
+    );
+    ensure!(
+        args.sha256.is_none(),
+        "check the folder {name}: --sha256 is for tars; a layout is checked \
+         against itself"
+    );
+    let staging = begin(&name.to_string(), args)?;
+    import_layout(staging, folder, args, out)
+}
+
+fn begin(source: &str, args: &Rootfs) -> Result<Staging> {
+    let name = args.name.clone().unwrap_or_else(|| name_after(source));
+    Staging::begin(&name, args.force)
+}
+
+/// `./dir/Debian_12.tar.gz` is called `Debian_12`.
+fn name_after(source: &str) -> String {
+    let last = source.trim_end_matches('/').rsplit('/').next();
+    let mut name = last.unwrap_or_default();
+    for ending in [".gz", ".tgz", ".zst", ".xz", ".bz2", ".tar"] {
+        name = name.strip_suffix(ending).unwrap_or(name);
+    }
+    name.to_owned()
+}
+
+fn fetch(url: &str, sha256: &str, tar: &Path) -> Result<()> {
+    let _ = writeln!(io::stderr(), "workshop: fetching {url}");
+    download::fetch(url, tar)?;
+    digest::check(tar, sha256).with_context(|| {
+        format!("check {url}: it is not what it should be, nothing was kept")
+    })
+}
+
+/// A file of the learner's, checked only when they gave a hash.
+fn import_file(
+    staging: Staging,
+    tar: &Path,
+    args: &Rootfs,
+    out: &mut impl Write,
+) -> Result<()> {
+    if let Some(sha256) = &args.sha256 {
+        digest::check(tar, sha256)
+            .with_context(|| format!("check {}", tar.display()))?;
+    }
+    import_tar(staging, tar, args, out)
+}
+
+/// What a tar holds is only known when it is unpacked: a root filesystem, or
+/// an image layout, whose layers are tars again.
+fn import_tar(
+    staging: Staging,
+    tar: &Path,
+    args: &Rootfs,
+    out: &mut impl Write,
+) -> Result<()> {
+    let tree = staging.tree();
+    let unpacked = open_and_unpack(tar, &tree, Kind::Tree)?;
+    if oci::is_layout(&tree) {
+        let layout = staging.scratch("layout");
+        fs::rename(&tree, &layout)
+            .and_then(|()| fs::create_dir(&tree))
+            .context("make room for the layers")?;
+        return import_layout(staging, &layout, args, out);
+    }
+    let file = tar.display();
+    ensure!(unpacked.entries > 0, "unpack {file}: there is nothing in it");
+    ensure!(
+        !tree.join("manifest.json").is_file(),
+        "import {file}: this is the archive that Docker wrote before version \
+         25, and podman without --format oci-archive, with no image layout in \
+         it. skopeo copy docker-archive:{file} oci:DIR makes one of it"
+    );
+    unpacked.seal()?;
+    report(&[unpacked], out)?;
+    let image = shown(&staging.commit()?);
+    writeln!(out, "step into it, or stack it:")?;
+    writeln!(out, "  cargo run -p step03 -- --rootfs {image}")?;
+    writeln!(out, "  cargo run -p step04 -- --image {image}")?;
+    Ok(())
+}
+
+fn open_and_unpack(tar: &Path, to: &Path, kind: Kind) -> Result<Unpacked> {
+    unpack(archive::open(tar)?, to, kind)
+        .with_context(|| format!("unpack {}", tar.display()))
+}
+
+fn import_layout(
+    staging: Staging,
+    layout: &Path,
+    args: &Rootfs,
+    out: &mut impl Write,
+) -> Result<()> {
+    let architecture = arch::here()?.image;
+    let files = oci::layers(layout, architecture, args.tag.as_deref())?;
+    ensure!(!files.is_empty(), "import the image: it has no layers");
+    let layers = unpack_layers(&staging.tree(), &files)?;
+    let unpacked: Vec<_> =
+        layers.into_iter().map(|layer| layer.unpacked).collect();
+    report(&unpacked, out)?;
+    let image = staging.commit()?;
+    let count = unpacked.len();
+    let paths = (0..count).map(|number| image.join(number.to_string()));
+    let flags = paths.map(|path| format!("    --image {}", shown(&path)));
+    let flags: Vec<_> = flags.collect();
+    writeln!(out, "stack the layers, lowest first:")?;
+    writeln!(out, "  cargo run -p step04 -- \\\n{}", flags.join(" \\\n"))?;
+    Ok(())
+}
+
+/// Each layer into a directory of its own, 0 1 2 …, lowest first. Modes come
+/// last of all, since deletions are looked up in the layers below.
+fn unpack_layers(tree: &Path, files: &[PathBuf]) -> Result<Vec<Layer>> {
+    let mut layers: Vec<Layer> = Vec::new();
+    for (number, file) in files.iter().enumerate() {
+        let root = tree.join(number.to_string());
+        fs::create_dir(&root)
+            .with_context(|| format!("make {}", root.display()))?;
+        let unpacked = open_and_unpack(file, &root, Kind::Layer)?;
+        let mut layer = Layer { root, unpacked };
+        layer.hide(&layers)?;
+        layers.push(layer);
+    }
+    for layer in &layers {
+        layer.unpacked.seal()?;
+    }
+    Ok(layers)
+}
+
+/// One line on what came in, and one on what was left out.
+fn report(unpacked: &[Unpacked], out: &mut impl Write) -> Result<()> {
+    let sum = |of: fn(&Unpacked) -> u64| unpacked.iter().map(of).sum::<u64>();
+    let entries = sum(|one| one.entries);
+    let bytes = size(sum(|one| one.bytes));
+    match unpacked.len() {
+        1 => writeln!(out, "{entries} entries, {bytes}")?,
+        count => writeln!(out, "{entries} entries, {bytes}, {count} layers")?,
+    }
+    let devices = sum(|one| one.devices);
+    if devices > 0 {
+        writeln!(
+            out,
+            "left out: {devices} device nodes (a container gets its own /dev)"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! `target/images`: where imported images lie.
+//!
+//! An image appears there whole or not at all: it is put together in
+//! `NAME.new-PID` and takes its name by rename(2). The directory is private
+//! (0700), because images hold setuid programs and these files belong to the
+//! learner: any other user of the machine could become the learner by them.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use anyhow::{Context, Result, bail, ensure};
+use step03::rootfs;
+
+use crate::remove::remove;
+
+/// The folder that holds `rootfs` and `images`, normally `target`.
+///
+/// # Errors
+/// See [`rootfs::default_path`].
+pub fn target() -> Result<PathBuf> {
+    let root = rootfs::default_path()?;
+    Ok(root.parent().unwrap_or(Path::new("/")).to_path_buf())
+}
+
+/// An image that is being put together. Dropped, it leaves nothing.
+#[derive(Debug)]
+pub struct Staging {
+    folder: PathBuf,
+    image: PathBuf,
+    force: bool,
+}
+
+impl Staging {
+    /// Begins an image called `name`; `force` replaces one that is there.
+    ///
+    /// # Errors
+    /// `name` is taken or is no plain name; `target/images` is not writable.
+    pub fn begin(name: &str, force: bool) -> Result<Self> {
+        ensure!(
+            is_plain(name),
+            "call an image {name:?}: letters, digits, '.', '_' and '-' make \
+             a name, and neither '.' nor '-' begins one; choose with --name"
+        );
+        let images = target()?.join("images");
+        sweep(private(&images)?)?;
+        let image = images.join(name);
+        if image.exists() && !force {
+            bail!(
+                "{} is there already: --force replaces it, --name NAME puts \
+                 the new one beside it",
+                shown(&image)
+            );
+        }
+        let folder = rootfs::sibling(&image, process::id());
+        let staging = Self { folder, image, force };
+        private(&staging.folder)?;
+        private(&staging.tree())?;
+        Ok(staging)
+    }
+
+    /// What becomes the image.
+    #[must_use]
+    pub fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    /// A place for what is needed only on the way.
+    #[must_use]
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Gives the image its name and returns where it is.
+    ///
+    /// # Errors
+    /// Somebody else took the name meanwhile.
+    pub fn commit(self) -> Result<PathBuf> {
+        let image = self.image.clone();
+        let named = || format!("put the image at {}", shown(&image));
+        if self.force && image.exists() {
+            // Two steps, since a full directory cannot be renamed over.
+            let old = self.scratch("old");
+            fs::rename(&image, old).with_context(named)?;
+        }
+        fs::rename(self.tree(), &image).with_context(named)?;
+        Ok(image)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What cannot be removed now, the next import removes.
+        let _ = remove(&self.folder);
+    }
+}
+
+/// Removes what imports under any name left when they were killed.
+fn sweep(images: &Path) -> Result<()> {
+    let list = || format!("list {}", shown(images));
+    for entry in fs::read_dir(images).with_context(list)? {
+        let name = entry.with_context(list)?.file_name();
+        let name = name.to_string_lossy();
+        let Some((image, _)) = name.rsplit_once(".new-") else { continue };
+        for left_over in rootfs::abandoned(&images.join(image))? {
+            remove(&left_over)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a directory that only its owner can enter, whatever the umask.
+fn private(path: &Path) -> Result<&Path> {
+    let made = match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    };
+    made.and_then(|()| {
+        fs::set_permissions(path, Permissions::from_mode(0o700))
+    })
+    .with_context(|| format!("make {} private (0700)", shown(path)))?;
+    Ok(path)
+}
+
+/// One path component that is easy to type and is never taken for an option,
+/// a hidden file or somebody's half-made image.
+fn is_plain(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    !name.is_empty()
+        && name.len() <= 100
+        && name.chars().all(allowed)
+        && !name.starts_with(['.', '-'])
+        && !name.contains(".new-")
+}
+
+/// A path as a learner would type it here.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let path = path.strip_prefix(&here).unwrap_or(path);
+    path.display().to_string()
+}
+
+/// A number of bytes for people.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    match bytes.div_ceil(1024) {
+        kib @ ..10_240 => format!("{kib} KiB"),
+        kib => format!("{} MiB", kib.div_ceil(1024)),
+    }
+}

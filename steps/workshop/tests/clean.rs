@@ -1,0 +1,99 @@
+//! `workshop clean` removes what the workshop made, and nothing else.
+
+mod desk;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::Result;
+use desk::{Desk, names, output_of};
+use nix::unistd::geteuid;
+
+#[test]
+fn it_says_what_it_removes_and_spares_the_rest() -> Result<()> {
+    let desk = Desk::new()?;
+    desk.run(&["rootfs"])?;
+    for name in ["images/one", "rootfs.new-1", "rootfs.new-x", "mine"] {
+        fs::create_dir_all(desk.path(name))?;
+    }
+    let mut dead = Command::new("true").spawn()?;
+    dead.wait()?;
+    fs::create_dir(desk.path(&format!("rootfs.new-{}", dead.id())))?;
+    let printed = desk.run(&["clean"])?;
+    assert_eq!(printed.lines().count(), 3, "{printed}");
+    assert!(printed.contains("removed images\n"), "{printed}");
+    let left = ["debug", "mine", "rootfs.new-1", "rootfs.new-x"];
+    assert_eq!(names(&desk.0)?, left);
+    assert_eq!(desk.run(&["clean"])?, "nothing to remove\n");
+    Ok(())
+}
+
+#[test]
+fn it_follows_no_link_out() -> Result<()> {
+    let desk = Desk::new()?;
+    let mine = desk.path("mine");
+    fs::create_dir_all(&mine)?;
+    fs::write(mine.join("file"), "")?;
+    fs::create_dir_all(desk.path("rootfs/etc"))?;
+    symlink(&mine, desk.path("images"))?;
+    symlink(&mine, desk.path("rootfs/etc/link"))?;
+    desk.run(&["clean"])?;
+    assert_eq!(names(&desk.0)?, ["debug", "mine"]);
+    assert_eq!(names(&mine)?, ["file"]);
+    Ok(())
+}
+
+#[test]
+fn it_spares_what_is_mounted() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: nothing can be mounted");
+        return Ok(());
+    }
+    let desk = Desk::new()?;
+    fs::create_dir_all(desk.path("rootfs/mnt"))?;
+    fs::create_dir_all(desk.path("mine"))?;
+    fs::write(desk.path("mine/file"), "")?;
+    let script = "mount --bind mine rootfs/mnt && ./debug/workshop clean";
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "sh", "-c", script]).current_dir(&desk.0);
+    let output = unshare.output()?;
+    let words = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("sudo umount"), "{words}");
+    assert!(desk.path("mine/file").exists());
+    // The control: outside that namespace nothing is mounted.
+    desk.run(&["clean"])?;
+    assert!(desk.path("mine/file").exists() && !desk.path("rootfs").exists());
+    Ok(())
+}
+
+#[test]
+fn what_belongs_to_root_comes_with_the_command_that_removes_it() -> Result<()>
+{
+    if !geteuid().is_root() {
+        eprintln!("not root: no file can belong to somebody else");
+        return Ok(());
+    }
+    let desk = Desk::new()?;
+    fs::create_dir_all(desk.path("rootfs/etc"))?;
+    fs::create_dir_all(desk.path("images/mine"))?;
+    for name in ["", "rootfs", "images", "images/mine"] {
+        let path = desk.path(name);
+        std::os::unix::fs::chown(path, Some(65534), Some(65534))?;
+    }
+    fs::write(desk.path("rootfs/etc/passwd"), "")?;
+    let mut command = desk.command(&["clean"]);
+    let output = command.uid(65534).gid(65534).output()?;
+    let words = String::from_utf8(output.stderr)?;
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    let path = desk.path("rootfs");
+    let wanted =
+        format!("sudo rm -r --one-file-system -- '{}'", path.display());
+    assert!(words.contains(&wanted), "{words}");
+    // What could be removed is gone all the same.
+    assert_eq!(names(&desk.0)?, ["debug", "rootfs"]);
+    output_of(desk.command(&["clean"]).output()?)?;
+    Ok(())
+}
