@@ -138,7 +138,7 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     let pids = read("pids.max");
     let mut lines = vec![
         line("memory", &memory, format!("at most {bytes}{swap}")),
-        line("cpu", quota, format!("at most {cpus} of a CPU's time")),
+        line("cpu", quota, format!("the time of {cpus} CPU")),
         line("pids", &pids, format!("at most {pids} processes and threads")),
     ];
     for (subject, file) in [("cpuset", "cpuset.cpus"), ("io", "io.max")] {

@@ -57,7 +57,7 @@ impl Bytes {
     const DEFAULT_MEMORY: Bytes = Bytes(Some(256 << 20));
     /// A process needs some pages for its stacks and page tables before it
     /// can execute anything.
-    const LEAST_MEMORY: u64 = 2 << 20;
+    const LEAST_MEMORY: u64 = 512 << 10;
 
     /// Reads a number with a suffix: K, M and G are powers of 1024.
     ///
@@ -239,7 +239,7 @@ mod tests {
         assert!(Cpus::parse("0.01").is_ok() && Cpus::parse("0.009").is_err());
         assert!(Cpus::parse("NaN").is_err() && Cpus::parse("inf").is_err());
         assert!(Pids::parse("1").is_ok() && Pids::parse("0").is_err());
-        assert!(Bytes::parse_memory("2M").is_ok());
-        assert!(Bytes::parse_memory("1M").is_err());
+        assert!(Bytes::parse_memory("512K").is_ok());
+        assert!(Bytes::parse_memory("511K").is_err());
     }
 }

@@ -1,1 +1,101 @@
-//! soon
+//! The witness: what the tests use to look at a container from outside.
+//!
+//! It believes nothing that a rung prints about itself. It starts the real
+//! binary, finds the process that was made, and reads in /proc and /sys what
+//! the kernel says about it.
+//!
+//! - [`run`] runs a rung to its end: [`Report`].
+//! - [`start`] starts one and keeps it: [`Running`], with its process's PID.
+//! - [`Machine`] compares the machine before and after. Every test holds one:
+//!   tests of one binary take turns, and each leaves nothing behind.
+//! - [`Folder`] is a temporary folder, [`eventually`] waits for a fact.
+//! - [`terminal`] plays the person in front of a terminal.
+
+mod machine;
+mod running;
+pub mod terminal;
+
+pub use machine::Machine;
+pub use running::{Report, Running, run, run_in, start};
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a fact may take to become true. Long enough for a virtual machine
+/// under software emulation; a test that fails is the only one that waits.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `is_true`, and fails the test if it never is.
+///
+/// # Panics
+/// When patience is over, naming what was waited for.
+pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_true() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The namespace of a kind (`uts`, `pid`, `mnt` …) that a process is in, as
+/// the kernel names it: `uts:[4026531838]`.
+///
+/// # Panics
+/// When there is no such process, or it may not be looked at.
+pub fn namespace(pid: impl std::fmt::Display, kind: &str) -> String {
+    let link = format!("/proc/{pid}/ns/{kind}");
+    let target = std::fs::read_link(&link);
+    target
+        .unwrap_or_else(|error| panic!("{link}: {error}"))
+        .display()
+        .to_string()
+}
+
+/// A temporary folder; it goes when this is dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes one, mode 0755, in the machine's folder for such things.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[expect(clippy::new_without_default, reason = "it is made on the disk")]
+    pub fn new() -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let (pid, count) =
+            (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("witness-{pid}-{count}");
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).expect("make a temporary folder");
+        Folder(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of something in it.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The same, as text for a command line.
+    ///
+    /// # Panics
+    /// Never: the path is made of plain letters.
+    pub fn text(&self, name: &str) -> String {
+        self.join(name).to_str().expect("a plain path").to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let removed = std::fs::remove_dir_all(&self.0);
+        if let (Err(error), false) = (removed, std::thread::panicking()) {
+            panic!("remove {}: {error}", self.0.display());
+        }
+    }
+}

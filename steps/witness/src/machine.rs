@@ -1,0 +1,143 @@
+//! The machine before and after: nothing may be left behind.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::eventually;
+
+/// The machine as it was found. Dropping this waits until the machine is so
+/// again, and fails the test if it does not become so.
+pub struct Machine {
+    before: BTreeSet<String>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// Only one test at a time may change the machine.
+static TURN: Mutex<()> = Mutex::new(());
+
+impl Machine {
+    /// Takes a turn and looks at everything that a rung could leave behind.
+    #[expect(clippy::new_without_default, reason = "it takes a turn")]
+    pub fn new() -> Machine {
+        // A test that failed before this one says nothing about this one.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Machine { before: everything(), _turn: turn }
+    }
+
+    /// What is on the machine now and was not before, and the other way
+    /// round, with + and -.
+    pub fn changes(&self) -> Vec<String> {
+        let now = everything();
+        let new = now.difference(&self.before).map(|what| format!("+{what}"));
+        let gone = self.before.difference(&now).map(|what| format!("-{what}"));
+        new.chain(gone).collect()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut changes = Vec::new();
+        // The kernel takes a network namespace apart after its last process
+        // has ended, in its own time.
+        let clean =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                eventually("the machine as it was before", || {
+                    changes = self.changes();
+                    changes.is_empty()
+                });
+            }));
+        assert!(clean.is_ok(), "left behind: {changes:#?}");
+    }
+}
+
+fn everything() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mounts =
+        fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mount_point = |line: &str| line.split(' ').nth(4).map(String::from);
+    found.extend(
+        mounts
+            .lines()
+            .filter_map(mount_point)
+            .map(|m| "mount ".to_owned() + &m),
+    );
+    found.extend(
+        names("/sys/class/net").map(|name| format!("interface {name}")),
+    );
+    found.extend(switches());
+    found.extend(rules());
+    found.extend(claims());
+    found.extend(processes());
+    groups(Path::new("/sys/fs/cgroup/workshop"), &mut found);
+    found
+}
+
+fn names(folder: impl AsRef<Path>) -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
+/// Whether the machine forwards packets, by interface.
+fn switches() -> Vec<String> {
+    let folder = "/proc/sys/net/ipv4/conf";
+    let read = |name: String| {
+        let path = format!("{folder}/{name}/forwarding");
+        let value = fs::read_to_string(path).ok()?;
+        Some(format!("forwarding {name} {}", value.trim()))
+    };
+    names(folder).filter_map(read).collect()
+}
+
+/// The tables of nf_tables, by the program of the same name.
+fn rules() -> Vec<String> {
+    let output = Command::new("nft").args(["list", "tables"]).output();
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    text.lines().map(|table| format!("rules {table}")).collect()
+}
+
+/// The abstract sockets by which addresses are claimed.
+fn claims() -> Vec<String> {
+    let sockets = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let names = sockets.lines().filter_map(|line| line.split_once('@'));
+    let ours = names.filter(|(_, name)| name.starts_with("workshop/"));
+    ours.map(|(_, name)| format!("claim {name}")).collect()
+}
+
+/// Every process that a rung could have made: its launcher, its guardian, and
+/// whatever is in a PID namespace that is not ours. A zombie is one that has
+/// ended, and is for its parent to take away.
+fn processes() -> Vec<String> {
+    let ours = fs::read_link("/proc/self/ns/pid").ok();
+    let is_number = |name: &String| name.bytes().all(|b| b.is_ascii_digit());
+    let describe = |pid: String| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let its = fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let is_rung = name == "guardian"
+            || name.starts_with("step0") && !name.contains('-')
+            || its.is_some() && its != ours;
+        let is_dead = rest.trim_start().starts_with(['Z', 'X']);
+        // A test binary of a rung is not the rung.
+        let is_self = pid == std::process::id().to_string();
+        (is_rung && !is_dead && !is_self)
+            .then(|| format!("process {pid} {name}"))
+    };
+    names("/proc").filter(is_number).filter_map(describe).collect()
+}
+
+fn groups(folder: &Path, found: &mut BTreeSet<String>) {
+    if folder.is_dir() {
+        // The parent stays for the next run; `workshop clean` removes it.
+        for name in names(folder).filter(|name| folder.join(name).is_dir()) {
+            found.insert(format!("cgroup {}", folder.join(&name).display()));
+            groups(&folder.join(name), found);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A rung, started as a learner would start it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::eventually;
+
+/// What a rung has printed, and how it ended.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Its exit status, or 128+N if signal N killed the rung itself.
+    pub status: i32,
+    /// What the command printed.
+    pub stdout: String,
+    /// The ledger, and errors.
+    pub stderr: String,
+}
+
+/// Runs a rung to its end, with nothing on stdin.
+pub fn run(binary: &str, arguments: &[&str]) -> Report {
+    run_in(binary, arguments, Path::new("."), &[])
+}
+
+/// The same, in a folder and with variables.
+///
+/// # Panics
+/// When the binary cannot be started.
+pub fn run_in(
+    binary: &str,
+    arguments: &[&str],
+    folder: &Path,
+    variables: &[(&str, &str)],
+) -> Report {
+    let output = Command::new(binary)
+        .args(arguments)
+        .current_dir(folder)
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("start {binary}: {error}"));
+    let status = output.status;
+    Report {
+        status: status.code().unwrap_or(128 + status.signal().unwrap_or(0)),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A rung whose command waits for its stdin to end.
+pub struct Running {
+    launcher: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+    /// The process that was made, by its number outside.
+    pub pid: i32,
+}
+
+/// Starts a rung with `sh -c SCRIPT`, and waits until that has begun.
+///
+/// The script is run after the word `begun` has been printed; it may read from
+/// stdin and print. After it comes a `cat`, which ends with stdin.
+///
+/// # Panics
+/// When the rung does not start.
+pub fn start(binary: &str, flags: &[&str], script: &str) -> Running {
+    let script = format!("echo begun; {script}\ncat");
+    let mut launcher = Command::new(binary)
+        .args(flags)
+        .args(["--", "sh", "-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("start {binary}: {error}"));
+    let stdin = launcher.stdin.take();
+    let stdout = launcher.stdout.take().expect("a pipe from stdout");
+    let mut running =
+        Running { launcher, stdin, stdout: BufReader::new(stdout), pid: 0 };
+    let first = running.hear();
+    if first != "begun" {
+        let mut stderr = String::new();
+        let mut pipe = running.launcher.stderr.take().expect("stderr");
+        let _ = pipe.read_to_string(&mut stderr);
+        panic!("{binary} {flags:?} did not begin: {first:?} {stderr}");
+    }
+    running.pid = running.find_process();
+    running
+}
+
+impl Running {
+    /// The number of the launcher.
+    pub fn launcher(&self) -> i32 {
+        self.launcher.id() as i32
+    }
+
+    /// The child of the launcher that is not its guardian.
+    fn find_process(&self) -> i32 {
+        let pid = self.launcher();
+        let path = format!("/proc/{pid}/task/{pid}/children");
+        let children = fs::read_to_string(&path).expect("list its children");
+        let is_guardian = |child: &&str| {
+            let comm = fs::read_to_string(format!("/proc/{child}/comm"));
+            comm.is_ok_and(|name| name.trim() == "guardian")
+        };
+        let child = children.split_whitespace().find(|c| !is_guardian(c));
+        child.expect("a child of the launcher").parse().expect("a number")
+    }
+
+    /// A file of the process's folder in /proc.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn read(&self, file: &str) -> String {
+        let path = format!("/proc/{}/{file}", self.pid);
+        let text = fs::read_to_string(&path);
+        text.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// A field of its /proc/PID/status, such as `CapEff` or `Seccomp`.
+    ///
+    /// # Panics
+    /// When there is no such field.
+    pub fn status(&self, field: &str) -> String {
+        let status = self.read("status");
+        let mut fields = status.lines().filter_map(|l| l.split_once(':'));
+        let found = fields.find(|(name, _)| *name == field);
+        found.unwrap_or_else(|| panic!("no {field}")).1.trim().to_owned()
+    }
+
+    /// Is it in another namespace of this kind than the test?
+    pub fn is_apart(&self, kind: &str) -> bool {
+        crate::namespace(self.pid, kind) != crate::namespace("self", kind)
+    }
+
+    /// Writes a line to its stdin.
+    ///
+    /// # Panics
+    /// When nobody reads it.
+    pub fn say(&mut self, line: &str) {
+        let stdin = self.stdin.as_mut().expect("an open stdin");
+        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("say");
+    }
+
+    /// Reads a line of its stdout; empty at its end.
+    ///
+    /// # Panics
+    /// When it is no text.
+    pub fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("read its stdout");
+        line.trim_end_matches('\n').to_owned()
+    }
+
+    /// Sends a signal to the launcher.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.launcher()), signal).expect("send a signal");
+    }
+
+    /// Lets the command end by itself, and takes what was printed.
+    pub fn end(mut self) -> Report {
+        self.stdin = None;
+        self.wait()
+    }
+
+    /// Waits for the rung's end, whatever brings it about.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn wait(mut self) -> Report {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut stdout).expect("read stdout");
+        if let Some(mut pipe) = self.launcher.stderr.take() {
+            pipe.read_to_string(&mut stderr).expect("read stderr");
+        }
+        let status = self.launcher.wait().expect("wait for the rung");
+        let status =
+            status.code().unwrap_or(128 + status.signal().unwrap_or(0));
+        Report { status, stdout, stderr }
+    }
+
+    /// Kills the launcher with SIGKILL and waits until the process is gone as
+    /// well.
+    pub fn kill(self) -> Report {
+        self.signal(Signal::SIGKILL);
+        let pid = self.pid;
+        let report = self.wait();
+        eventually("the process to follow its launcher", || is_gone(pid));
+        report
+    }
+}
+
+/// Has this process ended? (A zombie has.)
+fn is_gone(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| {
+        let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+        state.is_none_or(|rest| rest.starts_with(['Z', 'X']))
+    })
+}

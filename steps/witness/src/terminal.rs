@@ -1,0 +1,156 @@
+//! A person in front of a terminal: types, reads the screen, resizes it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{Termios, tcgetattr};
+
+use crate::eventually;
+
+use control::{set_controlling, set_size};
+
+#[allow(missing_docs, reason = "the macros make public functions")]
+mod control {
+    nix::ioctl_write_int_bad!(set_controlling, libc::TIOCSCTTY);
+    nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, nix::pty::Winsize);
+}
+
+/// A terminal with a program in it.
+pub struct Terminal {
+    keyboard_and_screen: File,
+    slave: File,
+    program: Child,
+    /// Everything that has appeared on the screen.
+    pub screen: String,
+}
+
+impl Terminal {
+    /// Starts a program on a new terminal of 80 columns and 24 rows, whose
+    /// controlling terminal it becomes.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub fn start(binary: &str, arguments: &[&str]) -> Terminal {
+        let size =
+            Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(&size, None).expect("open a terminal");
+        let slave = File::from(pty.slave);
+        let end = || slave.try_clone().expect("share the terminal");
+        let mut command = Command::new(binary);
+        command.args(arguments).env("TERM", "xterm");
+        command.stdin(end()).stdout(end()).stderr(end());
+        // SAFETY: between fork and exec only these two system calls are made,
+        // and neither allocates.
+        unsafe {
+            command.pre_exec(|| {
+                nix::unistd::setsid()?;
+                set_controlling(0, 0)?;
+                Ok(())
+            });
+        }
+        let program = command.spawn().expect("start it on the terminal");
+        Terminal {
+            keyboard_and_screen: File::from(pty.master),
+            slave,
+            program,
+            screen: String::new(),
+        }
+    }
+
+    /// Types this.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn press(&mut self, keys: &str) {
+        self.keyboard_and_screen.write_all(keys.as_bytes()).expect("type");
+    }
+
+    /// Waits until this appears on the screen, after what was awaited before.
+    ///
+    /// # Panics
+    /// When it does not, with what did.
+    pub fn expect(&mut self, text: &str) {
+        let start = std::time::Instant::now();
+        while !self.screen.contains(text) {
+            assert!(
+                start.elapsed() < crate::PATIENCE,
+                "waited in vain for {text:?} on the screen:\n{}",
+                self.screen
+            );
+            self.look();
+        }
+        let seen = self.screen.find(text).unwrap_or(0) + text.len();
+        self.screen.drain(..seen);
+    }
+
+    fn look(&mut self) {
+        let screen = self.keyboard_and_screen.as_fd();
+        let mut fds = [PollFd::new(screen, PollFlags::POLLIN)];
+        if poll(&mut fds, PollTimeout::from(50u8)) != Ok(1) {
+            return;
+        }
+        let mut buffer = [0; 4096];
+        if let Ok(length) = self.keyboard_and_screen.read(&mut buffer) {
+            let text = String::from_utf8_lossy(&buffer[..length]);
+            self.screen.push_str(&text);
+        }
+    }
+
+    /// Changes the size of the window.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let size = Winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        // SAFETY: TIOCSWINSZ reads one winsize, and this is one.
+        unsafe { set_size(self.keyboard_and_screen.as_raw_fd(), &size) }
+            .expect("resize the terminal");
+    }
+
+    /// How the terminal is set up now: echo, line editing, signals.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn settings(&self) -> Termios {
+        tcgetattr(&self.slave).expect("read the terminal's settings")
+    }
+
+    /// The number of the program.
+    pub fn pid(&self) -> i32 {
+        self.program.id() as i32
+    }
+
+    /// Waits until the program has ended, and returns its status, or 128+N.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(&mut self) -> i32 {
+        let mut status = None;
+        eventually("the program on the terminal to end", || {
+            // A program whose screen nobody reads would wait for ever.
+            self.look();
+            status = self.program.try_wait().expect("wait for the program");
+            status.is_some()
+        });
+        let status = status.expect("a status");
+        status.code().unwrap_or(128 + status.signal().unwrap_or(0))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Only a test that has failed comes here with the program running.
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
+}
