@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::fcntl::{Flock, FlockArg};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use step00::{Ending, epilogue};
 
@@ -36,17 +37,24 @@ impl Handcuffs {
             Place::None(_) => return Ok(None),
         };
         let limits = Limits::choose(args, folders)?;
-        let parent = Place::prepare(&base, &args.controllers())?;
+        let handcuffs = Handcuffs::make(&base, &args.controllers())?;
+        // From here on, an error removes the group.
+        cgroup::limit(&handcuffs.group, &limits)?;
+        Ok(Some(handcuffs))
+    }
+
+    /// Makes an empty group, which has no limits yet.
+    fn make(base: &Path, controllers: &[&str]) -> Result<Handcuffs> {
+        // Somebody who ends meanwhile would remove the parent under our feet.
+        let _mutex = mutex(base)?;
+        let parent = Place::prepare(base, controllers)?;
         sweep(&parent);
         let group = parent.join(name_of_owner()?);
         fs::create_dir(&group)
             .with_context(|| format!("make the group {}", group.display()))?;
         let folder = File::open(&group)
             .with_context(|| format!("open {}", group.display()))?;
-        // From here on, an error removes the group.
-        let handcuffs = Handcuffs { group, folder };
-        cgroup::limit(&handcuffs.group, &limits)?;
-        Ok(Some(handcuffs))
+        Ok(Handcuffs { group, folder })
     }
 
     /// The folder in which clone3 is to place the process.
@@ -103,32 +111,52 @@ impl Drop for Handcuffs {
             }
         }
         let _ = fs::remove_dir(&self.group);
+        // The last one out takes the parent as well; all others get EBUSY.
+        let base = self.group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
+        if let Ok(_mutex) = mutex(base) {
+            let _ = fs::remove_dir(base.join(PARENT));
+        }
     }
 }
 
-/// Removes the groups whose launcher was killed and could not do it.
-///
-/// Returns what was removed. A group whose processes are still dying stays
-/// for the next time.
-pub fn sweep(parent: &Path) -> Vec<PathBuf> {
+/// One launcher at a time makes or removes the parent. flock(2) works on every
+/// file, and on this folder too.
+fn mutex(base: &Path) -> Result<Flock<File>> {
+    let folder = File::open(base)
+        .with_context(|| format!("open {}", base.display()))?;
+    Flock::lock(folder, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| errno)
+        .with_context(|| format!("lock {}", base.display()))
+}
+
+/// The groups below `parent` whose launcher was killed and could not remove
+/// them. A group whose processes are still dying is for the next time.
+fn abandoned(parent: &Path) -> Vec<PathBuf> {
     let groups = fs::read_dir(parent).into_iter().flatten().flatten();
     let groups = groups.map(|entry| entry.path()).filter(|path| path.is_dir());
-    groups
-        .filter(|group| !has_owner(group) && !is_populated(group))
-        .filter(|group| fs::remove_dir(group).is_ok())
-        .collect()
+    let is_left = |group: &PathBuf| !has_owner(group) && !is_populated(group);
+    groups.filter(is_left).collect()
 }
 
-/// Removes what killed launchers left of groups on this machine, and then
-/// the parent, if no container is running. For `cargo workshop clean`.
-pub fn clean() -> Result<Vec<PathBuf>> {
-    let Place::Below(_) = Place::find()? else { return Ok(Vec::new()) };
-    let parent = Path::new(MOUNT).join(PARENT);
-    let mut removed = sweep(&parent);
-    if fs::remove_dir(&parent).is_ok() {
-        removed.push(parent);
+/// Removes those of an earlier run; if somebody else is quicker, so be it.
+fn sweep(parent: &Path) {
+    for group in abandoned(parent) {
+        let _ = fs::remove_dir(group);
     }
-    Ok(removed)
+}
+
+/// Everything that `cargo workshop clean` may remove of groups, in the order
+/// in which it can be removed: at last the parent, if nobody uses it.
+pub fn leftovers() -> Vec<PathBuf> {
+    let parent = Path::new(MOUNT).join(PARENT);
+    let mut groups = abandoned(&parent);
+    let all = fs::read_dir(&parent).into_iter().flatten().flatten();
+    if parent.is_dir()
+        && all.filter(|entry| entry.path().is_dir()).count() == groups.len()
+    {
+        groups.push(parent);
+    }
+    groups
 }
 
 /// PIDs are used again; a PID and the time at which it was started are not.

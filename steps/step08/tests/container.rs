@@ -77,6 +77,7 @@ fn what_ordinary_programs_do_still_works() {
 
 #[test]
 fn the_program_can_be_read_by_anyone() {
+    let _machine = Machine::new();
     let report = run(STEP08, &["--dump-seccomp"]);
     assert_eq!(report.status, 0, "{}", report.stderr);
     let instructions = |text: &str| -> BTreeSet<String> {

@@ -9,13 +9,16 @@
 //! - [`Machine`] compares the machine before and after. Every test holds one:
 //!   tests of one binary take turns, and each leaves nothing behind.
 //! - [`Folder`] is a temporary folder, [`eventually`] waits for a fact.
+//! - [`mounts`] lists what a process has mounted, [`mount_at`] one of them.
 //! - [`terminal`] plays the person in front of a terminal.
 
 mod machine;
+mod mounts;
 mod running;
 pub mod terminal;
 
 pub use machine::Machine;
+pub use mounts::{Mount, mount_at, mounts};
 pub use running::{Report, Running, run, run_in, start};
 
 use std::path::{Path, PathBuf};

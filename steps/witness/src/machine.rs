@@ -32,7 +32,10 @@ impl Machine {
     pub fn changes(&self) -> Vec<String> {
         let now = everything();
         let new = now.difference(&self.before).map(|what| format!("+{what}"));
-        let gone = self.before.difference(&now).map(|what| format!("-{what}"));
+        // A process that has ended in the meantime is nothing left behind.
+        let gone = self.before.difference(&now);
+        let gone = gone.filter(|what| !what.starts_with("process "));
+        let gone = gone.map(|what| format!("-{what}"));
         new.chain(gone).collect()
     }
 }
@@ -134,7 +137,6 @@ fn processes() -> Vec<String> {
 
 fn groups(folder: &Path, found: &mut BTreeSet<String>) {
     if folder.is_dir() {
-        // The parent stays for the next run; `workshop clean` removes it.
         for name in names(folder).filter(|name| folder.join(name).is_dir()) {
             found.insert(format!("cgroup {}", folder.join(&name).display()));
             groups(&folder.join(name), found);

@@ -1,13 +1,15 @@
 //! `workshop clean`: takes away what the workshop made.
 //!
 //! It touches only names that the workshop itself gives, only below the target
-//! folder, and follows no link out of it. It asks nothing and says each thing
-//! that it removed.
+//! folder and in /sys/fs/cgroup/workshop, and follows no link out of it. It
+//! asks nothing and says each thing that it removed.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use step03::rootfs;
 
 use crate::remove::remove;
@@ -33,9 +35,16 @@ pub fn run(out: &mut impl Write) -> Result<()> {
             }
         }
     }
-
-    // ---- Leftover cgroups are swept here, through step07. ----
-
+    for group in step07::leftovers() {
+        found += 1;
+        match remove_group(&group) {
+            Ok(()) => writeln!(out, "removed {}", group.display())?,
+            Err(error) => {
+                failed += 1;
+                let _ = writeln!(std::io::stderr(), "workshop: {error:#}");
+            }
+        }
+    }
     match (found, failed) {
         (0, _) => writeln!(out, "nothing to remove")?,
         (_, 0) => {}
@@ -45,11 +54,26 @@ pub fn run(out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
+/// A control group is removed as an empty folder is. It belongs to the
+/// machine's root, whose help this one command takes.
+fn remove_group(group: &Path) -> Result<()> {
+    if fs::remove_dir(group).is_ok() {
+        return Ok(());
+    }
+    let path = group.display();
+    eprintln!("workshop: {path} was made by root, so: sudo rmdir {path}");
+    let status = Command::new("sudo").arg("rmdir").arg(group).status();
+    match status.context("run sudo")?.success() {
+        true => Ok(()),
+        false => bail!("remove {path}: sudo rmdir failed"),
+    }
+}
+
 /// What the workshop makes below `target`. A half-made root filesystem counts
 /// only when its maker is gone.
 fn ours(target: &Path) -> Result<Vec<PathBuf>> {
     let root = target.join("rootfs");
     let mut paths = rootfs::abandoned(&root)?;
-    paths.extend([root, target.join("images")]);
+    paths.extend([root, target.join("images"), target.join("vm")]);
     Ok(paths)
 }
