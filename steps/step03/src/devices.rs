@@ -4,6 +4,11 @@
 //! the disk's node has the disk. So the container gets a tmpfs with a handful
 //! of nodes, *bound* from the machine's. mknod(2) could make them as well, but
 //! not in a user namespace, where it is not allowed for devices.
+//!
+//! The nodes are the machine's own, with their owners and modes, and the binds
+//! are read-only so that they stay as they are: one chmod(1) of /dev/null in
+//! here would be one out there. Reading and writing the device is a matter of
+//! the driver, and works.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,6 +16,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
+
+use crate::tree;
 
 /// Bound one by one from the machine's /dev.
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -65,8 +72,7 @@ fn bind_node(name: &str, dev: &Path) -> Result<()> {
     // A bind needs something to cover, of the same kind: a file over a file.
     File::create(&target)
         .with_context(|| format!("make {}", target.display()))?;
-    let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
-    mount(Some(&source), &target, None::<&str>, flags, None::<&str>)
+    tree::bind_read_only(&source, &target)
         .with_context(|| format!("bind {}", source.display()))
 }
 

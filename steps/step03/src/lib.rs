@@ -24,11 +24,14 @@ pub mod volumes;
 
 mod devices;
 
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
-use nix::mount::{MsFlags, mount};
+use anyhow::{Context, Result};
 use step00::{Advice, Line, Mark, Stage, Subject};
+
+use tree::Attributes;
 
 /// The flags of this rung.
 #[derive(Debug, clap::Args)]
@@ -65,19 +68,9 @@ impl Args {
     pub fn new_root(&self) -> Result<PathBuf> {
         let path = match &self.rootfs {
             Some(path) => path.clone(),
-            None => {
-                let path = rootfs::default_path()?;
-                rootfs::ensure(&path)?;
-                path
-            }
+            None => rootfs::default_path()?,
         };
-        if !path.is_dir() {
-            bail!(
-                "there is no folder {} to become the root\n  \
-                 try: leave --rootfs out, or: cargo workshop rootfs",
-                path.display()
-            );
-        }
+        rootfs::ensure(&path)?;
         path.canonicalize().with_context(|| format!("find {}", path.display()))
     }
 }
@@ -113,11 +106,10 @@ pub fn clean_environment(
 /// ENOENT when there is no such working directory.
 pub fn settle_in(args: &Args) -> Result<()> {
     if args.read_only {
-        // Only this mount, not those below it: /dev and volumes stay as they
-        // are. MS_BIND: the mount, not the filesystem, becomes read-only.
-        let flags =
-            MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
-        mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+        // The mount, not the filesystem; and only this mount, not those below
+        // it: /dev and volumes stay as they are.
+        let root = File::open("/").context("open /")?;
+        tree::change_alone(root.as_fd(), Attributes::READ_ONLY)
             .context("make / read-only")?;
     }
     nix::unistd::chdir(&args.workdir)

@@ -6,14 +6,15 @@
 //! allows a new proc or sysfs only while an old one is fully visible, or one
 //! could look behind what somebody has mounted over it (user_namespaces(7)).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 use step00::Advice;
 
-use crate::devices;
+use crate::{devices, tree};
 
 const NO_TYPE: Option<&str> = None;
 
@@ -34,6 +35,12 @@ pub fn seclude() -> Result<()> {
 /// pivot_root(2) exchanges *mounts*, and answers EBUSY to a directory that is
 /// merely part of one. (step04 needs no such trick, an overlay is a mount.)
 pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
+    // What is mounted on / is above it, and no path leads there: every path
+    // begins at the root directory that this process has already.
+    if new_root == Path::new("/") {
+        return Err(anyhow!("bind / onto itself: it is the root already"))
+            .advice("another folder; step04 can lay its own writes over /");
+    }
     // Recursive: in a user namespace the kernel does not allow a bind that
     // would leave out what is mounted below, and so show what lies under it.
     let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
@@ -57,9 +64,12 @@ pub fn furnish(new_root: &Path) -> Result<()> {
     let sys = mount_point(new_root, "sys")?;
     let read_only = common | MsFlags::MS_RDONLY;
     mount(Some("sysfs"), &sys, Some("sysfs"), read_only, NO_TYPE)
-        // EPERM: in a user namespace a new sysfs takes a network namespace of
-        // one's own as well. With `--network host` the machine's /sys is bound.
-        .or_else(|_| crate::tree::bind_read_only("/sys", &sys))
+        // In a user namespace a new sysfs takes a network namespace of one's
+        // own as well. With `--network host` the machine's /sys is bound.
+        .or_else(|errno| match errno {
+            Errno::EPERM => tree::bind_read_only(Path::new("/sys"), &sys),
+            _ => Err(errno.into()),
+        })
         .with_context(|| format!("mount sysfs on {}", sys.display()))?;
 
     devices::furnish(&mount_point(new_root, "dev")?)
@@ -84,10 +94,15 @@ pub fn pivot(new_root: &Path) -> Result<()> {
 }
 
 /// A directory of the new root on which something is to be mounted.
-fn mount_point(new_root: &Path, name: &str) -> Result<std::path::PathBuf> {
+///
+/// A symbolic link will not do. Until the pivot it leads to wherever it says
+/// on the *machine*, and the new root would be left without a /proc.
+fn mount_point(new_root: &Path, name: &str) -> Result<PathBuf> {
     let path = new_root.join(name);
+    let found = path.symlink_metadata();
+    let is_there = found.is_ok_and(|metadata| metadata.is_dir());
     match std::fs::create_dir(&path) {
-        Err(error) if !path.is_dir() => Err(error)
+        Err(error) if !is_there => Err(error)
             .with_context(|| {
                 format!("make the mount point {}", path.display())
             })

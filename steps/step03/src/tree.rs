@@ -21,7 +21,7 @@ const OPEN_TREE_CLONE: libc::c_uint = 1;
 const MOVE_MOUNT_EMPTY_PATHS: libc::c_uint = 0x04 | 0x40;
 
 /// Attributes of mount_setattr(2).
-pub const MOUNT_ATTR_RDONLY: u64 = 0x01;
+const MOUNT_ATTR_RDONLY: u64 = 0x01;
 /// Owners are shown as a user namespace maps them.
 pub const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 
@@ -37,6 +37,16 @@ pub struct Attributes {
     pub propagation: u64,
     /// With MOUNT_ATTR_IDMAP: the user namespace whose map counts.
     pub userns_fd: u64,
+}
+
+impl Attributes {
+    /// Nothing can be changed by way of this mount, EROFS.
+    pub const READ_ONLY: Attributes = Attributes {
+        set: MOUNT_ATTR_RDONLY,
+        clear: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
 }
 
 /// A copy of the mounts at `path` and below, attached to nothing.
@@ -90,7 +100,7 @@ impl Tree {
     /// Mounts it on `target`, once.
     ///
     /// # Errors
-    /// ENOTDIR when one is a folder and the other is not.
+    /// EINVAL when one is a folder and the other is not.
     pub fn attach(&self, target: BorrowedFd<'_>) -> Result<()> {
         let mount = self.hold()?.as_raw_fd();
         let empty = c"".as_ptr();
@@ -142,6 +152,9 @@ fn clone(path: &Path) -> io::Result<OwnedFd> {
 
 /// Changes a mount and all below it: mount_setattr(2).
 ///
+/// What is not named stays as it is. (A remount with mount(2) would take off
+/// all that it is not told to keep, such as nosuid.)
+///
 /// # Errors
 /// EINVAL when a filesystem does not support the attribute (idmapped mounts),
 /// EPERM without CAP_SYS_ADMIN over the mount.
@@ -149,7 +162,26 @@ pub fn change(
     mount: BorrowedFd<'_>,
     attributes: Attributes,
 ) -> io::Result<()> {
-    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    set_attributes(mount, libc::AT_RECURSIVE, attributes)
+}
+
+/// The same for this mount alone.
+///
+/// # Errors
+/// As above.
+pub fn change_alone(
+    mount: BorrowedFd<'_>,
+    attributes: Attributes,
+) -> io::Result<()> {
+    set_attributes(mount, 0, attributes)
+}
+
+fn set_attributes(
+    mount: BorrowedFd<'_>,
+    reach: libc::c_int,
+    attributes: Attributes,
+) -> io::Result<()> {
+    let flags = libc::AT_EMPTY_PATH | reach;
     // SAFETY: `attributes` has the kernel's layout and the size that is given
     // with it; the empty string is a constant.
     let answer = unsafe {
@@ -169,10 +201,9 @@ pub fn change(
 }
 
 /// Shows at `target` what is at `source`, read-only throughout.
-pub(crate) fn bind_read_only(source: &str, target: &Path) -> Result<()> {
-    let tree = Tree::open(Path::new(source))?;
-    let read_only =
-        Attributes { set: MOUNT_ATTR_RDONLY, ..Default::default() };
-    change(tree.hold()?, read_only).context("make it read-only")?;
+pub(crate) fn bind_read_only(source: &Path, target: &Path) -> Result<()> {
+    let tree = Tree::open(source)?;
+    change(tree.hold()?, Attributes::READ_ONLY)
+        .context("make it read-only")?;
     tree.attach(std::fs::File::open(target)?.as_fd())
 }

@@ -3,18 +3,16 @@
 //! A volume is a hole in the blindfold, made on purpose. What is written
 //! there is written on the machine.
 
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
-use nix::sys::stat::{Mode, mkdirat};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
 use step00::Advice;
 
-use crate::tree::{Attributes, MOUNT_ATTR_RDONLY, Tree, change};
+use crate::tree::{Attributes, Tree, change};
 
 /// `HOST:INSIDE[:ro]`, as it is written on the command line.
 #[derive(Debug, Clone)]
@@ -37,7 +35,8 @@ pub struct Volume {
 /// Reads `HOST:INSIDE[:ro]`.
 ///
 /// # Errors
-/// Anything else, and a path inside that is not absolute.
+/// Anything else, and a path inside that is not absolute, goes up with `..`,
+/// or is `/` itself, which would hide all that was furnished there.
 pub fn parse(text: &str) -> Result<Specification, String> {
     let parts: Vec<&str> = text.split(':').collect();
     let (host, inside, read_only) = match parts[..] {
@@ -45,8 +44,15 @@ pub fn parse(text: &str) -> Result<Specification, String> {
         [host, inside, "ro"] => (host, inside, true),
         _ => return Err("write HOST:INSIDE or HOST:INSIDE:ro".into()),
     };
-    if host.is_empty() || !inside.starts_with('/') {
-        return Err(format!("{inside:?} inside is no absolute path"));
+    if host.is_empty() {
+        return Err("a folder or file of the machine comes first".into());
+    }
+    let names = || Path::new(inside).components();
+    if !inside.starts_with('/') || names().any(|n| n == Component::ParentDir) {
+        return Err(format!("{inside:?} is no plain path from / inside"));
+    }
+    if names().count() < 2 {
+        return Err("a volume has a place below /: use --rootfs".into());
     }
     Ok(Specification { host: host.into(), inside: inside.into(), read_only })
 }
@@ -83,14 +89,10 @@ impl Volume {
         let target = self
             .make_target(new_root)
             .with_context(|| format!("make {inside} for a volume"))
-            .advice("use a target that is there, or no --read-only")?;
+            .advice("name a target that is there, or can be made")?;
         if self.read_only {
-            let set = MOUNT_ATTR_RDONLY;
-            change(
-                self.tree.hold()?,
-                Attributes { set, ..Default::default() },
-            )
-            .with_context(|| format!("make {inside} read-only"))?;
+            change(self.tree.hold()?, Attributes::READ_ONLY)
+                .with_context(|| format!("make {inside} read-only"))?;
         }
         self.tree
             .attach(target.as_fd())
@@ -106,26 +108,20 @@ impl Volume {
     /// can be covered.
     fn make_target(&self, new_root: &Path) -> Result<OwnedFd> {
         let root = open(new_root, OFlag::O_PATH, Mode::empty())?;
-        let names: Vec<_> = self
-            .inside
-            .components()
-            .filter(|part| matches!(part, Component::Normal(_)))
-            .collect();
-        let is_file = !self.tree.path.is_dir() && self.tree.path.exists();
-        let mut known = root.as_fd().try_clone_to_owned()?;
+        // By the descriptor: from step06 on the path may be out of reach.
+        let mode = fstat(self.tree.hold()?)?.st_mode;
+        let is_folder = mode & libc::S_IFMT == libc::S_IFDIR;
+        let mut known = root.try_clone()?;
         let mut path = PathBuf::new();
-        for (index, name) in names.iter().enumerate() {
+        let mut names = self.inside.components().skip(1).peekable();
+        while let Some(name) = names.next() {
             path.push(name);
             known = match open_in(&root, &path) {
                 Err(Errno::ENOENT) => {
-                    let is_last = index + 1 == names.len();
-                    let name = Path::new(name);
-                    match is_last && is_file {
-                        true => drop(make_file(&known, name)?),
-                        false => {
-                            let mode = Mode::from_bits_truncate(0o755);
-                            mkdirat(&known, name, mode)?;
-                        }
+                    let is_last = names.peek().is_none();
+                    match is_last && !is_folder {
+                        true => make_file(&known, name.as_ref())?,
+                        false => make_folder(&known, name.as_ref())?,
                     }
                     open_in(&root, &path)?
                 }
@@ -143,8 +139,16 @@ fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
     openat2(root, path, how)
 }
 
-fn make_file(folder: &OwnedFd, name: &Path) -> nix::Result<File> {
+/// Both modes are set afterwards, since a umask would narrow the first ones.
+fn make_folder(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
+    let mode = Mode::from_bits_truncate(0o755);
+    mkdirat(parent, name, mode)?;
+    fchmodat(parent, name, mode, FchmodatFlags::FollowSymlink)
+}
+
+fn make_file(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
     let mode = Mode::from_bits_truncate(0o644);
-    openat(folder, name.as_os_str().as_bytes(), flags, mode).map(File::from)
+    drop(openat(parent, name, flags, mode)?);
+    fchmodat(parent, name, mode, FchmodatFlags::FollowSymlink)
 }

@@ -11,7 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use nix::fcntl::{Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use step00::{Advice, Gate};
 use step03::tree::Tree;
@@ -36,13 +37,17 @@ pub struct Image {
     /// Files of the launcher's own: absolute path inside, and content. They
     /// are no changes that the container makes, and so not in `upper`.
     pub own_files: Vec<(PathBuf, String)>,
+    _lock: Option<Lock>,
 }
+
+type Lock = Flock<fs::File>;
 
 impl Image {
     /// Takes hold of all the folders that the flags name.
     ///
     /// # Errors
-    /// When a layer is not there. The folder for the writes is made.
+    /// When a layer is not there, or the folder for the writes is in use. If
+    /// that is not there, it is made.
     pub fn open(args: &Args, root: &step03::Args) -> Result<Image> {
         let folders = match args.image.is_empty() {
             true => vec![root.new_root()?],
@@ -51,7 +56,8 @@ impl Image {
         let layers = folders.iter().map(|folder| open_layer(folder));
         let layers = layers.collect::<Result<Vec<_>>>()?;
         let upper = args.upper.as_deref().map(open_upper).transpose()?;
-        Ok(Image { layers, upper, own_files: Vec::new() })
+        let (upper, lock) = upper.unzip();
+        Ok(Image { layers, upper, own_files: Vec::new(), _lock: lock })
     }
 
     /// Gives the folders for the writes to the user who is root inside.
@@ -117,7 +123,9 @@ impl Image {
         }
         for (path, content) in &self.own_files {
             let path = path.strip_prefix("/").unwrap_or(path);
-            for parent in path.ancestors().skip(1).collect::<Vec<_>>() {
+            let mut parents: Vec<_> = path.ancestors().skip(1).collect();
+            parents.reverse();
+            for parent in parents {
                 make_folder(&layer.join(parent))?;
             }
             let path = layer.join(path);
@@ -137,18 +145,34 @@ fn open_layer(folder: &Path) -> Result<Tree> {
         .context("open an image layer")
         .advice("cargo workshop rootfs --help tells where images come from")?;
     if !tree.path.is_dir() {
-        anyhow::bail!("{} is no folder", tree.path.display());
+        let error =
+            anyhow!("open an image layer: {} is no folder", folder.display());
+        return Err(error).advice("cargo workshop rootfs unpacks archives");
     }
     Ok(tree)
 }
 
-fn open_upper(folder: &Path) -> Result<Tree> {
-    for name in ["upper", "work"] {
-        let path = folder.join(name);
-        fs::create_dir_all(&path)
-            .with_context(|| format!("make {}", path.display()))?;
-    }
-    Tree::open(folder)
+fn open_upper(folder: &Path) -> Result<(Tree, Lock)> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("make {}", folder.display()))
+        .and_then(|()| make_folder(&folder.join("upper")))
+        .and_then(|_| make_folder(&folder.join("work")))
+        .advice("--upper takes a folder that can be written to")?;
+    Ok((Tree::open(folder)?, lock(folder)?))
+}
+
+/// Keeps the folder for this launcher, as long as the result lives.
+///
+/// Two overlays on one upper layer would spoil each other's writes, and the
+/// kernel only warns of it (overlayfs.rst, "Sharing and copying layers").
+/// flock(2): the lock goes with the last process that has the file open.
+fn lock(folder: &Path) -> Result<Lock> {
+    let file = fs::File::open(folder)
+        .with_context(|| format!("open {}", folder.display()))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|(_, errno)| errno)
+        .with_context(|| format!("lock {}", folder.display()))
+        .advice("an --upper for each container; this one is in use")
 }
 
 fn attach(tree: &Tree, folder: &Path) -> Result<()> {

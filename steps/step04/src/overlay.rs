@@ -9,7 +9,8 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::chdir;
 use step00::Advice;
@@ -23,7 +24,8 @@ use step00::Advice;
 ///
 /// # Errors
 /// EINVAL when `upper` is on a filesystem that cannot hold whiteouts, as
-/// another overlay; EPERM in a user namespace before Linux 5.11.
+/// another overlay; ELOOP when one folder is named twice, or is in another;
+/// ENODEV without the kernel's module; EPERM in a user namespace before 5.11.
 pub fn mount_overlay(
     folder: &Path,
     lowers: &[String],
@@ -37,16 +39,40 @@ pub fn mount_overlay(
         "lowerdir={},upperdir={writable}/upper,workdir={writable}/work",
         lowers.join(":")
     );
+    // Some distributions have these on. Without them `upper` is plain: every
+    // file is whole, and where the container has put it.
+    options += ",index=off,metacopy=off,redirect_dir=nofollow";
     if is_in_user_namespace()? {
         // What overlayfs notes about a folder it keeps in an extended
         // attribute `trusted.*`, which takes the machine's own root. This
         // makes it `user.*`.
         options += ",userxattr";
     }
+    // What does not fit is cut off without a word.
+    ensure!(
+        options.len() < 4096,
+        "mount an overlay of {} layers: that is more than fit",
+        lowers.len()
+    );
     let overlay = Some("overlay");
     mount(overlay, "merged", overlay, MsFlags::empty(), Some(&*options))
-        .with_context(|| format!("mount an overlay with {options}"))
-        .advice("dmesg | tail tells which layer the kernel did not like")
+        .or_else(|errno| {
+            Err(errno)
+                .with_context(|| format!("mount an overlay with {options}"))
+                .advice(why_not(errno))
+        })
+}
+
+fn why_not(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ELOOP => "name each layer once, and none inside another",
+        Errno::ENODEV => "modprobe overlay, this kernel has no overlayfs yet",
+        Errno::EINVAL => {
+            "an --upper on ext4, xfs, btrfs or tmpfs, not on an overlay; \
+             `dmesg | tail` tells what the kernel did not like"
+        }
+        _ => "see mount(2) and the kernel document overlayfs.rst",
+    }
 }
 
 /// The machine's own user namespace maps every user to itself.

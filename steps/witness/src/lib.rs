@@ -9,14 +9,19 @@
 //! - [`Machine`] compares the machine before and after. Every test holds one:
 //!   tests of one binary take turns, and each leaves nothing behind.
 //! - [`Folder`] is a temporary folder, [`eventually`] waits for a fact.
+//! - [`Covers`] puts files of a test's own in place of the machine's.
 //! - [`mounts`] lists what a process has mounted, [`mount_at`] one of them.
+//! - [`process`] asks about any process by its number.
 //! - [`terminal`] plays the person in front of a terminal.
 
+mod covers;
 mod machine;
 mod mounts;
+pub mod process;
 mod running;
 pub mod terminal;
 
+pub use covers::Covers;
 pub use machine::Machine;
 pub use mounts::{Mount, mount_at, mounts};
 pub use running::{Report, Running, run, run_in, start};

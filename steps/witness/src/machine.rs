@@ -70,9 +70,7 @@ fn everything() -> BTreeSet<String> {
             .filter_map(mount_point)
             .map(|m| "mount ".to_owned() + &m),
     );
-    found.extend(
-        names("/sys/class/net").map(|name| format!("interface {name}")),
-    );
+    found.extend(interfaces());
     found.extend(switches());
     found.extend(rules());
     found.extend(claims());
@@ -84,6 +82,15 @@ fn everything() -> BTreeSet<String> {
 fn names(folder: impl AsRef<Path>) -> impl Iterator<Item = String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
+/// A test may have given its thread a network of its own; /proc/net would be
+/// that of the process's first thread.
+fn interfaces() -> Vec<String> {
+    let devices = fs::read_to_string("/proc/thread-self/net/dev");
+    let devices = devices.unwrap_or_default();
+    let names = devices.lines().filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| format!("interface {}", name.trim())).collect()
 }
 
 /// Whether the machine forwards packets, by interface.
@@ -107,7 +114,8 @@ fn rules() -> Vec<String> {
 
 /// The abstract sockets by which addresses are claimed.
 fn claims() -> Vec<String> {
-    let sockets = fs::read_to_string("/proc/net/unix").unwrap_or_default();
+    let sockets = fs::read_to_string("/proc/thread-self/net/unix");
+    let sockets = sockets.unwrap_or_default();
     let names = sockets.lines().filter_map(|line| line.split_once('@'));
     let ours = names.filter(|(_, name)| name.starts_with("workshop/"));
     ours.map(|(_, name)| format!("claim {name}")).collect()

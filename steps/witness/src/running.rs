@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::eventually;
+use crate::{eventually, process};
 
 /// What a rung has printed, and how it ended.
 #[derive(Debug, Clone)]
@@ -101,15 +101,10 @@ impl Running {
 
     /// The child of the launcher that is not its guardian.
     fn find_process(&self) -> i32 {
-        let pid = self.launcher();
-        let path = format!("/proc/{pid}/task/{pid}/children");
-        let children = fs::read_to_string(&path).expect("list its children");
-        let is_guardian = |child: &&str| {
-            let comm = fs::read_to_string(format!("/proc/{child}/comm"));
-            comm.is_ok_and(|name| name.trim() == "guardian")
-        };
-        let child = children.split_whitespace().find(|c| !is_guardian(c));
-        child.expect("a child of the launcher").parse().expect("a number")
+        let children = process::children(self.launcher());
+        let is_guardian = |pid: &i32| process::name(*pid) == "guardian";
+        let child = children.into_iter().find(|pid| !is_guardian(pid));
+        child.expect("a child of the launcher")
     }
 
     /// A file of the process's folder in /proc.
@@ -127,10 +122,8 @@ impl Running {
     /// # Panics
     /// When there is no such field.
     pub fn status(&self, field: &str) -> String {
-        let status = self.read("status");
-        let mut fields = status.lines().filter_map(|l| l.split_once(':'));
-        let found = fields.find(|(name, _)| *name == field);
-        found.unwrap_or_else(|| panic!("no {field}")).1.trim().to_owned()
+        let value = process::status(self.pid, field);
+        value.unwrap_or_else(|| panic!("no {field}"))
     }
 
     /// Is it in another namespace of this kind than the test?
@@ -193,16 +186,9 @@ impl Running {
         self.signal(Signal::SIGKILL);
         let pid = self.pid;
         let report = self.wait();
-        eventually("the process to follow its launcher", || is_gone(pid));
+        eventually("the process to follow its launcher", || {
+            process::is_gone(pid)
+        });
         report
     }
-}
-
-/// Has this process ended? (A zombie has.)
-fn is_gone(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.map_or(true, |stat| {
-        let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
-        state.is_none_or(|rest| rest.starts_with(['Z', 'X']))
-    })
 }

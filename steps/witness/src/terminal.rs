@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
@@ -36,14 +36,41 @@ impl Terminal {
     /// # Panics
     /// When there is none to be had.
     pub fn start(binary: &str, arguments: &[&str]) -> Terminal {
+        let mut command = Command::new(binary);
+        command.args(arguments);
+        Terminal::run(command, true)
+    }
+
+    /// The same, but its stdout is a pipe: `stepNN ... | less`.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub fn start_in_a_pipe(
+        binary: &str,
+        arguments: &[&str],
+    ) -> (Terminal, ChildStdout) {
+        let mut command = Command::new(binary);
+        command.args(arguments).stdout(Stdio::piped());
+        let mut terminal = Terminal::run(command, false);
+        let stdout = terminal.program.stdout.take();
+        (terminal, stdout.expect("a pipe from stdout"))
+    }
+
+    /// Starts any command on a new terminal. Is it to have that as its stdout,
+    /// or has its stdout been chosen already?
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub fn run(mut command: Command, with_stdout: bool) -> Terminal {
         let size =
             Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).expect("open a terminal");
         let slave = File::from(pty.slave);
         let end = || slave.try_clone().expect("share the terminal");
-        let mut command = Command::new(binary);
-        command.args(arguments).env("TERM", "xterm");
-        command.stdin(end()).stdout(end()).stderr(end());
+        command.env("TERM", "xterm").stdin(end()).stderr(end());
+        if with_stdout {
+            command.stdout(end());
+        }
         // SAFETY: between fork and exec only these two system calls are made,
         // and neither allocates.
         unsafe {
@@ -88,6 +115,15 @@ impl Terminal {
         self.screen.drain(..seen);
     }
 
+    /// Closes the window: the kernel hangs the terminal up.
+    ///
+    /// # Panics
+    /// When there is no /dev/null.
+    pub fn hang_up(&mut self) {
+        let nothing = File::options().read(true).write(true).open("/dev/null");
+        self.keyboard_and_screen = nothing.expect("open /dev/null");
+    }
+
     fn look(&mut self) {
         let screen = self.keyboard_and_screen.as_fd();
         let mut fds = [PollFd::new(screen, PollFlags::POLLIN)];
@@ -123,6 +159,11 @@ impl Terminal {
     /// When the terminal is gone.
     pub fn settings(&self) -> Termios {
         tcgetattr(&self.slave).expect("read the terminal's settings")
+    }
+
+    /// The other end of it, the one that the program has.
+    pub fn slave(&self) -> &File {
+        &self.slave
     }
 
     /// The number of the program.

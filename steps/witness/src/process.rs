@@ -1,0 +1,46 @@
+//! What /proc says about any process, whoever made it.
+
+use std::fs;
+
+/// The numbers of its children.
+pub fn children(pid: i32) -> Vec<i32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
+}
+
+/// The name that `ps` shows.
+pub fn name(pid: i32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.unwrap_or_default().trim_end().to_owned()
+}
+
+/// A field of its /proc/PID/status; `None` when it is gone.
+pub fn status(pid: i32, field: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mut fields = status.lines().filter_map(|l| l.split_once(':'));
+    let (_, value) = fields.find(|(name, _)| *name == field)?;
+    Some(value.trim().to_owned())
+}
+
+/// Its state, such as `S` for asleep or `Z` for a zombie; `None` when it is
+/// gone.
+pub fn state(pid: i32) -> Option<char> {
+    status(pid, "State")?.chars().next()
+}
+
+/// Has it ended? (A zombie has.)
+pub fn is_gone(pid: i32) -> bool {
+    state(pid).is_none_or(|state| matches!(state, 'Z' | 'X'))
+}
+
+/// Everybody who lives in this PID namespace.
+pub fn inhabitants(namespace: &str) -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|e| e.file_name().to_str()?.parse().ok());
+    let is_there = |pid: &i32| {
+        let its = fs::read_link(format!("/proc/{pid}/ns/pid"));
+        its.is_ok_and(|its| its.as_os_str() == namespace) && !is_gone(*pid)
+    };
+    numbers.filter(is_there).collect()
+}
