@@ -5,6 +5,7 @@
 //! about it (the advice).
 
 use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
@@ -70,7 +71,8 @@ pub fn finish(rung: &str, result: Result<Ending>) -> ExitCode {
         Ok(ending) => ending.status(),
         Err(error) => {
             let failure = Failure::from_error(&error);
-            eprintln!("{rung}: {failure}");
+            // Not eprintln!, which panics when stderr is closed or full.
+            let _ = writeln!(io::stderr(), "{rung}: {failure}");
             failure.status
         }
     };

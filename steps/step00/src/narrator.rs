@@ -186,9 +186,13 @@ pub(crate) fn tell(
     Ok(())
 }
 
-/// A remark in the middle of things. \r: the terminal may be raw.
+/// A remark in the middle of things. A terminal may be raw, and then only \r
+/// goes back to the beginning of the line.
 pub(crate) fn remark(text: &str) {
-    let _ = write!(io::stderr(), "\r\n[{text}]\r\n");
+    let _ = match io::stderr().is_terminal() {
+        true => write!(io::stderr(), "\r\n[{text}]\r\n"),
+        false => writeln!(io::stderr(), "[{text}]"),
+    };
 }
 
 /// Prints a line about what has ended, on stderr.

@@ -7,12 +7,11 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, execve};
 
 use crate::failure::{self, Failure};
@@ -72,7 +71,7 @@ impl Ending {
 pub fn fork(
     flags: u64,
     cgroup: Option<BorrowedFd<'_>>,
-) -> io::Result<Option<Process>> {
+) -> nix::Result<Option<Process>> {
     // libc's own CLONE_INTO_CGROUP is an i32, in which this bit has no place.
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
@@ -94,7 +93,7 @@ pub fn fork(
         libc::syscall(libc::SYS_clone3, &raw const args, size_of_val(&args))
     };
     match pid {
-        -1 => Err(io::Error::last_os_error()),
+        -1 => Err(Errno::last()),
         0 => Ok(None),
         pid => Ok(Some(Process {
             pid: Pid::from_raw(pid as i32),
@@ -133,10 +132,16 @@ pub fn execute(command: &Command) -> Result<Infallible> {
     for path in command.candidates() {
         is_there |= std::fs::exists(&path).unwrap_or(false);
         let Err(errno) = execve(&c_string(path)?, &arguments, &environment);
-        // A folder without this program says ENOENT: look in the next one.
-        // Remember any other answer, it is the more interesting one.
-        if !matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
-            answer = errno;
+        match errno {
+            // A folder without this program: look in the next one.
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            // Not for us; there may be another one. If not, say this.
+            Errno::EACCES => answer = errno,
+            // This is the program, and it does not work (execvp(3)).
+            _ => {
+                answer = errno;
+                break;
+            }
         }
     }
     Err(cannot_execute(&name.to_string_lossy(), answer, is_there))
@@ -165,22 +170,43 @@ fn cannot_execute(name: &str, answer: Errno, is_there: bool) -> Error {
 /// # Errors
 /// ECHILD when it is not a child of the caller, or was waited for already.
 pub fn wait(process: &Process) -> Result<Ending> {
+    let pidfd = process.pidfd.as_raw_fd() as libc::id_t;
     loop {
-        let id = Id::PIDFd(process.pidfd.as_fd());
-        match waitid(id, WaitPidFlag::WEXITED) {
-            Ok(WaitStatus::Exited(_, status)) => {
-                return Ok(Ending::Exited(status as u8));
-            }
-            Ok(WaitStatus::Signaled(_, signal, _)) => {
-                return Ok(Ending::Killed(signal as i32));
-            }
-            Ok(_) | Err(Errno::EINTR) => continue,
+        match reap(libc::P_PIDFD, pidfd, 0) {
+            Ok(Some((_, ending))) => return Ok(ending),
+            Ok(None) | Err(Errno::EINTR) => continue,
             Err(errno) => {
                 return Err(errno)
                     .context(format!("wait for process {}", process.pid));
             }
         }
     }
+}
+
+/// Takes the status of a child that has ended: waitid(2). `kind` and `id` say
+/// which child; with WNOHANG in `flags`, `None` means that none has ended yet.
+///
+/// # Errors
+/// ECHILD when there is no such child, EINTR when a signal came first.
+pub fn reap(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    flags: i32,
+) -> nix::Result<Option<(Pid, Ending)>> {
+    // SAFETY: a siginfo_t is plain integers, for which zero is a valid value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: waitid writes one siginfo_t. (nix's waitid takes the status and
+    // then fails if it was a real-time signal, which it has no name for.)
+    let answer =
+        unsafe { libc::waitid(kind, id, &mut info, flags | libc::WEXITED) };
+    Errno::result(answer)?;
+    // SAFETY: waitid has filled in these two, or left them zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let ending = match info.si_code {
+        libc::CLD_EXITED => Ending::Exited(status as u8),
+        _ => Ending::Killed(status),
+    };
+    Ok((pid != 0).then(|| (Pid::from_raw(pid), ending)))
 }
 
 /// Sends a signal to exactly this process: pidfd_send_signal(2).
@@ -217,7 +243,7 @@ pub fn close_all_but(kept: &[Option<RawFd>]) {
             // SAFETY: close_range takes no pointer; see above for the owners.
             unsafe { libc::close_range(first, next - 1, 0) };
         }
-        first = next.saturating_add(1);
+        first = first.max(next.saturating_add(1));
     }
 }
 
@@ -231,11 +257,14 @@ impl Command {
     /// The paths at which the program may be.
     fn candidates(&self) -> Vec<OsString> {
         let name = &self.arguments[0];
-        if name.as_encoded_bytes().contains(&b'/') {
+        // The empty name is no file's, but a folder plus nothing is a folder.
+        if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
             return vec![name.clone()];
         }
         let path = self.environment.iter().find(|(key, _)| key == "PATH");
-        let path = path.map(|(_, value)| value.clone()).unwrap_or_default();
+        // As execvp(3) does: no PATH at all is not the same as an empty one.
+        let path =
+            path.map_or("/bin:/usr/bin".into(), |(_, value)| value.clone());
         std::env::split_paths(&path)
             .map(|folder| folder.join(name).into_os_string())
             .collect()

@@ -65,6 +65,7 @@ pub struct Outcome {
 impl<'a> Stage<'a> {
     /// A stage without any blindfold.
     pub fn new(rung: &'static str, args: &crate::Args) -> Stage<'a> {
+        keep_zombies();
         let mut arguments = args.command.clone();
         let is_default = arguments.is_empty();
         if is_default {
@@ -98,7 +99,7 @@ impl<'a> Stage<'a> {
         inside: impl FnOnce(&Gate) -> Result<()>,
         looks: &[Look],
     ) -> Result<Outcome> {
-        let signals = watch::signals()?;
+        let signals = watch::signals(self.needs_terminal())?;
         let (gate, other_side) = gate::pair()?;
         let borrowed =
             self.needs_terminal().then(Borrowed::new).transpose()?;
@@ -247,6 +248,14 @@ fn die_with_launcher() -> Result<()> {
         .context("set the parent-death signal")
 }
 
+/// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
+/// keeps no dead child until it is waited for: its exit status would be lost.
+fn keep_zombies() {
+    use nix::sys::signal::{SigHandler, signal};
+    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+}
+
 /// Undoes what this process has inherited from a Rust program: blocked
 /// signals, and SIGPIPE ignored. execve(2) would keep both.
 fn as_any_program_starts() -> Result<()> {
@@ -288,7 +297,7 @@ fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
             };
         }
         let signal = signals.read_signal()?.map_or(0, |info| info.ssi_signo);
-        if signal != 0 && signal != libc::SIGWINCH as u32 {
+        if watch::is_for_command(signal as i32) {
             return Err(Failure {
                 status: 128 + signal as u8,
                 message: "interrupted while the container was set up".into(),

@@ -15,8 +15,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::{Signal, raise};
 use nix::sys::stat::Mode;
-use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
+    cfmakeraw, tcgetattr, tcsetattr,
+};
 use nix::unistd::setsid;
 
 use crate::failure::Advice;
@@ -44,17 +48,22 @@ pub(crate) fn open() -> Result<(OwnedFd, OwnedFd)> {
     let fd = master.as_raw_fd();
     // SAFETY: the pointer is to a c_int, which is what TIOCSPTLCK reads.
     unsafe { unlock(fd, &0) }.context("unlock the new terminal")?;
-    // Opening /dev/pts/N by name could meet another devpts than ours.
-    // SAFETY: TIOCGPTPEER takes open(2) flags by value and no pointer.
-    let slave = unsafe { open_peer(fd, flags.bits()) }
-        .context("open the other side of the new terminal")?;
-    // SAFETY: the call has just made this descriptor for us alone.
-    let slave = unsafe { OwnedFd::from_raw_fd(slave) };
-
+    let slave = other_side(master.as_fd())?;
     let settings = tcgetattr(io::stdin())?;
     tcsetattr(&slave, SetArg::TCSANOW, &settings)?;
     copy_size(master.as_fd());
     Ok((master, slave))
+}
+
+/// The slave of a master. Opening /dev/pts/N by name could meet another
+/// devpts than the master's.
+fn other_side(master: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes open(2) flags by value and no pointer.
+    let slave = unsafe { open_peer(master.as_raw_fd(), flags.bits()) }
+        .context("open the other side of the new terminal")?;
+    // SAFETY: the call has just made this descriptor for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(slave) })
 }
 
 /// Inside: makes the slave this process's controlling terminal, which is what
@@ -94,26 +103,38 @@ impl Borrowed {
         let saved =
             tcgetattr(io::stdin()).context("read the terminal's settings")?;
         let restored = saved.clone();
-        let guardian = Guardian::start(None, move || restore(&restored))?;
+        let guardian = Guardian::start(None, move || {
+            // After SIGKILL the shell may have been faster, and has set its
+            // terminal up for the next command line.
+            if is_raw() {
+                restore(&restored)
+            }
+        })?;
         Ok(Borrowed { saved, guardian })
     }
 
     /// Makes it raw, for as long as the result lives.
     pub(crate) fn make_raw(self, master: OwnedFd) -> Result<Terminal> {
-        let mut raw = self.saved;
-        cfmakeraw(&mut raw);
-        tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
-            .context("make the terminal raw")?;
+        make_raw(&self.saved).context("make the terminal raw")?;
         // From here on both directions are driven by poll(2).
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
         nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFL(flags))?;
-        Ok(Terminal { master: master.into(), _guardian: self.guardian })
+        Ok(Terminal {
+            _slave: other_side(master.as_fd())?,
+            master: master.into(),
+            saved: self.saved,
+            _guardian: self.guardian,
+        })
     }
 }
 
 /// Outside: the real terminal, raw, and the master of the container's own.
 pub(crate) struct Terminal {
     pub(crate) master: File,
+    // A command may close the terminal and open it again. While nobody holds
+    // a slave, a master can neither be read nor waited for.
+    _slave: OwnedFd,
+    saved: Termios,
     // Dropped last, and it gives the terminal back.
     _guardian: Guardian,
 }
@@ -124,10 +145,23 @@ impl Terminal {
         copy_size(self.master.as_fd());
     }
 
+    /// Stops the launcher as SIGTSTP stops any program, but not before the
+    /// terminal is as the shell expects it to be.
+    pub(crate) fn stop(&self) {
+        restore(&self.saved);
+        // Nobody can block SIGSTOP: this returns when SIGCONT has come.
+        let _ = raise(Signal::SIGSTOP);
+    }
+
+    /// SIGCONT: the shell has brought the launcher back to the foreground.
+    pub(crate) fn go_on(&self) {
+        let _ = make_raw(&self.saved);
+        self.resize();
+    }
+
     /// Would this byte, typed now, make a SIGINT for the very process group
     /// that `pid` leads? A shell has put its jobs into groups of their own.
     pub(crate) fn interrupts(&self, byte: u8, pid: nix::unistd::Pid) -> bool {
-        use nix::sys::termios::{LocalFlags, SpecialCharacterIndices::VINTR};
         let Ok(settings) = tcgetattr(&self.master) else { return false };
         let mut group = 0;
         // SAFETY: TIOCGPGRP writes one pid_t, as our namespace counts.
@@ -136,8 +170,25 @@ impl Terminal {
         known.is_ok()
             && group == pid.as_raw()
             && settings.local_flags.contains(LocalFlags::ISIG)
-            && settings.control_chars[VINTR as usize] == byte
+            && settings.control_chars[SpecialCharacterIndices::VINTR as usize]
+                == byte
     }
+}
+
+/// TCSADRAIN keeps what was typed ahead.
+fn make_raw(saved: &Termios) -> nix::Result<()> {
+    let mut raw = saved.clone();
+    cfmakeraw(&mut raw);
+    tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
+}
+
+/// Is it still as `make_raw` left it?
+fn is_raw() -> bool {
+    let cooked = LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::ECHO;
+    tcgetattr(io::stdin()).is_ok_and(|settings| {
+        !settings.local_flags.intersects(cooked)
+            && !settings.output_flags.contains(OutputFlags::OPOST)
+    })
 }
 
 fn restore(saved: &Termios) {

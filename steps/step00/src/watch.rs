@@ -9,13 +9,14 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::unistd::{getpgid, getpgrp};
 
 use crate::process::{Ending, Process};
 use crate::terminal::Terminal;
 use crate::{narrator, process};
 
 /// The signals that ask a program to stop, or tell it something: these are
-/// for the command, not for its launcher. (SIGTSTP is not among them: Ctrl-Z
+/// for the command, not for its launcher. (SIGTSTP is not among them: it
 /// stops the launcher as it stops any other program.)
 const HANDED_ON: [Signal; 6] = [
     Signal::SIGHUP,
@@ -26,11 +27,21 @@ const HANDED_ON: [Signal; 6] = [
     Signal::SIGUSR2,
 ];
 
+/// Is this one of them?
+pub(crate) fn is_for_command(signal: i32) -> bool {
+    HANDED_ON.iter().any(|&known| known as i32 == signal)
+}
+
 /// Blocks those signals and has them delivered as data (signalfd(2)), so that
-/// there is no handler that could interrupt anything.
-pub(crate) fn signals() -> Result<SignalFd> {
+/// there is no handler that could interrupt anything. With a terminal there is
+/// something to do at a stop, too: that must not come while it is raw.
+pub(crate) fn signals(has_terminal: bool) -> Result<SignalFd> {
     let mut set = SigSet::from_iter(HANDED_ON);
     set.add(Signal::SIGWINCH);
+    if has_terminal {
+        set.add(Signal::SIGTSTP);
+        set.add(Signal::SIGCONT);
+    }
     set.thread_block().context("block signals")?;
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .context("open a signalfd")
@@ -53,6 +64,8 @@ impl Watch<'_> {
     /// Waits until the process has ended. The terminal is given back when
     /// this returns.
     pub(crate) fn until_end(mut self) -> Result<Ending> {
+        // The window may have changed while the container was set up.
+        self.terminal.iter().for_each(Terminal::resize);
         loop {
             let ready = self.wait_for_anything()?;
             if ready.screen {
@@ -109,18 +122,31 @@ impl Watch<'_> {
 
     fn on_signal(&mut self, info: &siginfo) {
         let number = info.ssi_signo as i32;
-        if number == Signal::SIGWINCH as i32 {
-            return self.terminal.iter().for_each(Terminal::resize);
+        if !is_for_command(number) {
+            return self.terminal.iter().for_each(|terminal| match number {
+                libc::SIGTSTP => terminal.stop(),
+                libc::SIGCONT => terminal.go_on(),
+                _ => terminal.resize(),
+            });
         }
-        // A key on a shared terminal (si_code SI_KERNEL) goes to the whole
-        // foreground group. The command is in it and has had the signal.
-        let shared = self.terminal.is_none() && info.ssi_code == SI_KERNEL;
-        if !shared {
+        // Asked before: a handler may be gone once it has run.
+        let is_lost = self.is_shielded_from(number);
+        if !self.has_had(info) {
             self.send(number);
         }
-        if self.is_shielded_from(number) {
+        if is_lost {
             self.explain_shield(number);
         }
+    }
+
+    /// A key on a shared terminal (si_code SI_KERNEL) is a signal to the whole
+    /// foreground group, and so to the command, unless that has left it. Only
+    /// the hang-up is sent to one process, the leader of the session.
+    fn has_had(&self, info: &siginfo) -> bool {
+        self.terminal.is_none()
+            && info.ssi_code == SI_KERNEL
+            && info.ssi_signo != libc::SIGHUP as u32
+            && getpgid(Some(self.process.pid)) == Ok(getpgrp())
     }
 
     /// pid_namespaces(7): a signal for which PID 1 has no handler is dropped,
@@ -134,8 +160,10 @@ impl Watch<'_> {
                 mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok());
             mask.unwrap_or(u64::MAX) & (1 << (signal - 1)) != 0
         };
-        // A signal that it catches or ignores of its own will was not lost.
-        self.is_first && !has("SigCgt:") && !has("SigIgn:")
+        // Not lost: what it catches, ignores of its own will, or blocks in
+        // order to read it when it likes, as our init does.
+        self.is_first
+            && !["SigCgt:", "SigIgn:", "SigBlk:"].into_iter().any(has)
     }
 
     fn explain_shield(&mut self, signal: i32) {
@@ -166,12 +194,10 @@ impl Watch<'_> {
         let mut buffer = [0; 4096];
         match terminal.master.read(&mut buffer) {
             Ok(length) if length > 0 => {
-                let mut screen = io::stdout();
-                let written = screen.write_all(&buffer[..length]);
-                let _ = written.and_then(|()| screen.flush());
+                show(&buffer[..length]);
                 true
             }
-            // EIO: nobody inside has the terminal open (at the moment).
+            // EAGAIN: that was all, for now.
             _ => false,
         }
     }
@@ -204,8 +230,29 @@ impl Watch<'_> {
 
     fn deliver_typed(&mut self) {
         let Some(terminal) = &mut self.terminal else { return };
+        if self.typed.is_empty() {
+            return;
+        }
         if let Ok(taken) = terminal.master.write(&self.typed) {
             self.typed.drain(..taken);
+        }
+    }
+}
+
+/// Writes to the terminal outside. That one blocks when it is full, unless a
+/// program before us has left it in the other mode.
+fn show(mut bytes: &[u8]) {
+    let screen = io::stdout();
+    while !bytes.is_empty() {
+        match nix::unistd::write(&screen, bytes) {
+            Ok(length) => bytes = &bytes[length..],
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                let full = PollFd::new(screen.as_fd(), PollFlags::POLLOUT);
+                let _ = poll(&mut [full], PollTimeout::NONE);
+            }
+            // It is gone, and its keyboard will tell.
+            Err(_) => return,
         }
     }
 }

@@ -19,10 +19,9 @@ use std::os::fd::{AsFd, AsRawFd};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
-use nix::sys::signalfd::SignalFd;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, fork};
-use step00::process::close_all_but;
+use step00::process::{self, close_all_but};
 use step00::{Command, Ending};
 
 /// Executes the command as a child and looks after it as PID 1 should.
@@ -36,13 +35,15 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     // A blocked signal is not dropped: it stays pending until it is read.
     let all = SigSet::all();
     all.thread_block().context("block signals in init")?;
-    let signals = SignalFd::new(&all).context("open init's signalfd")?;
+    // Close-on-exec: it is init's, and the command is not to inherit it.
+    let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)
+        .context("open init's signalfd")?;
     // SAFETY: this process has one thread, so the child may use all of libc.
     match unsafe { fork() }.context("start the command under init")? {
         ForkResult::Child => {
             let none = SigSet::empty();
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&none), None)?;
-            step00::process::execute(command)
+            process::execute(command)
         }
         ForkResult::Parent { child } => {
             // An init that kept the gate open would hide from the launcher
@@ -86,17 +87,10 @@ fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
 fn reap(command: Pid) -> Result<Option<Ending>> {
     let mut ending = None;
     loop {
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, status)) if pid == command => {
-                ending = Some(Ending::Exited(status as u8));
-            }
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == command => {
-                ending = Some(Ending::Killed(signal as i32));
-            }
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => {
-                return Ok(ending);
-            }
-            Ok(_) | Err(Errno::EINTR) => {}
+        match process::reap(libc::P_ALL, 0, libc::WNOHANG) {
+            Ok(Some((pid, its))) if pid == command => ending = Some(its),
+            Ok(Some(_)) | Err(Errno::EINTR) => {}
+            Ok(None) | Err(Errno::ECHILD) => return Ok(ending),
             Err(errno) => return Err(errno).context("reap a child"),
         }
     }

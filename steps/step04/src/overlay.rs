@@ -40,7 +40,8 @@ pub fn mount_overlay(
         lowers.join(":")
     );
     // Some distributions have these on. Without them `upper` is plain: every
-    // file is whole, and where the container has put it.
+    // file is whole and where the container has put it, and the next mount
+    // may have other layers below (index: ESTALE).
     options += ",index=off,metacopy=off,redirect_dir=nofollow";
     if is_in_user_namespace()? {
         // What overlayfs notes about a folder it keeps in an extended

@@ -10,7 +10,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use anyhow::{Context, Result, bail};
 
-use crate::forwarding::routes;
+use crate::forwarding::{Route, routes};
 use crate::network::Cable;
 
 /// The range, and how many networks of four addresses it holds.
@@ -30,34 +30,74 @@ pub struct Claim {
 /// # Errors
 /// When all 16384 are taken.
 pub fn claim() -> Result<Claim> {
-    let routed = routes("self")?;
-    let is_routed = |network: u32| {
-        routed.iter().any(|route| {
-            let mask = u32::from(route.mask);
-            // A wider route than our /16 (a VPN to 10.0.0.0/8) merely lies
-            // behind it.
-            mask.leading_ones() >= 16
-                && network & mask == u32::from(route.destination) & mask
-        })
-    };
     // Neighbours start at different places.
     let start = std::process::id() % COUNT;
+    let routed = routes("self")?;
     for number in (start..COUNT).chain(0..start) {
         let network = FIRST + number * 4;
-        if is_routed(network) {
+        if is_routed(network, &routed) {
             continue;
         }
         let name = format!("workshop/{}", Ipv4Addr::from(network));
         let name =
             SocketAddr::from_abstract_name(name).context("name a claim")?;
-        if let Ok(socket) = UnixDatagram::bind_addr(&name) {
-            let cable = Cable {
-                name: format!("box{number}"),
-                outside: Ipv4Addr::from(network + 1),
-                inside: Ipv4Addr::from(network + 2),
-            };
-            return Ok(Claim { cable, _name: socket });
+        let Ok(socket) = UnixDatagram::bind_addr(&name) else { continue };
+        // Whoever had this name may have let go of it only just now, and the
+        // cable goes a moment later than the name.
+        if is_routed(network, &routes("self")?) {
+            continue;
         }
+        let cable = Cable {
+            name: format!("box{number}"),
+            outside: Ipv4Addr::from(network + 1),
+            inside: Ipv4Addr::from(network + 2),
+        };
+        return Ok(Claim { cable, _name: socket });
     }
     bail!("all {COUNT} networks in 10.77.0.0/16 are in use")
+}
+
+/// Does the machine know a way to any of the four addresses already?
+fn is_routed(network: u32, routes: &[Route]) -> bool {
+    routes.iter().any(|route| {
+        // A wider route than our /16 (a VPN to 10.0.0.0/8) merely lies behind
+        // it. A narrower one than our /30 is to one of the four.
+        let mask = u32::from(route.mask);
+        let common = mask & !3;
+        mask.leading_ones() >= 16
+            && network & common == u32::from(route.destination) & common
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(destination: [u8; 4], bits: u32) -> Route {
+        Route {
+            interface: "tun0".into(),
+            destination: destination.into(),
+            gateway: Ipv4Addr::UNSPECIFIED,
+            mask: Ipv4Addr::from(u32::MAX.checked_shl(32 - bits).unwrap_or(0)),
+        }
+    }
+
+    #[test]
+    fn a_range_is_routed_if_one_of_its_four_addresses_is() {
+        let to = |bits| [route([10, 77, 4, 6], bits)];
+        let network = |last| FIRST + 4 * 256 + last;
+        for bits in [16, 24, 30, 31, 32] {
+            assert!(is_routed(network(4), &to(bits)), "/{bits}");
+        }
+        assert!(is_routed(network(8), &to(24)));
+        assert!(!is_routed(network(8), &to(30)), "a neighbour");
+        assert!(!is_routed(network(8), &to(32)), "a neighbour");
+    }
+
+    #[test]
+    fn a_wide_route_is_no_obstacle() {
+        for bits in [0, 8, 15] {
+            assert!(!is_routed(FIRST, &[route([10, 77, 0, 0], bits)]));
+        }
+    }
 }

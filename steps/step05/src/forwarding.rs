@@ -15,15 +15,18 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use nix::fcntl::{Flock, FlockArg};
-use step00::Guardian;
+use step00::{Advice, Guardian};
 
-/// Serialises the looking and the switching below. Any file would do.
-const MUTEX: &str = "/proc/sys/net/ipv4/ip_forward";
+/// The switch of all interfaces. A lock on it serialises the looking and the
+/// switching below; any file would do for that.
+const ALL: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// Switches forwarding on for an interface that belongs to us alone.
 pub fn switch_on(interface: &str) -> Result<()> {
     let path = switch_of(interface);
-    fs::write(&path, "1").with_context(|| format!("write 1 to {path}"))
+    fs::write(&path, "1")
+        .with_context(|| format!("write 1 to {path}"))
+        .advice("--network none needs no router")
 }
 
 /// Switches forwarding on for the machine's uplink, if there is one and it is
@@ -31,34 +34,42 @@ pub fn switch_on(interface: &str) -> Result<()> {
 pub fn borrow_uplink() -> Result<Option<Guardian>> {
     let Some(uplink) = uplink()? else { return Ok(None) };
     let path = switch_of(&uplink);
-    let _mutex = lock(MUTEX, FlockArg::LockExclusive)?;
+    let mutex = lock(ALL, FlockArg::LockExclusive)?;
 
-    let is_on = fs::read_to_string(&path)
-        .with_context(|| format!("read {path}"))?
-        .starts_with('1');
+    let was_on = is_on(&path)?;
     let nobody_borrows = lock(&path, FlockArg::LockExclusiveNonblock).is_ok();
-    if is_on && nobody_borrows {
+    if was_on && nobody_borrows {
         // It is on because somebody wants it so. Not ours to switch off.
         return Ok(None);
     }
+    let is_exception = !was_on && is_on(ALL)?;
     let share = lock(&path, FlockArg::LockShared)?;
-    switch_on(&uplink)?;
-    let kept = Some(share.as_fd());
-    let guardian = Guardian::start(kept, || give_back(&path, &share))?;
+    // The guardian first: a switch that is on must have one, whatever happens.
+    let guardian = Guardian::start(Some(share.as_fd()), || {
+        give_back(&path, &share, is_exception)
+    })?;
     // The lock belongs to the open file, which the guardian has inherited.
     // Dropping it here would unlock it for both.
     std::mem::forget(share);
+    // The guardian takes the mutex, too, should the next line fail.
+    drop(mutex);
+    switch_on(&uplink)?;
     Ok(Some(guardian))
 }
 
 /// In the guardian, which has inherited the shared lock.
-fn give_back(path: &str, share: &Flock<File>) {
-    let Ok(_mutex) = lock(MUTEX, FlockArg::LockExclusive) else { return };
-    match share.relock(FlockArg::LockExclusiveNonblock) {
-        Ok(()) => drop(fs::write(path, "0")),
-        // Others need it still; the last of them will get the lock.
-        Err(_) => drop(share.relock(FlockArg::Unlock)),
+fn give_back(path: &str, share: &Flock<File>, is_exception: bool) {
+    let Ok(_mutex) = lock(ALL, FlockArg::LockExclusive) else { return };
+    // As long as others share the lock, it cannot become exclusive; the last
+    // of them will get it.
+    let is_last = share.relock(FlockArg::LockExclusiveNonblock).is_ok();
+    // All interfaces are on by now? Then somebody else needs that: Docker
+    // switches it on when it starts.
+    let is_wanted = !is_exception && is_on(ALL).unwrap_or(false);
+    if is_last && !is_wanted {
+        let _ = fs::write(path, "0");
     }
+    let _ = share.relock(FlockArg::Unlock);
 }
 
 fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
@@ -68,15 +79,23 @@ fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
         .with_context(|| format!("lock {path}"))
 }
 
+fn is_on(path: &str) -> Result<bool> {
+    let value = fs::read_to_string(path);
+    let value = value.with_context(|| format!("read {path}"))?;
+    Ok(value.starts_with('1'))
+}
+
 fn switch_of(interface: &str) -> String {
     format!("/proc/sys/net/ipv4/conf/{interface}/forwarding")
 }
 
-/// The interface of the default route: the one to 0.0.0.0/0.
-fn uplink() -> Result<Option<String>> {
-    let routes = routes("self")?;
-    let default = routes.into_iter().find(|route| route.mask.is_unspecified());
-    Ok(default.map(|route| route.interface))
+/// The interface of the default route: the one to 0.0.0.0/0. (A route that
+/// only says "unreachable" has the interface `*`.)
+pub(crate) fn uplink() -> Result<Option<String>> {
+    let mut routes = routes("self")?.into_iter();
+    let default = routes.find(|route| route.mask.is_unspecified());
+    let interface = default.map(|route| route.interface);
+    Ok(interface.filter(|interface| interface != "*"))
 }
 
 /// A line of /proc/PID/net/route.

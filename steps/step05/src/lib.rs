@@ -72,11 +72,12 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Network {
     kind: Kind,
-    claim: Option<Claim>,
     published: Vec<Published>,
     // Held only for what dropping them does.
     _masquerade: Option<Masquerade>,
     _forwarding: Option<Guardian>,
+    // Dropped last: the table has the number of the claim in its name.
+    claim: Option<Claim>,
 }
 
 impl Network {
@@ -129,7 +130,7 @@ impl Network {
         args: &Args,
     ) -> Vec<(PathBuf, String)> {
         let cable = self.claim.as_ref().map(|claim| &claim.cable);
-        names::files(hostname, cable, &args.dns)
+        names::files(hostname, self.kind, cable, &args.dns)
     }
 
     /// Outside, while the process waits: plugs in the cable.
@@ -174,7 +175,10 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     };
     let mut lines = vec![Line::new(Mark::Blind, "network", text)];
     if default.is_some() {
-        lines.extend(obstacles()?);
+        let obstacles = obstacles()?;
+        let is_free = obstacles.is_empty();
+        let line = Line::new(Mark::Blind, "way out", obstacles.join("\n"));
+        lines.extend((!is_free).then_some(line));
     }
     Ok(lines)
 }
@@ -191,11 +195,14 @@ fn address_of(trie: &str) -> Option<&str> {
 }
 
 /// What stands in the way of the container's packets on this machine.
-fn obstacles() -> Result<Vec<Line>> {
+fn obstacles() -> Result<Vec<String>> {
     let chains = nat::dropping_chains().context("list the forward chains")?;
     let text = |chain| {
         format!("the machine's chain `{chain}` drops what it would forward")
     };
-    let line = |chain| Line::new(Mark::Blind, "way out", text(chain));
-    Ok(chains.into_iter().map(line).collect())
+    let mut found: Vec<String> = chains.into_iter().map(text).collect();
+    if forwarding::uplink()?.is_none() {
+        found.push("the machine has no default route itself".into());
+    }
+    Ok(found)
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use crate::Kind;
 use crate::network::Cable;
 
 /// Where systemd-resolved writes the servers that it asks itself.
@@ -14,6 +15,7 @@ const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";
 /// `servers` are those asked for on the command line.
 pub fn files(
     hostname: &str,
+    kind: Kind,
     cable: Option<&Cable>,
     servers: &[IpAddr],
 ) -> Vec<(PathBuf, String)> {
@@ -23,17 +25,26 @@ pub fn files(
     vec![
         ("/etc/hosts".into(), hosts),
         ("/etc/hostname".into(), format!("{hostname}\n")),
-        ("/etc/resolv.conf".into(), resolv_conf(servers)),
+        ("/etc/resolv.conf".into(), resolv_conf(kind, servers)),
     ]
 }
 
 /// The machine's resolv.conf(5), without the servers that cannot be reached.
 ///
 /// A server at 127.0.0.53 (systemd-resolved) is the machine's own loopback,
-/// and the container has another. The servers behind it can be reached.
-fn resolv_conf(servers: &[IpAddr]) -> String {
+/// and a network of its own has another. The servers behind it can be reached.
+fn resolv_conf(kind: Kind, servers: &[IpAddr]) -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let machine = read("/etc/resolv.conf");
+    let is_reachable = |server: &IpAddr| match kind {
+        Kind::Host => true,
+        // There is no way out for IPv6.
+        _ => server.is_ipv4() && !server.is_loopback(),
+    };
+    let reachable = |file| {
+        let servers = servers_in(file).into_iter();
+        servers.filter(is_reachable).collect()
+    };
     let mut servers = servers.to_vec();
     if servers.is_empty() {
         servers = reachable(&machine);
@@ -49,9 +60,8 @@ fn resolv_conf(servers: &[IpAddr]) -> String {
     lines.join("\n") + "\n"
 }
 
-fn reachable(resolv_conf: &str) -> Vec<IpAddr> {
+fn servers_in(resolv_conf: &str) -> Vec<IpAddr> {
     let lines = resolv_conf.lines();
     let servers = lines.filter_map(|line| line.strip_prefix("nameserver"));
-    let servers = servers.filter_map(|server| server.trim().parse().ok());
-    servers.filter(|server: &IpAddr| !server.is_loopback()).collect()
+    servers.filter_map(|server| server.trim().parse().ok()).collect()
 }

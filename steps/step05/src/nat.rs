@@ -7,6 +7,8 @@
 //! (`nft -f file` could not do this: its socket is closed when it exits.)
 
 use std::net::Ipv4Addr;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -55,7 +57,6 @@ impl Masquerade {
     /// # Errors
     /// EOPNOTSUPP or ENOENT when the kernel lacks nf_tables or its NAT.
     pub fn start(name: &str, address: Ipv4Addr) -> Result<Masquerade> {
-        let owner = Netlink::open(SockProtocol::NetlinkNetFilter)?;
         // All or nothing: between `begin` and `end` lies one transaction.
         let batch = [
             message(BATCH_BEGIN, 0, NFTABLES >> 8),
@@ -66,11 +67,31 @@ impl Masquerade {
         ];
         let bytes: Vec<u8> =
             batch.into_iter().flat_map(Request::finish).collect();
-        owner
-            .write(&bytes)
-            .and_then(|()| owner.answers().map(drop))
+        Masquerade::send_patiently(&bytes)
             .context("masquerade the container's address with nf_tables")
-            .advice("sudo modprobe nft_chain_nat; or: --network none")?;
+            .advice("sudo modprobe nft_chain_nat; or: --network none")
+    }
+
+    /// What is a module of the kernel is loaded when somebody first asks for
+    /// it. Whoever asks while it is still being loaded for another launcher
+    /// may be told ENOENT, as if there were none; so ask for a second.
+    fn send_patiently(bytes: &[u8]) -> Result<Masquerade> {
+        const NOT_YET: Option<&Errno> = Some(&Errno::ENOENT);
+        for _ in 0..20 {
+            match Masquerade::send(bytes) {
+                Err(error) if error.downcast_ref() == NOT_YET => {
+                    sleep(Duration::from_millis(50));
+                }
+                answer => return answer,
+            }
+        }
+        Masquerade::send(bytes)
+    }
+
+    fn send(bytes: &[u8]) -> Result<Masquerade> {
+        let owner = Netlink::open(SockProtocol::NetlinkNetFilter)?;
+        owner.write(bytes)?;
+        owner.answers()?;
         Ok(Masquerade { _owner: owner })
     }
 }
@@ -147,29 +168,40 @@ impl Request {
 ///
 /// A packet passes every chain of a hook. That one chain lets it through is no
 /// help when another one's policy is to drop: Docker sets such a policy.
-pub fn dropping_chains() -> Result<Vec<String>, Errno> {
+pub fn dropping_chains() -> Result<Vec<String>> {
+    let netlink = Netlink::open(SockProtocol::NetlinkNetFilter)?;
+    loop {
+        let list = Request::new(GET_CHAIN, DUMP, &[0, 0, 0, 0]);
+        netlink.write(&list.finish())?;
+        let chains = match netlink.answers() {
+            // Another launcher has made its table in the meantime.
+            Err(Errno::EINTR) => continue,
+            chains => chains?,
+        };
+        return Ok(chains.iter().filter_map(|c| dropping(c)).collect());
+    }
+}
+
+/// The name of a chain, if it is on the way of forwarded IPv4 packets and
+/// drops what no rule of it accepts.
+fn dropping(chain: &[u8]) -> Option<String> {
+    let family = i32::from(*chain.first()?);
+    let fields = attributes(chain.get(4..)?);
+    let value = |wanted| {
+        let mut all = fields.iter();
+        all.find(|(kind, _)| *kind == wanted).map(|(_, value)| *value)
+    };
+    let name = |kind| {
+        let bytes = value(kind).unwrap_or_default();
+        String::from_utf8_lossy(bytes).replace('\0', "")
+    };
     let forward = (libc::NF_INET_FORWARD as u32).to_be_bytes();
     let drop = (libc::NF_DROP as u32).to_be_bytes();
-    let netlink = Netlink::open(SockProtocol::NetlinkNetFilter)
-        .map_err(|_| Errno::EPROTONOSUPPORT)?;
-    let list = Request::new(GET_CHAIN, DUMP, &[0, 0, 0, 0]);
-    netlink.write(&list.finish())?;
-    let mut found = Vec::new();
-    for chain in netlink.answers()? {
-        let chain = attributes(chain.get(4..).unwrap_or_default());
-        let value = |wanted| {
-            let mut all = chain.iter();
-            all.find(|(kind, _)| *kind == wanted).map(|(_, value)| *value)
-        };
-        let hook = attributes(value(CHAIN_HOOK).unwrap_or_default());
-        let is_forward = hook.contains(&(1, &forward[..]));
-        if is_forward && value(CHAIN_POLICY) == Some(&drop[..]) {
-            let name = |kind| {
-                let bytes = value(kind).unwrap_or_default();
-                String::from_utf8_lossy(bytes).replace('\0', "")
-            };
-            found.push(format!("{} {}", name(NAME), name(CHAIN_NAME)));
-        }
-    }
-    Ok(found)
+    // A table of the family `inet` sees IPv4 and IPv6.
+    let is_ipv4 = [libc::NFPROTO_IPV4, libc::NFPROTO_INET].contains(&family);
+    let hook = attributes(value(CHAIN_HOOK)?);
+    let is_dropping = is_ipv4
+        && hook.contains(&(1, &forward[..]))
+        && value(CHAIN_POLICY)? == drop;
+    is_dropping.then(|| format!("{} {}", name(NAME), name(CHAIN_NAME)))
 }

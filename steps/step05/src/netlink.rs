@@ -24,6 +24,8 @@ pub const DUMP: u16 = 0x300;
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
+/// The kernel's word that a list has changed while it was being read.
+const DUMP_INTR: u16 = 0x10;
 const HEADER: usize = 16;
 
 /// One message to the kernel, in the making.
@@ -118,30 +120,65 @@ impl Netlink {
     }
 
     /// The bodies of all messages up to the one that says "done".
+    ///
+    /// # Errors
+    /// What the kernel answers; EINTR when a list has changed while it was
+    /// read, and may lack something; EBADMSG for what is no message.
     pub fn answers(&self) -> Result<Vec<Vec<u8>>, Errno> {
         let mut bodies = Vec::new();
+        let mut is_whole = true;
+        let mut buffer = vec![0; 32 * 1024];
         loop {
-            let mut buffer = vec![0; 32 * 1024];
-            let length =
-                recv(self.0.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
+            let socket = self.0.as_raw_fd();
+            let length = recv(socket, &mut buffer, MsgFlags::empty())?;
             let mut rest = &buffer[..length];
-            while rest.len() >= HEADER {
-                let size = u32::from_ne_bytes(four(rest, 0)) as usize;
-                let kind = u16::from_ne_bytes([rest[4], rest[5]]);
-                match kind {
+            while !rest.is_empty() {
+                let message = Message::read(rest).ok_or(Errno::EBADMSG)?;
+                rest = message.rest;
+                is_whole &= message.flags & DUMP_INTR == 0;
+                match message.kind {
                     // An error number, negative; 0 means that all is well.
-                    NLMSG_ERROR => {
-                        match i32::from_ne_bytes(four(rest, HEADER)) {
-                            0 => return Ok(bodies),
-                            error => return Err(Errno::from_raw(-error)),
-                        }
+                    NLMSG_ERROR | NLMSG_DONE => {
+                        return match message.number().unwrap_or(0) {
+                            0 if is_whole => Ok(bodies),
+                            0 => Err(Errno::EINTR),
+                            error => Err(Errno::from_raw(-error)),
+                        };
                     }
-                    NLMSG_DONE => return Ok(bodies),
-                    _ => bodies.push(rest[HEADER..size].to_vec()),
+                    _ => bodies.push(message.body.to_vec()),
                 }
-                rest = &rest[size.next_multiple_of(4).min(rest.len())..];
             }
         }
+    }
+}
+
+/// One message from the kernel, and the bytes that follow it.
+struct Message<'a> {
+    kind: u16,
+    flags: u16,
+    body: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl Message<'_> {
+    /// None for bytes that end before the message does.
+    fn read(bytes: &[u8]) -> Option<Message<'_>> {
+        let number = |at| {
+            Some(u16::from_ne_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
+        };
+        let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
+        let rest = bytes.get(length.next_multiple_of(4)..);
+        Some(Message {
+            kind: number(4)?,
+            flags: number(6)?,
+            body: bytes.get(HEADER..length)?,
+            rest: rest.unwrap_or_default(),
+        })
+    }
+
+    /// What the body begins with, if it is a number.
+    fn number(&self) -> Option<i32> {
+        self.body.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes))
     }
 }
 
@@ -160,6 +197,46 @@ pub fn attributes(mut bytes: &[u8]) -> Vec<(u16, &[u8])> {
     found
 }
 
-fn four(bytes: &[u8], at: usize) -> [u8; 4] {
-    [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: u16, body: &[u8]) -> Vec<u8> {
+        Request::new(kind, 0, body).finish()
+    }
+
+    #[test]
+    fn messages_follow_each_other_at_multiples_of_four() {
+        let bytes = [message(9, b"hello"), message(NLMSG_DONE, &[0; 4])];
+        assert_eq!(bytes[0].len(), HEADER + 5);
+        let padded = [&bytes[0][..], &[0; 3], &bytes[1]].concat();
+        let first = Message::read(&padded).expect("a first message");
+        assert_eq!((first.kind, first.body), (9, &b"hello"[..]));
+        let second = Message::read(first.rest).expect("a second");
+        assert_eq!((second.kind, second.number()), (NLMSG_DONE, Some(0)));
+        assert!(second.rest.is_empty());
+    }
+
+    #[test]
+    fn what_is_cut_short_is_no_message() {
+        let whole = message(NLMSG_ERROR, &[0xff; 20]);
+        assert!(Message::read(&whole).is_some());
+        for length in 0..whole.len() {
+            assert!(Message::read(&whole[..length]).is_none(), "{length}");
+        }
+        // A length that does not even cover the header.
+        let mut short = whole;
+        short[..4].copy_from_slice(&3u32.to_ne_bytes());
+        assert!(Message::read(&short).is_none());
+    }
+
+    #[test]
+    fn attributes_end_where_the_bytes_do() {
+        let bytes = Request(Vec::new()).text(1, "eth0").attribute(2, &[7]).0;
+        let both = [(1, &b"eth0\0"[..]), (2, &[7][..])];
+        assert_eq!(attributes(&bytes), both);
+        assert_eq!(attributes(&bytes[..9]), both[..1]);
+        assert_eq!(attributes(&bytes[..8]), []);
+        assert_eq!(attributes(&[0; 8]), [], "a length of 0 goes nowhere");
+    }
 }

@@ -6,7 +6,9 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use step00::Advice;
@@ -30,7 +32,11 @@ pub fn parse(text: &str) -> Result<Ports, String> {
 pub struct Published {
     listener: TcpListener,
     inside: u16,
+    connections: Connections,
 }
+
+/// The connections on which a server may still say something: its end.
+type Connections = Arc<Mutex<Vec<Weak<TcpStream>>>>;
 
 /// Takes the machine's ports, before anything else is made.
 ///
@@ -41,7 +47,8 @@ pub fn listen(ports: &[Ports]) -> Result<Vec<Published>> {
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, host))
             .with_context(|| format!("listen on the machine's port {host}"))
             .advice("choose another; `ss -ltnp` shows who has it")?;
-        Ok(Published { listener, inside })
+        let connections = Connections::default();
+        Ok(Published { listener, inside, connections })
     };
     ports.iter().map(listen).collect()
 }
@@ -49,31 +56,79 @@ pub fn listen(ports: &[Ports]) -> Result<Vec<Published>> {
 /// Starts to carry, in threads that end with the launcher. To be called after
 /// the container's process has been made: clone3 wants a single thread.
 pub fn serve(published: &[Published], address: Ipv4Addr) -> Result<()> {
-    for Published { listener, inside } in published {
-        let listener = listener.try_clone().context("share a listener")?;
-        let inside = *inside;
-        thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                thread::spawn(move || carry(client, (address, inside)));
-            }
-        });
+    for port in published {
+        let server = (address, port.inside);
+        let listener =
+            port.listener.try_clone().context("share a listener")?;
+        let connections = port.connections.clone();
+        start(move || accept(&listener, server, &connections))
+            .context("start a thread to carry a port's bytes")?;
     }
     Ok(())
 }
 
-/// Both directions, until both are finished. Nobody listens inside: the
-/// connection is closed, as it would be by a machine that has no such server.
-fn carry(client: TcpStream, server: (Ipv4Addr, u16)) -> io::Result<()> {
-    let server = TcpStream::connect(server)?;
-    let (client_too, server_too) = (client.try_clone()?, server.try_clone()?);
-    let there = thread::spawn(move || carry_one_way(client, server));
-    carry_one_way(server_too, client_too)?;
-    there.join().map_err(|_| io::Error::other("carrying failed"))?
+fn accept(
+    listener: &TcpListener,
+    server: (Ipv4Addr, u16),
+    connections: &Connections,
+) {
+    loop {
+        let connections = connections.clone();
+        let accepted = listener.accept().and_then(|(client, _)| {
+            start(move || drop(carry(client, server, &connections)))
+        });
+        if accepted.is_err() {
+            // No descriptor or no thread to be had: that is a matter of time,
+            // and the kernel keeps a queue of those who knock.
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }
 
-fn carry_one_way(mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
+/// thread::spawn would panic where no thread can be had (EAGAIN).
+fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(work).map(drop)
+}
+
+/// Both directions, until both are finished. Nobody listens inside: the
+/// connection is closed, as it would be by a machine that has no such server.
+fn carry(
+    client: TcpStream,
+    server: (Ipv4Addr, u16),
+    connections: &Connections,
+) -> io::Result<()> {
+    let server = Arc::new(TcpStream::connect(server)?);
+    if let Ok(mut known) = connections.lock() {
+        known.retain(|connection| connection.strong_count() > 0);
+        known.push(Arc::downgrade(&server));
+    }
+    let (client_too, server_too) = (client.try_clone()?, server.try_clone()?);
+    start(move || drop(carry_one_way(&client, &server_too)))?;
+    carry_one_way(&server, &client_too)
+}
+
+fn carry_one_way(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
     let copied = io::copy(&mut from, &mut to);
     // The one side has nothing more to say; the other may still answer.
     to.shutdown(Shutdown::Write)?;
     copied.map(drop)
+}
+
+impl Drop for Published {
+    /// After the container's end: what its servers said last is still on its
+    /// way through the threads, which end with us.
+    fn drop(&mut self) {
+        let Ok(known) = self.connections.lock() else { return };
+        for server in known.iter().filter_map(Weak::upgrade) {
+            // What has arrived can still be read, and then comes the end.
+            let _ = server.shutdown(Shutdown::Read);
+        }
+        // One second at most for a client that does not listen.
+        for _ in 0..100 {
+            if known.iter().all(|server| server.strong_count() == 0) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
 }

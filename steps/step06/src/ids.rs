@@ -1,7 +1,7 @@
 //! Which numbers a container gets, and who may write them down.
 
-use std::fs;
 use std::process::{Command, Stdio};
+use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Pid, Uid, User, getegid, geteuid};
@@ -190,7 +190,10 @@ fn is_there(program: &str) -> bool {
 }
 
 /// The likeliest reason why a map could not be written.
-pub(crate) fn why_not() -> &'static str {
+pub(crate) fn why_not(error: &io::Error) -> &'static str {
+    if error.raw_os_error() == Some(libc::EINVAL) {
+        return "ranges that do not overlap, inside or outside, 340 at most";
+    }
     let file = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
     let restricted = fs::read_to_string(file).unwrap_or_default();
     match restricted.trim() {

@@ -6,6 +6,7 @@
 //! *idmapped* mount (mount_setattr(2), MOUNT_ATTR_IDMAP) shows other owners
 //! than those on the disk; where the filesystem cannot do that, a copy has to.
 
+use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
@@ -15,12 +16,16 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use step00::process;
+use nix::unistd::{getpid, getppid, pause};
+use step00::{Advice, process};
 use step03::tree::{self, Attributes, MOUNT_ATTR_IDMAP, Tree};
 use step04::image::Image;
 
 use crate::ids::{Mapping, Maps, Writer, outside_of};
 use crate::user::write_maps;
+
+/// Who an owner that no map mentions is shown as, /proc/sys/fs/overflowuid.
+const NOBODY: u32 = 65_534;
 
 /// Shows every layer as if root inside had made it, and gives the folder for
 /// the writes to that root.
@@ -104,12 +109,18 @@ fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Result<(), Errno>> {
 /// as something refers to it: here a descriptor, then the mount.
 fn user_namespace(maps: &Maps) -> Result<File> {
     let new_user = libc::CLONE_NEWUSER as u64;
-    let holder = process::fork(new_user, None).context("make a namespace")?;
+    let launcher = getpid();
+    let holder = process::fork(new_user, None)
+        .context("make a user namespace")
+        .advice("see /proc/sys/user/max_user_namespaces")?;
     let Some(holder) = holder else {
         let _ = prctl::set_pdeathsig(Signal::SIGKILL);
-        loop {
-            nix::unistd::pause();
+        // Another parent means that the launcher died before that line.
+        while getppid() == launcher {
+            pause();
         }
+        // SAFETY: _exit takes no pointer, and runs no destructor of ours.
+        unsafe { libc::_exit(0) }
     };
     let path = format!("/proc/{}/ns/user", holder.pid);
     let namespace = write_maps(holder.pid, maps)
@@ -143,15 +154,27 @@ fn copy_with_other_owners(layer: &Path, owners: &Maps) -> Result<OwnedFd> {
     if !status.success() {
         bail!("cp -a {} failed: {status}", layer.display());
     }
-    change_owners(&Path::new(&path).join("."), owners)?;
+    change_owners(&Path::new(&path).join("."), owners, &mut HashSet::new())?;
     Ok(copy)
 }
 
-/// Gives `path` and all below it to those who are to be shown.
-fn change_owners(path: &Path, owners: &Maps) -> Result<()> {
+/// Gives `path` and all below it to those who are to be shown; `done` holds
+/// the inodes that have been given already.
+fn change_owners(
+    path: &Path,
+    owners: &Maps,
+    done: &mut HashSet<u64>,
+) -> Result<()> {
     let found = path.symlink_metadata()?;
-    let uid = outside_of(&owners.uids, found.uid());
-    let gid = outside_of(&owners.gids, found.gid());
+    // A file with two names is met twice, and has its new owner by then.
+    if !found.is_dir() && found.nlink() > 1 && !done.insert(found.ino()) {
+        return Ok(());
+    }
+    let shown = |map: &[Mapping], owner| {
+        Some(outside_of(map, owner).unwrap_or(NOBODY))
+    };
+    let uid = shown(&owners.uids, found.uid());
+    let gid = shown(&owners.gids, found.gid());
     lchown(path, uid, gid)?;
     if !found.is_symlink() {
         // chown(2) takes a setuid bit away; here it was meant.
@@ -159,7 +182,7 @@ fn change_owners(path: &Path, owners: &Maps) -> Result<()> {
     }
     if found.is_dir() {
         for entry in fs::read_dir(path)? {
-            change_owners(&entry?.path(), owners)?;
+            change_owners(&entry?.path(), owners, done)?;
         }
     }
     Ok(())

@@ -21,9 +21,9 @@ pub mod ids;
 pub mod layers;
 pub mod user;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::unistd::{Uid, User, geteuid};
-use step00::{Line, Mark, Subject};
+use step00::{Advice, Line, Mark, Subject};
 use step05::{Kind, Network};
 
 use ids::Mapping;
@@ -61,9 +61,19 @@ impl Args {
 /// A cable has one end on the machine's side, and to plug that in takes the
 /// machine's root. Without it, what is left of a private network is the
 /// loopback.
+///
+/// # Errors
+/// When a port is to be published, and there is no cable to hand it on.
 pub fn network(args: &Args, asked: &step05::Args) -> Result<Network> {
     let mut asked = asked.clone();
     if args.is_rootless() && asked.network == Kind::Private {
+        if !asked.publish.is_empty() {
+            let error = anyhow!("--publish needs a cable to hand a port on");
+            return Err(error).advice(
+                "with root, who may plug one in; or --network host, which \
+                 has the machine's own ports",
+            );
+        }
         asked.network = Kind::None;
     }
     Network::claim(&asked)

@@ -58,9 +58,12 @@ pub fn become_root() -> Result<()> {
 
 fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{pid}/{file}");
-    fs::write(&path, text)
-        .with_context(|| format!("write {:?} to {path}", text.trim_end()))
-        .advice(crate::ids::why_not())
+    fs::write(&path, text).or_else(|error| {
+        let advice = crate::ids::why_not(&error);
+        Err(error)
+            .with_context(|| format!("write {:?} to {path}", text.trim_end()))
+            .advice(advice)
+    })
 }
 
 /// One line for each range: inside, outside, how many.

@@ -258,7 +258,9 @@ pub fn known() -> impl Iterator<Item = Call> {
     [native::TABLE, native::TABLE_WITHOUT_LIBC, UNIFIED, UNIFIED_WITHOUT_LIBC]
         .into_iter()
         .flatten()
-        .map(|&(name, number)| (name.trim_start_matches("SYS_"), number))
+        .map(|&(name, number)| {
+            (name.strip_prefix("SYS_").unwrap_or(name), number)
+        })
 }
 
 /// The number of the call `name`, or `None` where this architecture (or our

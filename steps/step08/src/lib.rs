@@ -82,8 +82,7 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
             // Since Linux 5.9.
             let count = process.status("Seccomp_filters");
             let count = count.unwrap_or_else(|_| "?".into());
-            let text =
-                format!("filtered (filters: {count}); -h: --dump-seccomp");
+            let text = format!("filtered (filters: {count})");
             line(Mark::Gagged, text)
         }
         mode => line(Mark::Free, format!("may ask for any (mode {mode})")),

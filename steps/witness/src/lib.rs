@@ -26,6 +26,8 @@ pub use machine::Machine;
 pub use mounts::{Mount, mount_at, mounts};
 pub use running::{Report, Running, run, run_in, start};
 
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -71,12 +73,29 @@ impl Folder {
     /// When it cannot be made.
     #[expect(clippy::new_without_default, reason = "it is made on the disk")]
     pub fn new() -> Folder {
+        Folder::below(&std::env::temp_dir())
+    }
+
+    /// The same in another folder, which is made if it is missing.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn below(parent: &Path) -> Folder {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let (pid, count) =
-            (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let name = format!("witness-{pid}-{count}");
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("make a temporary folder");
+        std::fs::create_dir_all(parent).expect("make the folder above");
+        let pid = std::process::id();
+        let path = loop {
+            let count = COUNT.fetch_add(1, Ordering::Relaxed);
+            let path = parent.join(format!("witness-{pid}-{count}"));
+            match std::fs::create_dir(&path) {
+                // Another PID namespace may have the same number.
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+                made => made.expect("make a temporary folder"),
+            }
+            break path;
+        };
+        let open_to_all = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&path, open_to_all).expect("set its mode");
         Folder(path)
     }
 

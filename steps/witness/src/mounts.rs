@@ -14,8 +14,9 @@ pub struct Mount {
     pub point: String,
     /// The flags of the mount, as `ro` and `nosuid`.
     pub flags: Vec<String>,
-    /// Does what is mounted below reach other mount namespaces?
-    pub is_shared: bool,
+    /// Which mounts of other namespaces get to know what is mounted below, or
+    /// the other way round: `shared:1`, `master:1`, or nothing (private).
+    pub propagation: String,
     /// The type of the filesystem.
     pub kind: String,
     /// The options of the filesystem, as `lowerdir=…`.
@@ -49,7 +50,7 @@ fn parse(line: &str) -> Mount {
         root: mount[3].clone(),
         point: mount[4].clone(),
         flags: list(&mount[5]),
-        is_shared: mount[6..].iter().any(|field| field.contains("shared")),
+        propagation: mount[6..].join(" "),
         kind: filesystem[0].into(),
         options: list(filesystem[2]),
     }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
+
 /// The numbers of its children.
 pub fn children(pid: i32) -> Vec<i32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
@@ -32,6 +34,15 @@ pub fn state(pid: i32) -> Option<char> {
 /// Has it ended? (A zombie has.)
 pub fn is_gone(pid: i32) -> bool {
     state(pid).is_none_or(|state| matches!(state, 'Z' | 'X'))
+}
+
+/// Is this signal one of those in a mask of its /proc/PID/status: `ShdPnd` for
+/// what is still on its way, `SigCgt` for what it has a handler for …? When the
+/// process is gone, none is.
+pub fn has_signal(pid: i32, mask: &str, signal: Signal) -> bool {
+    let mask = status(pid, mask);
+    let mask = mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok());
+    mask.unwrap_or(0) & (1 << (signal as i32 - 1)) != 0
 }
 
 /// Everybody who lives in this PID namespace.

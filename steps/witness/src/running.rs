@@ -99,11 +99,12 @@ impl Running {
         self.launcher.id() as i32
     }
 
-    /// The child of the launcher that is not its guardian.
+    /// The child of the launcher that is not its guardian. Guardians are made
+    /// before it, and may not have their name yet.
     fn find_process(&self) -> i32 {
         let children = process::children(self.launcher());
         let is_guardian = |pid: &i32| process::name(*pid) == "guardian";
-        let child = children.into_iter().find(|pid| !is_guardian(pid));
+        let child = children.into_iter().rfind(|pid| !is_guardian(pid));
         child.expect("a child of the launcher")
     }
 
@@ -184,11 +185,10 @@ impl Running {
     /// well.
     pub fn kill(self) -> Report {
         self.signal(Signal::SIGKILL);
-        let pid = self.pid;
-        let report = self.wait();
+        // Its stdin is still open: it does not end by itself.
         eventually("the process to follow its launcher", || {
-            process::is_gone(pid)
+            process::is_gone(self.pid)
         });
-        report
+        self.wait()
     }
 }

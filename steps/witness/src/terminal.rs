@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
@@ -66,6 +67,11 @@ impl Terminal {
             Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).expect("open a terminal");
         let slave = File::from(pty.slave);
+        // A program that held the master would keep its own window open.
+        for side in [pty.master.as_fd(), slave.as_fd()] {
+            let flag = FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC);
+            fcntl(side, flag).expect("mark it close-on-exec");
+        }
         let end = || slave.try_clone().expect("share the terminal");
         command.env("TERM", "xterm").stdin(end()).stderr(end());
         if with_stdout {

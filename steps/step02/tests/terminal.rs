@@ -1,0 +1,147 @@
+//! A person in front of step02: job control, window size, and the terminal
+//! as it was, however the rung ends.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use witness::terminal::Terminal;
+use witness::{Machine, eventually, process};
+
+const STEP02: &str = env!("CARGO_BIN_EXE_step02");
+
+/// A shell on a terminal, at its prompt. busybox behaves alike everywhere.
+fn shell() -> Terminal {
+    let mut terminal = Terminal::start(STEP02, &["-q", "busybox", "sh"]);
+    terminal.expect("step02 (your real files) # ");
+    terminal
+}
+
+#[test]
+fn the_shell_has_job_control() {
+    let _machine = Machine::new();
+    let mut terminal = shell();
+    assert!(!terminal.screen.contains("job control"), "{}", terminal.screen);
+    terminal.press("sleep 1000\r");
+    terminal.expect("sleep 1000");
+    let mut sleep = None;
+    eventually("the sleep to run", || {
+        sleep = child_named(&terminal, "sleep");
+        sleep.is_some()
+    });
+    let sleep = sleep.expect("a process");
+    let is_stopped = || process::state(sleep) == Some('T');
+    terminal.press("\x1a"); // Ctrl-Z
+    terminal.expect("Stopped");
+    assert!(is_stopped());
+    terminal.press("fg\r");
+    terminal.expect("sleep 1000");
+    eventually("the sleep to go on", || !is_stopped());
+    terminal.press("\x03"); // Ctrl-C
+    terminal.expect("^C");
+    eventually("the sleep to end", || process::is_gone(sleep));
+    terminal.press("echo al''ive\r");
+    terminal.expect("alive");
+    // Typed before the prompt, it would be the end of another input.
+    terminal.expect("# ");
+    terminal.press("\x04"); // Ctrl-D
+    // The shell's status is that of its last command.
+    assert_eq!(terminal.wait(), 0);
+}
+
+/// The process of this name that the terminal's shell has started.
+fn child_named(terminal: &Terminal, name: &str) -> Option<i32> {
+    let shells = process::children(terminal.pid());
+    let mut jobs = shells.iter().flat_map(|&pid| process::children(pid));
+    jobs.find(|&pid| process::name(pid) == name)
+}
+
+#[test]
+fn the_window_has_its_size_and_follows_changes() {
+    let _machine = Machine::new();
+    let mut terminal = shell();
+    terminal.press("stty size\r");
+    terminal.expect("24 80");
+    terminal.resize(30, 100);
+    terminal.press("while [ \"$(stty size)\" != '30 100' ]; do :; done\r");
+    terminal.press("echo fol''lowed\r");
+    terminal.expect("followed");
+    terminal.press("exit\r");
+    assert_eq!(terminal.wait(), 0);
+}
+
+#[test]
+fn a_full_screen_program_draws() {
+    let _machine = Machine::new();
+    let mut terminal = shell();
+    terminal.press("busybox vi /no/such/file\r");
+    terminal.expect("~"); // an empty line, as vi shows it
+    terminal.press(":q!\r");
+    terminal.expect("# ");
+    terminal.press("exit\r");
+    terminal.wait();
+}
+
+#[test]
+fn the_terminal_is_given_back_however_it_ends() {
+    let _machine = Machine::new();
+    for signal in [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)] {
+        let program = ["-q", "--init", "busybox", "cat"];
+        let mut terminal = Terminal::start(STEP02, &program);
+        let before = terminal.settings();
+        eventually("the terminal to be raw", || {
+            terminal.settings().local_flags != before.local_flags
+        });
+        terminal.press("typed\r");
+        terminal.expect("typed\r\ntyped\r\n");
+        match signal {
+            None => terminal.press("\x04"),
+            Some(signal) => {
+                let pid = Pid::from_raw(terminal.pid());
+                kill(pid, signal).expect("send a signal");
+            }
+        }
+        let status = signal.map_or(0, |signal| 128 + signal as i32);
+        assert_eq!(terminal.wait(), status);
+        // After SIGKILL it is the guardian that does this.
+        eventually("the settings to be as before", || {
+            terminal.settings() == before
+        });
+    }
+}
+
+#[test]
+fn a_command_that_cannot_run_leaves_the_terminal_alone() {
+    let _machine = Machine::new();
+    let mut terminal = Terminal::start(STEP02, &["-q", "no-such-command"]);
+    let before = terminal.settings();
+    terminal.expect("no-such-command");
+    assert_eq!(terminal.wait(), 127);
+    assert_eq!(terminal.settings(), before);
+}
+
+#[test]
+fn ctrl_c_says_why_it_does_nothing_and_then_kills() {
+    let _machine = Machine::new();
+    let command = ["-q", "busybox", "sleep", "1000"];
+    let mut terminal = Terminal::start(STEP02, &command);
+    let before = terminal.settings();
+    eventually("the command to run", || {
+        let children = process::children(terminal.pid());
+        terminal.settings() != before
+            && children.iter().any(|&pid| process::name(pid) == "busybox")
+    });
+    terminal.press("\x03");
+    terminal.expect("SIGINT dropped");
+    terminal.expect("Once more kills it.");
+    terminal.press("\x03");
+    assert_eq!(terminal.wait(), 137);
+}
+
+#[test]
+fn what_is_printed_last_still_arrives() {
+    let _machine = Machine::new();
+    let script = "busybox seq 200000; echo the''-end";
+    let command = ["-q", "busybox", "sh", "-c", script];
+    let mut terminal = Terminal::start(STEP02, &command);
+    terminal.expect("200000\r\nthe-end");
+    assert_eq!(terminal.wait(), 0);
+}

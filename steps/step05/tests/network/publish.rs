@@ -1,0 +1,217 @@
+//! Published ports: the way in.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use witness::{PATIENCE, Running, eventually, run, start};
+
+use crate::STEP05;
+use crate::lab::{Lab, MACHINE, accept, network_of, within};
+
+/// A container whose server on port 80 runs `command` for each client.
+fn serving(flags: &[&str], command: &str) -> Running {
+    let script = format!("nc -ll -p 80 -e {command} &");
+    let process = start(STEP05, &[&["-q"], flags].concat(), &script);
+    eventually("a server inside", || is_listening(&process, 80));
+    process
+}
+
+/// 0A is the state LISTEN of proc_pid_net(5); the port is hexadecimal.
+fn is_listening(process: &Running, port: u16) -> bool {
+    let port = format!(":{port:04X}");
+    let sockets = process.read("net/tcp") + &process.read("net/tcp6");
+    sockets.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[1].ends_with(&port) && fields[3] == "0A"
+    })
+}
+
+fn client(address: &str, port: u16) -> TcpStream {
+    let client = TcpStream::connect((address, port)).expect("connect");
+    client.set_read_timeout(Some(PATIENCE)).expect("not for ever");
+    client
+}
+
+/// Says this and no more, and returns the answer.
+fn ask(mut client: TcpStream, question: &[u8]) -> Vec<u8> {
+    let mut answer = Vec::new();
+    thread::scope(|scope| {
+        let mut speaker = client.try_clone().expect("share a connection");
+        scope.spawn(move || {
+            speaker.write_all(question).expect("ask");
+            speaker.shutdown(Shutdown::Write).expect("say no more");
+        });
+        client.read_to_end(&mut answer).expect("hear");
+    });
+    answer
+}
+
+#[test]
+fn a_published_port_leads_inside_from_every_address() {
+    let lab = Lab::new();
+    let process = serving(&["--publish", "8080:80"], "cat");
+    for address in ["127.0.0.1", MACHINE] {
+        assert_eq!(ask(client(address, 8080), b"hello"), b"hello");
+    }
+    let answer = lab.outside(|| ask(client(MACHINE, 8080), b"hello"));
+    assert_eq!(answer, b"hello", "from outside");
+    // The control: a port that was not published leads nowhere.
+    let error = TcpStream::connect((MACHINE, 80)).expect_err("connected");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    process.end();
+    // Nor does that one any more.
+    TcpStream::connect((MACHINE, 8080)).expect_err("still published");
+}
+
+#[test]
+fn a_client_that_has_said_all_still_gets_its_answer() {
+    let _lab = Lab::new();
+    // wc answers only when it has heard the end.
+    let process = serving(&["--publish", "8080:80"], "wc -c");
+    let answer = ask(client("127.0.0.1", 8080), b"twelve bytes");
+    assert_eq!(String::from_utf8_lossy(&answer).trim(), "12");
+    process.end();
+}
+
+#[test]
+fn a_million_bytes_go_both_ways_unchanged() {
+    let _lab = Lab::new();
+    let process = serving(&["--publish", "8080:80"], "cat");
+    let bytes: Vec<u8> = (0..1u32 << 18).flat_map(u32::to_le_bytes).collect();
+    assert_eq!(bytes.len(), 1 << 20);
+    let answer = ask(client("127.0.0.1", 8080), &bytes);
+    assert!(answer == bytes, "{} other bytes came back", answer.len());
+    process.end();
+}
+
+#[test]
+fn fifty_clients_at_once_each_get_their_own_answer() {
+    let _lab = Lab::new();
+    let process = start(STEP05, &["-q", "--publish", "8080:80"], "");
+    // busybox has no server with a queue for so many; this one is the test's
+    // own, on a socket of the container's network.
+    let server = network_of(process.pid);
+    let server = within(&server, || TcpListener::bind(("0.0.0.0", 80)));
+    let server = server.expect("listen inside");
+    thread::scope(|scope| {
+        let clients = (0..50).map(|_| client("127.0.0.1", 8080));
+        let clients: Vec<_> = clients.collect();
+        // Not before all are there.
+        scope.spawn(|| (0..50).for_each(|_| repeat_to(accept(&server))));
+        for (number, client) in clients.into_iter().enumerate() {
+            let question = format!("I am number {number}");
+            let answer = ask(client, question.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&answer), question);
+        }
+    });
+    process.end();
+}
+
+/// Says to a client what it says.
+fn repeat_to(client: TcpStream) {
+    thread::spawn(move || {
+        let (mut hear, mut say) = (&client, &client);
+        std::io::copy(&mut hear, &mut say).expect("repeat");
+    });
+}
+
+#[test]
+fn the_last_words_of_a_server_are_not_lost() {
+    let _lab = Lab::new();
+    // The server's end is the container's end.
+    let script = "nc -l -p 80 -e echo goodbye & wait; kill $$";
+    for _ in 0..20 {
+        let flags = ["-q", "--init", "--publish", "8080:80"];
+        let process = start(STEP05, &flags, script);
+        eventually("a server inside", || is_listening(&process, 80));
+        let mut answer = String::new();
+        let mut client = client("127.0.0.1", 8080);
+        client.read_to_string(&mut answer).expect("hear");
+        assert_eq!(answer, "goodbye\n");
+        process.wait();
+    }
+}
+
+#[test]
+fn a_client_that_says_nothing_does_not_keep_the_launcher() {
+    let _lab = Lab::new();
+    let process = serving(&["--publish", "8080:80"], "cat");
+    let mut client = client("127.0.0.1", 8080);
+    client.write_all(b"x").expect("say");
+    client.read_exact(&mut [0]).expect("hear: it is connected");
+    assert_eq!(process.end().status, 0);
+    assert_eq!(client.read(&mut [0]).expect("the end"), 0);
+}
+
+#[test]
+fn nobody_listening_inside_closes_the_connection() {
+    let _lab = Lab::new();
+    let flags = ["-q", "--publish", "8080:80", "--publish", "8081:81"];
+    let process = start(STEP05, &flags, "nc -ll -p 81 -e cat &");
+    eventually("a server inside", || is_listening(&process, 81));
+    let mut nobody = client("127.0.0.1", 8080);
+    // A read that timed out would be another error.
+    match nobody.read(&mut [0]) {
+        Ok(length) => assert_eq!(length, 0),
+        Err(e) => assert_eq!(e.kind(), std::io::ErrorKind::ConnectionReset),
+    }
+    let answer = ask(client("127.0.0.1", 8081), b"the control");
+    assert_eq!(answer, b"the control");
+    process.end();
+}
+
+#[test]
+fn a_port_in_use_is_an_error_and_nothing_is_made() {
+    let lab = Lab::new();
+    let other = TcpListener::bind(("0.0.0.0", 8080)).expect("listen");
+    let report = run(STEP05, &["--publish", "8080:80", "echo", "ran"]);
+    assert_eq!(report.status, 125, "{}", report.stderr);
+    let error = "listen on the machine's port 8080: Address already in use";
+    assert!(report.stderr.contains(error), "{}", report.stderr);
+    assert_eq!(report.stdout, "", "the command was not to run");
+    drop(other);
+    let report = run(STEP05, &["--publish", "8080:80", "echo", "ran"]);
+    assert_eq!(report.stdout, "ran\n", "the control: {}", report.stderr);
+    drop(lab);
+}
+
+#[test]
+fn a_port_can_be_published_once_only() {
+    let _lab = Lab::new();
+    let twice = ["-p", "8080:80", "-p", "8080:81", "true"];
+    let report = run(STEP05, &twice);
+    assert_eq!(report.status, 125, "{}", report.stderr);
+    assert!(report.stderr.contains("8080"), "{}", report.stderr);
+    // The control: two ports for one server.
+    let flags = ["-p", "8080:80", "-p", "8081:80"];
+    let process = serving(&flags, "cat");
+    for port in [8080, 8081] {
+        assert_eq!(ask(client("127.0.0.1", port), b"hello"), b"hello");
+    }
+    process.end();
+}
+
+#[test]
+fn a_port_needs_a_private_network() {
+    let _lab = Lab::new();
+    for (network, status) in [("none", 125), ("host", 125), ("private", 0)] {
+        let flags = ["--network", network, "-p", "8080:80", "true"];
+        let report = run(STEP05, &flags);
+        assert_eq!(report.status, status, "{network}: {}", report.stderr);
+        if status != 0 {
+            let advice = "--network private";
+            assert!(report.stderr.contains(advice), "{}", report.stderr);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_pair_of_ports_is_refused() {
+    let _lab = Lab::new();
+    for ports in ["80", "0:80", "80:0", "80:65536", "a:b", "1:2:3", ":80"] {
+        let report = run(STEP05, &["--publish", ports, "true"]);
+        assert_eq!(report.status, 2, "{ports}: {}", report.stderr);
+        assert!(report.stderr.contains("HOST:INSIDE"), "{}", report.stderr);
+    }
+}
