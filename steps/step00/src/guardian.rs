@@ -56,6 +56,16 @@ impl Guardian {
     }
 }
 
+impl Guardian {
+    /// For a copy of the launcher that has its end of the pipe as well: as
+    /// long as any copy is open, the guardian goes on waiting.
+    pub fn leave(mut self) {
+        self.pipe = None;
+        // The guardian is the launcher's child, and for it to wait for.
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Guardian {
     fn drop(&mut self) {
         self.pipe = None;

@@ -108,6 +108,7 @@ impl<'a> Stage<'a> {
             .advice(why_not(self.flags))?;
         let Some(process) = process else {
             drop(gate);
+            borrowed.into_iter().for_each(Borrowed::leave);
             self.live(&other_side, inside);
         };
         drop(other_side);
@@ -154,8 +155,9 @@ impl<'a> Stage<'a> {
             None => None,
         };
         gate.open()?;
-        // Closed by a successful execve(2), or by death.
-        while !matches!(hear(gate, signals)?, Message::Closed) {}
+        // Closed by a successful execve(2), or by death. From here on signals
+        // are for the command: they wait until it can have them.
+        while !matches!(listen(gate)?, Message::Closed) {}
         let ending = Watch {
             process,
             signals,
@@ -291,10 +293,7 @@ fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
             Err(errno) => return Err(errno).context("wait at the gate"),
         }
         if fds[0].any() == Some(true) {
-            return match gate.hear()? {
-                Message::Failed(failure) => Err(failure.into()),
-                message => Ok(message),
-            };
+            return listen(gate);
         }
         let signal = signals.read_signal()?.map_or(0, |info| info.ssi_signo);
         if watch::is_for_command(signal as i32) {
@@ -304,6 +303,14 @@ fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
             }
             .into());
         }
+    }
+}
+
+/// Waits for a message, and takes the error for one.
+fn listen(gate: &Gate) -> Result<Message> {
+    match gate.hear()? {
+        Message::Failed(failure) => Err(failure.into()),
+        message => Ok(message),
     }
 }
 

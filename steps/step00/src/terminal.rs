@@ -113,6 +113,11 @@ impl Borrowed {
         Ok(Borrowed { saved, guardian })
     }
 
+    /// Inside: the terminal is the launcher's to give back.
+    pub(crate) fn leave(self) {
+        self.guardian.leave();
+    }
+
     /// Makes it raw, for as long as the result lives.
     pub(crate) fn make_raw(self, master: OwnedFd) -> Result<Terminal> {
         make_raw(&self.saved).context("make the terminal raw")?;

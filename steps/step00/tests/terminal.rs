@@ -88,8 +88,8 @@ fn closing_the_window_ends_the_command() {
     assert_eq!(terminal.wait(), 128 + Signal::SIGHUP as i32);
     assert!(process::is_gone(sleep));
     // The control: a command that takes no notice outlives the window.
-    let mut terminal =
-        Terminal::start(STEP00, &["-q", "nohup", "sleep", "1000"]);
+    let script = "trap '' HUP; exec sleep 1000";
+    let mut terminal = Terminal::start(STEP00, &["-q", "sh", "-c", script]);
     let sleep = command_of(terminal.pid(), "sleep");
     terminal.hang_up();
     eventually("the hang-up to be taken", || {
@@ -111,13 +111,11 @@ fn control_z_stops_it_and_fg_brings_it_back() {
     let sleep = command_of(launcher, "sleep");
     terminal.press(CONTROL_Z);
     terminal.expect("Stopped");
-    for pid in [launcher, sleep] {
-        assert_eq!(process::state(pid), Some('T'), "the kernel's word");
-    }
+    let are =
+        |state| [launcher, sleep].map(process::state) == [Some(state); 2];
+    eventually("both to be stopped", || are('T'));
     terminal.press("fg\n");
-    eventually("both to go on", || {
-        [launcher, sleep].map(process::state) == [Some('S'); 2]
-    });
+    eventually("both to go on", || are('S'));
     terminal.press(CONTROL_C);
     terminal.press("echo status=$?\n");
     terminal.expect("status=130");

@@ -1,148 +1,237 @@
-//! step02 from outside: PID 1, its shield and its duties.
+//! step02 from outside: numbers of its own, PID 1's shield, and its end.
 
 use std::process::{Child, Command};
 
 use nix::sys::signal::Signal;
-use witness::{Machine, eventually, process, run, start};
+use witness::{Machine, Running, eventually, namespace, process, run, start};
 
 const STEP02: &str = env!("CARGO_BIN_EXE_step02");
 
 /// A process of the machine that nobody inside should reach.
-fn bystander() -> Child {
-    Command::new("sleep").arg("1000").spawn().expect("start a sleep")
+struct Bystander(Child);
+
+impl Bystander {
+    fn new() -> Bystander {
+        let sleep = Command::new("sleep").arg("1000").spawn();
+        Bystander(sleep.expect("start a sleep"))
+    }
+}
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        let ended = self.0.kill().and_then(|()| self.0.wait());
+        ended.expect("end the sleep");
+    }
+}
+
+/// A `cat` as PID 1, or as the child of an init.
+fn cat(flags: &[&str]) -> Running {
+    let mut process = start(STEP02, flags, "exec cat");
+    process.say("ready");
+    assert_eq!(process.hear(), "ready");
+    process
+}
+
+/// Waits until the launcher has dealt with this signal.
+fn taken(process: &Running, signal: Signal) {
+    process.signal(signal);
+    eventually("the launcher to take the signal", || {
+        !process::has_signal(process.launcher(), "ShdPnd", signal)
+    });
 }
 
 #[test]
 fn it_is_pid_1_inside_and_another_number_outside() {
     let _machine = Machine::new();
-    let mut process = start(STEP02, &["-q"], "echo $$");
+    let mut process = start(STEP02, &[], "echo $$");
     assert_eq!(process.hear(), "1");
     let numbers = process.status("NSpid");
-    assert_eq!(numbers.split_whitespace().last(), Some("1"));
-    assert!(numbers.contains(&process.pid.to_string()), "{numbers}");
+    assert_eq!(numbers, format!("{}\t1", process.pid));
     assert!(process.is_apart("pid") && process.is_apart("uts"));
-    assert!(!process.is_apart("mnt"), "that is step03's");
-    process.end();
+    for kind in ["mnt", "net", "user", "ipc", "cgroup", "time"] {
+        assert!(!process.is_apart(kind), "{kind} is another one, too");
+    }
+    // The control: the launcher has one number.
+    let launchers = process::status(process.launcher(), "NSpid");
+    assert_eq!(launchers, Some(process.launcher().to_string()));
+    let pid = process.pid;
+    let report = process.end();
+    let line = format!("PID 1 inside, {pid} outside");
+    assert!(report.stderr.contains(&line), "{}", report.stderr);
 }
 
 #[test]
 fn what_has_no_number_cannot_be_signalled() {
     let _machine = Machine::new();
-    let mut other = bystander();
-    let kill = format!("kill -0 {}", other.id());
+    let other = Bystander::new();
+    let kill = format!("kill -0 {}", other.0.id());
     let inside = run(STEP02, &["-q", "--", "sh", "-c", &kill]);
     assert_ne!(inside.status, 0, "it could be signalled");
+    let said = inside.stderr;
+    assert!(said.contains("No such process"), "not ESRCH: {said}");
     let outside = run("sh", &["-c", &kill]);
     assert_eq!(outside.status, 0, "the control: {}", outside.stderr);
-    other.kill().and_then(|()| other.wait()).expect("end it");
 }
 
 #[test]
 fn ps_still_shows_everything_until_step03() {
     let _machine = Machine::new();
-    let mut other = bystander();
-    let test = format!("test -d /proc/{}", other.id());
+    let other = Bystander::new();
+    let test = format!("test -d /proc/{}", other.0.id());
     let report = run(STEP02, &["-q", "--", "sh", "-c", &test]);
     assert_eq!(report.status, 0, "/proc is the machine's own here");
-    other.kill().and_then(|()| other.wait()).expect("end it");
 }
 
 #[test]
-fn pid_1_is_shielded_from_signals_that_it_has_no_handler_for() {
+fn no_descriptor_of_ours_comes_along() {
     let _machine = Machine::new();
-    let mut process = start(STEP02, &["-q"], "exec cat");
-    process.say("ready");
-    assert_eq!(process.hear(), "ready");
-    let caught = process.status("SigCgt");
-    let caught = u64::from_str_radix(&caught, 16).expect("a mask");
-    let terminate = 1 << (Signal::SIGTERM as i32 - 1);
-    assert_eq!(caught & terminate, 0, "the premise: cat has no handler");
-    process.signal(Signal::SIGTERM);
-    process.say("alive");
-    assert_eq!(process.hear(), "alive");
+    let open = |pid: i32| {
+        let path = format!("/proc/{pid}/fd");
+        std::fs::read_dir(path).expect("look").count()
+    };
+    // What any child of this test has, be it three or more.
+    let other = Bystander::new();
+    let ordinary = open(other.0.id() as i32);
+    let process = cat(&["-q"]);
+    assert_eq!(open(process.pid), ordinary);
+    assert!(open(process.launcher()) > ordinary, "the control");
+    process.end();
+    let process = cat(&["-q", "--init"]);
+    assert_eq!(open(process::children(process.pid)[0]), ordinary);
+    // Init has closed all but the three, and listens to its signals.
+    assert_eq!(open(process.pid), 4);
+    process.end();
+}
+
+#[test]
+fn pid_1_is_shielded_from_what_it_has_no_handler_for() {
+    let _machine = Machine::new();
+    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGUSR1] {
+        let mut process = cat(&["-q"]);
+        for mask in ["SigCgt", "SigIgn", "SigBlk"] {
+            let is_set = process::has_signal(process.pid, mask, signal);
+            assert!(!is_set, "the premise: nothing is done about {signal}");
+        }
+        taken(&process, signal);
+        process.say("alive");
+        assert_eq!(process.hear(), "alive");
+        let pending = process::has_signal(process.pid, "ShdPnd", signal);
+        assert!(!pending, "it is not kept for later: it is lost");
+        let report = process.end();
+        assert_eq!(report.status, 0);
+        let told = report.stderr.contains(&format!("{signal} dropped"));
+        assert!(told && report.stderr.contains("--init"), "{}", report.stderr);
+    }
+}
+
+#[test]
+fn a_handler_takes_the_shield_away_and_nothing_is_said() {
+    let _machine = Machine::new();
+    let script = "sleep 1000 & trap 'kill $!; exit 3' TERM; echo set; wait";
+    for flags in [&["-q"][..], &["-q", "--init"]] {
+        let mut process = start(STEP02, flags, script);
+        assert_eq!(process.hear(), "set");
+        process.signal(Signal::SIGTERM);
+        let report = process.wait();
+        assert_eq!((report.status, &*report.stderr), (3, ""), "{flags:?}");
+    }
+}
+
+#[test]
+fn what_it_ignores_of_its_own_will_was_not_lost() {
+    let _machine = Machine::new();
+    let script = "trap '' TERM; echo set; exec cat";
+    let mut process = start(STEP02, &["-q"], script);
+    assert_eq!(process.hear(), "set");
+    taken(&process, Signal::SIGTERM);
     let report = process.end();
-    assert_eq!(report.status, 0);
-    let told = report.stderr.contains("SIGTERM dropped");
-    assert!(told && report.stderr.contains("--init"), "{}", report.stderr);
+    assert_eq!((report.status, &*report.stderr), (0, ""));
 }
 
 #[test]
 fn a_second_interrupt_kills_a_shielded_command() {
     let _machine = Machine::new();
-    let mut process = start(STEP02, &["-q"], "exec cat");
-    process.say("ready");
-    assert_eq!(process.hear(), "ready");
-    process.signal(Signal::SIGINT);
+    let mut process = cat(&["-q"]);
+    taken(&process, Signal::SIGINT);
     process.say("alive after one");
     assert_eq!(process.hear(), "alive after one", "the control");
     process.signal(Signal::SIGINT);
-    assert_eq!(process.wait().status, 137);
+    let report = process.wait();
+    assert_eq!(report.status, 128 + 9);
+    assert!(report.stderr.contains("Once more kills it"), "{report:?}");
+    assert!(!report.stderr.contains('\r'), "this is not a terminal");
 }
 
-#[test]
-fn an_init_hands_signals_on() {
-    let _machine = Machine::new();
-    for (signal, status) in
-        [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 129)]
-    {
-        let mut process = start(STEP02, &["-q", "--init"], "exec cat");
-        process.say("ready");
-        assert_eq!(process.hear(), "ready");
-        process.signal(signal);
-        assert_eq!(process.wait().status, status, "{signal}");
-    }
-}
+/// A child, one in a session of its own, and one whose parent has ended.
+const FAMILY: &str = "sleep 1000 >/dev/null 2>&1 &
+    setsid sleep 1000 >/dev/null 2>&1 &
+    (setsid sh -c 'sleep 1000 & exec sleep 1000' >/dev/null 2>&1 &)
+    exec cat";
 
-#[test]
-fn an_init_passes_on_how_the_command_ended() {
-    let _machine = Machine::new();
-    for (script, status) in
-        [("exit 7", 7), ("kill -KILL $$", 137), ("kill -SEGV $$", 139)]
-    {
-        let flags = ["-q", "--init", "--", "sh", "-c", script];
-        assert_eq!(run(STEP02, &flags).status, status, "{script}");
-    }
-    let missing = run(STEP02, &["-q", "--init", "no-such-command"]);
-    assert_eq!(missing.status, 127, "{}", missing.stderr);
-    assert!(missing.stderr.contains("no-such-command"));
-}
-
-fn zombies_of(init: i32) -> usize {
-    let children = process::children(init);
-    children.iter().filter(|&&pid| process::state(pid) == Some('Z')).count()
-}
-
-#[test]
-fn an_init_reaps_what_others_leave() {
-    let _machine = Machine::new();
-    // A `cat` as PID 1 never waits for anybody.
-    let orphan = "sh -c '(sleep 0.05; exit) & exit'";
-    let script = format!("{orphan}; exec cat");
-    let mut plain = start(STEP02, &["-q"], &script);
-    let pid = plain.pid;
-    eventually("the control: a zombie stays", || zombies_of(pid) == 1);
-    plain.say("on");
-    assert_eq!(plain.hear(), "on");
-    plain.end();
-
-    let mut reaped = start(STEP02, &["-q", "--init"], &script);
-    let pid = reaped.pid;
-    reaped.say("on");
-    assert_eq!(reaped.hear(), "on");
-    eventually("the orphan to be reaped", || {
-        process::children(pid).len() == 1
+/// Starts that, and waits until four sleep. Returns the namespace, too.
+fn family(flags: &[&str]) -> (Running, String) {
+    let process = start(STEP02, flags, FAMILY);
+    let namespace = namespace(process.pid, "pid");
+    eventually("all four to sleep", || {
+        let all = process::inhabitants(&namespace);
+        all.iter().filter(|&&pid| process::name(pid) == "sleep").count() == 4
     });
-    reaped.end();
+    (process, namespace)
 }
 
 #[test]
-fn when_pid_1_ends_so_do_all_others() {
+fn when_pid_1_ends_the_kernel_kills_all_others() {
     let _machine = Machine::new();
-    // Machine finds any process that is left in the namespace.
-    let script = "setsid sleep 1000 & (setsid sh -c 'sleep 1000 & ' &) ";
     for flags in [&["-q"][..], &["-q", "--init"]] {
-        assert_eq!(start(STEP02, flags, script).end().status, 0);
-        let process = start(STEP02, flags, script);
-        assert_eq!(process.kill().status, 137, "SIGKILL to the launcher");
+        let (process, namespace) = family(flags);
+        let report = process.end();
+        assert_eq!(report.status, 0);
+        assert_eq!(process::inhabitants(&namespace), [], "at once");
+    }
+}
+
+#[test]
+fn it_kills_those_that_are_stopped_as_well() {
+    let _machine = Machine::new();
+    let script = "sleep 1000 & kill -STOP $!; echo stopped; exec cat";
+    let mut process = start(STEP02, &["-q"], script);
+    assert_eq!(process.hear(), "stopped");
+    let sleep = process::children(process.pid)[0];
+    eventually("it to be stopped", || process::state(sleep) == Some('T'));
+    process.end();
+    assert!(process::is_gone(sleep));
+}
+
+#[test]
+fn sigkill_to_the_launcher_leaves_nobody() {
+    let _machine = Machine::new();
+    for flags in [&["-q"][..], &["-q", "--init"]] {
+        let (process, namespace) = family(flags);
+        assert_eq!(process.kill().status, 128 + 9);
+        eventually("everybody to be gone", || {
+            process::inhabitants(&namespace).is_empty()
+        });
+    }
+}
+
+#[test]
+fn two_at_once_know_nothing_of_each_other() {
+    let _machine = Machine::new();
+    let (one, two) = (cat(&["-q"]), cat(&["-q"]));
+    assert_ne!(namespace(one.pid, "pid"), namespace(two.pid, "pid"));
+    let alone = process::inhabitants(&namespace(one.pid, "pid"));
+    assert_eq!(alone, [one.pid]);
+    assert_eq!((one.end().status, two.end().status), (0, 0));
+}
+
+#[test]
+fn short_help_is_about_this_rung_and_long_help_about_all() {
+    let _machine = Machine::new();
+    let short = run(STEP02, &["-h"]).stdout;
+    let long = run(STEP02, &["--help"]).stdout;
+    assert!(short.contains("--init") && long.contains("--init"));
+    for flag in ["--hostname", "--quiet"] {
+        assert!(!short.contains(flag), "{short}");
+        assert!(long.contains(flag), "{long}");
     }
 }

@@ -86,10 +86,7 @@ fn the_terminal_is_given_back_however_it_ends() {
     for signal in [None, Some(Signal::SIGTERM), Some(Signal::SIGKILL)] {
         let program = ["-q", "--init", "busybox", "cat"];
         let mut terminal = Terminal::start(STEP02, &program);
-        let before = terminal.settings();
-        eventually("the terminal to be raw", || {
-            terminal.settings().local_flags != before.local_flags
-        });
+        eventually("the terminal to be raw", || terminal.is_raw());
         terminal.press("typed\r");
         terminal.expect("typed\r\ntyped\r\n");
         match signal {
@@ -103,7 +100,7 @@ fn the_terminal_is_given_back_however_it_ends() {
         assert_eq!(terminal.wait(), status);
         // After SIGKILL it is the guardian that does this.
         eventually("the settings to be as before", || {
-            terminal.settings() == before
+            terminal.settings() == terminal.before
         });
     }
 }
@@ -112,10 +109,9 @@ fn the_terminal_is_given_back_however_it_ends() {
 fn a_command_that_cannot_run_leaves_the_terminal_alone() {
     let _machine = Machine::new();
     let mut terminal = Terminal::start(STEP02, &["-q", "no-such-command"]);
-    let before = terminal.settings();
     terminal.expect("no-such-command");
     assert_eq!(terminal.wait(), 127);
-    assert_eq!(terminal.settings(), before);
+    assert_eq!(terminal.settings(), terminal.before);
 }
 
 #[test]
@@ -123,10 +119,9 @@ fn ctrl_c_says_why_it_does_nothing_and_then_kills() {
     let _machine = Machine::new();
     let command = ["-q", "busybox", "sleep", "1000"];
     let mut terminal = Terminal::start(STEP02, &command);
-    let before = terminal.settings();
     eventually("the command to run", || {
         let children = process::children(terminal.pid());
-        terminal.settings() != before
+        terminal.is_raw()
             && children.iter().any(|&pid| process::name(pid) == "busybox")
     });
     terminal.press("\x03");

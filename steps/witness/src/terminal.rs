@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
-use nix::sys::termios::{Termios, tcgetattr};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 
 use crate::eventually;
 
@@ -26,6 +26,8 @@ pub struct Terminal {
     keyboard_and_screen: File,
     slave: File,
     program: Child,
+    /// How the terminal was set up before the program was started.
+    pub before: Termios,
     /// Everything that has appeared on the screen.
     pub screen: String,
 }
@@ -86,11 +88,13 @@ impl Terminal {
                 Ok(())
             });
         }
+        let before = tcgetattr(&slave).expect("read the settings");
         let program = command.spawn().expect("start it on the terminal");
         Terminal {
             keyboard_and_screen: File::from(pty.master),
             slave,
             program,
+            before,
             screen: String::new(),
         }
     }
@@ -100,14 +104,23 @@ impl Terminal {
     /// # Panics
     /// When the terminal is gone.
     pub fn press(&mut self, keys: &str) {
-        self.keyboard_and_screen.write_all(keys.as_bytes()).expect("type");
+        self.paste(keys.as_bytes());
+    }
+
+    /// Types any bytes.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn paste(&mut self, bytes: &[u8]) {
+        self.keyboard_and_screen.write_all(bytes).expect("type");
     }
 
     /// Waits until this appears on the screen, after what was awaited before.
+    /// Returns all that has appeared since then.
     ///
     /// # Panics
     /// When it does not, with what did.
-    pub fn expect(&mut self, text: &str) {
+    pub fn expect(&mut self, text: &str) -> String {
         let start = std::time::Instant::now();
         while !self.screen.contains(text) {
             assert!(
@@ -118,7 +131,7 @@ impl Terminal {
             self.look();
         }
         let seen = self.screen.find(text).unwrap_or(0) + text.len();
-        self.screen.drain(..seen);
+        self.screen.drain(..seen).collect()
     }
 
     /// Closes the window: the kernel hangs the terminal up.
@@ -165,6 +178,17 @@ impl Terminal {
     /// When the terminal is gone.
     pub fn settings(&self) -> Termios {
         tcgetattr(&self.slave).expect("read the terminal's settings")
+    }
+
+    /// Is it raw, so that every key is a byte like any other?
+    pub fn is_raw(&self) -> bool {
+        let cooked = LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::ECHO;
+        !self.settings().local_flags.intersects(cooked)
+    }
+
+    /// Is it as it was before the program was started?
+    pub fn is_as_before(&self) -> bool {
+        self.settings() == self.before
     }
 
     /// The other end of it, the one that the program has.

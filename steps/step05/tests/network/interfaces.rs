@@ -1,6 +1,6 @@
 //! What the process sees of the network.
 
-use witness::{Machine, namespace, run, start};
+use witness::{namespace, run, start};
 
 use crate::STEP05;
 use crate::lab::{Lab, address, gateway, interfaces, ip, program};
@@ -100,7 +100,7 @@ fn host_is_the_network_of_whoever_started_it() {
 
 #[test]
 fn no_other_network_is_known() {
-    let _machine = Machine::new();
+    let _lab = Lab::new();
     let report = run(STEP05, &["--network", "bridge", "true"]);
     assert_eq!(report.status, 2);
     assert!(report.stderr.contains("--network"), "{}", report.stderr);

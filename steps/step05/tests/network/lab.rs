@@ -12,7 +12,9 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -30,7 +32,12 @@ pub struct Lab {
     _inside: Inside,
     /// The machine's files, as far as the test changes them.
     pub files: Covers,
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// One at a time: whatever a test starts holds the sockets of all others open
+/// for a moment, between fork(2) and execve(2).
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Lab {
     /// Goes into a machine that has an uplink, and a default route by way of
@@ -41,34 +48,18 @@ impl Lab {
 
     /// The same with these routes.
     pub fn with_routes(routes: &[&str]) -> Lab {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let files = Covers::new();
         let inside = Inside::new();
         let outside = thread::scope(|scope| {
             scope.spawn(new_namespace).join().expect("make an outside")
         });
-        // A new namespace may inherit the real machine's switches.
-        set_forwarding("all", false);
-        ip("link set lo up");
-        ip("link add uplink type veth peer name eth0");
-        let path = {
-            use std::os::fd::AsRawFd;
-            let pid = std::process::id();
-            format!("/proc/{pid}/fd/{}", outside.as_raw_fd())
-        };
-        ip(&format!("link set eth0 netns {path}"));
-        ip("address add 198.51.100.1/24 dev uplink");
-        ip("link set uplink up");
-        within(&outside, || {
-            ip("link set lo up");
-            ip("link set eth0 up");
-            ip("address add 198.51.100.2/24 dev eth0");
-            ip("address add 203.0.113.9/32 dev lo");
-        });
+        plug_in(&outside);
         for route in routes {
             ip(&format!("route add {route}"));
         }
         let machine = Machine::new();
-        Lab { _machine: machine, outside, _inside: inside, files }
+        Lab { _machine: machine, outside, _inside: inside, files, _turn: turn }
     }
 
     /// Does something in the world outside.
@@ -80,6 +71,25 @@ impl Lab {
     pub fn server_outside(&self) -> TcpListener {
         self.outside(|| server(SERVER))
     }
+}
+
+/// The cable between this machine and the outside, with an address at each
+/// end.
+fn plug_in(outside: &File) {
+    // A new namespace may inherit the real machine's switches.
+    set_forwarding("all", false);
+    ip("link set lo up");
+    ip("link add uplink type veth peer name eth0");
+    let (pid, fd) = (std::process::id(), outside.as_raw_fd());
+    ip(&format!("link set eth0 netns /proc/{pid}/fd/{fd}"));
+    ip("address add 198.51.100.1/24 dev uplink");
+    ip("link set uplink up");
+    within(outside, || {
+        ip("link set lo up");
+        ip("link set eth0 up");
+        ip("address add 198.51.100.2/24 dev eth0");
+        ip("address add 203.0.113.9/32 dev lo");
+    });
 }
 
 /// The calling thread, in a network namespace of its own until this is
