@@ -54,9 +54,7 @@ impl Guardian {
             }
         }
     }
-}
 
-impl Guardian {
     /// For a copy of the launcher that has its end of the pipe as well: as
     /// long as any copy is open, the guardian goes on waiting.
     pub fn leave(mut self) {

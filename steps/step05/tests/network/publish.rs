@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-use witness::{PATIENCE, Running, eventually, run, start};
+use nix::sys::signal::Signal;
+use witness::{PATIENCE, Running, eventually, process, run, start};
 
 use crate::STEP05;
 use crate::lab::{Lab, MACHINE, accept, network_of, within};
@@ -13,17 +14,21 @@ use crate::lab::{Lab, MACHINE, accept, network_of, within};
 fn serving(flags: &[&str], command: &str) -> Running {
     let script = format!("nc -ll -p 80 -e {command} &");
     let process = start(STEP05, &[&["-q"], flags].concat(), &script);
-    eventually("a server inside", || is_listening(&process, 80));
+    eventually("a server inside", || has(&process, 80, LISTENING));
     process
 }
 
-/// 0A is the state LISTEN of proc_pid_net(5); the port is hexadecimal.
-fn is_listening(process: &Running, port: u16) -> bool {
+/// States of a socket, as in proc_pid_net(5).
+const LISTENING: &str = "0A";
+const CONNECTED: &str = "01";
+
+/// Is there a socket in this state at a port inside? (Ports are hexadecimal.)
+fn has(process: &Running, port: u16, state: &str) -> bool {
     let port = format!(":{port:04X}");
     let sockets = process.read("net/tcp") + &process.read("net/tcp6");
     sockets.lines().any(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        fields[1].ends_with(&port) && fields[3] == "0A"
+        fields[1].ends_with(&port) && fields[3] == state
     })
 }
 
@@ -116,20 +121,31 @@ fn repeat_to(client: TcpStream) {
     });
 }
 
+/// The launcher is stopped while the server inside says all it has to say,
+/// and ends. Nothing of that has reached the client when the launcher learns
+/// that its container has ended.
 #[test]
 fn the_last_words_of_a_server_are_not_lost() {
+    const LENGTH: usize = 30_000;
     let _lab = Lab::new();
-    // The server's end is the container's end.
-    let script = "nc -l -p 80 -e echo goodbye & wait; kill $$";
-    for _ in 0..20 {
-        let flags = ["-q", "--init", "--publish", "8080:80"];
-        let process = start(STEP05, &flags, script);
-        eventually("a server inside", || is_listening(&process, 80));
-        let mut answer = String::new();
+    let script = format!(
+        "mkfifo /tmp/words; nc -l -p 80 -e cat /tmp/words & \
+         read go; head -c {LENGTH} /dev/zero >/tmp/words; wait; exit"
+    );
+    for _ in 0..10 {
+        let flags = ["-q", "--publish", "8080:80"];
+        let mut process = start(STEP05, &flags, &script);
+        eventually("a server inside", || has(&process, 80, LISTENING));
         let mut client = client("127.0.0.1", 8080);
-        client.read_to_string(&mut answer).expect("hear");
-        assert_eq!(answer, "goodbye\n");
-        process.wait();
+        eventually("a client inside", || has(&process, 80, CONNECTED));
+        process.signal(Signal::SIGSTOP);
+        process.say("go");
+        eventually("the end", || process::is_gone(process.pid));
+        process.signal(Signal::SIGCONT);
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).expect("hear");
+        assert_eq!(answer.len(), LENGTH);
+        assert_eq!(process.wait().status, 0);
     }
 }
 
@@ -149,7 +165,7 @@ fn nobody_listening_inside_closes_the_connection() {
     let _lab = Lab::new();
     let flags = ["-q", "--publish", "8080:80", "--publish", "8081:81"];
     let process = start(STEP05, &flags, "nc -ll -p 81 -e cat &");
-    eventually("a server inside", || is_listening(&process, 81));
+    eventually("a server inside", || has(&process, 81, LISTENING));
     let mut nobody = client("127.0.0.1", 8080);
     // A read that timed out would be another error.
     match nobody.read(&mut [0]) {

@@ -28,7 +28,8 @@ pub fn four_times(number: u32) -> String {
 fn root_with_nobody_behind_it_is_a_number_that_nobody_has() {
     let _machine = Machine::new();
     let script = "cat /proc/self/uid_map; id -u";
-    let mut process = start("env", &as_root(&[]), script);
+    let command = [&["--groups", "4242", "env"], &as_root(&[])[..]].concat();
+    let mut process = start("setpriv", &command, script);
     let inside = process.hear();
     let inside: Vec<_> = inside.split_whitespace().collect();
     assert_eq!(inside, ["0", "100000", "65536"]);
@@ -39,7 +40,9 @@ fn root_with_nobody_behind_it_is_a_number_that_nobody_has() {
     assert_eq!(map(&process, "gid"), ["0 100000 65536"]);
     assert_eq!(process.status("Uid"), four_times(100_000));
     assert_eq!(process.status("Gid"), four_times(100_000));
-    assert_eq!(process.status("Groups"), "", "the launcher's groups");
+    assert_eq!(process.status("Groups"), "");
+    let launchers = witness::process::status(process.launcher(), "Groups");
+    assert_eq!(launchers.as_deref(), Some("4242"), "the control");
     // All of root's powers, but only over what belongs to its namespaces.
     assert_eq!(process.status("CapEff"), every_capability());
     assert_eq!(process.end().status, 0);
