@@ -9,9 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How often each pair is run, and how often before it counts.
-const ROUNDS: usize = 400;
-const WARM_UP: usize = 20;
+/// How often each pair is run before it counts.
+const WARM_UP: usize = 5;
+
+/// How often each pair is run: WORKSHOP_ROUNDS, or 400 times.
+fn rounds() -> usize {
+    let rounds = std::env::var("WORKSHOP_ROUNDS").ok();
+    rounds.and_then(|text| text.parse().ok()).unwrap_or(400)
+}
 
 /// A command line, and what it stands for.
 struct Candidate {
@@ -54,8 +59,8 @@ fn main() {
     let none = ["--network", "none"];
     let no_filter = ["--network", "none", "--seccomp", "none"];
 
-    println!("median of {ROUNDS} rounds in turns, in milliseconds");
-    println!("{:<34}{:>8}{:>34}{:>8}{:>9}", "", "", "beside", "", "ratio");
+    println!("median of {} rounds in turns, in milliseconds", rounds());
+    println!("{:<25}{:>7}  {:<37}{:>7}{:>7}", "", "", "beside", "", "ratio");
     compare(&rung(0, &[]), &plain);
     compare(&rung(1, &[]), &rung(0, &[]));
     compare(&rung(2, &[]), &rung(1, &[]));
@@ -84,7 +89,7 @@ fn folders() -> (PathBuf, PathBuf) {
 
 fn compare(one: &Candidate, other: &Candidate) {
     let (mut ones, mut others) = (Vec::new(), Vec::new());
-    for round in 0..WARM_UP + ROUNDS {
+    for round in 0..WARM_UP + rounds() {
         let pair = (time(one), time(other));
         if round >= WARM_UP {
             ones.push(pair.0);
@@ -93,7 +98,7 @@ fn compare(one: &Candidate, other: &Candidate) {
     }
     let (median, base) = (middle(&mut ones), middle(&mut others));
     println!(
-        "{:<34}{:>8.2}{:>34}{:>8.2}{:>9.2}",
+        "{:<25}{:>7.2}  {:<37}{:>7.2}{:>7.2}",
         one.name,
         milliseconds(median),
         other.name,

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use witness::{PATIENCE, Running, eventually, process, run, start};
 
 use crate::STEP05;
-use crate::lab::{Lab, MACHINE, accept, network_of, within};
+use crate::lab::{Lab, MACHINE, accept, network_of, set_forwarding, within};
 
 /// A container whose server on port 80 runs `command` for each client.
 fn serving(flags: &[&str], command: &str) -> Running {
@@ -127,7 +127,17 @@ fn repeat_to(client: TcpStream) {
 #[test]
 fn the_last_words_of_a_server_are_not_lost() {
     const LENGTH: usize = 30_000;
-    let _lab = Lab::new();
+    let lab = Lab::new();
+    // Both ends on the client's side hold little at a time.
+    let little = "4096 4096 4096";
+    let set = |what: &str| {
+        let file = format!("/proc/sys/net/ipv4/{what}");
+        std::fs::write(file, little).expect("make a buffer small");
+    };
+    set("tcp_wmem");
+    lab.outside(|| set("tcp_rmem"));
+    // So that the launcher has nothing to wait for when it ends.
+    set_forwarding("uplink", true);
     let script = format!(
         "mkfifo /tmp/words; nc -l -p 80 -e cat /tmp/words & \
          read go; head -c {LENGTH} /dev/zero >/tmp/words; wait; exit"
@@ -136,7 +146,7 @@ fn the_last_words_of_a_server_are_not_lost() {
         let flags = ["-q", "--publish", "8080:80"];
         let mut process = start(STEP05, &flags, &script);
         eventually("a server inside", || has(&process, 80, LISTENING));
-        let mut client = client("127.0.0.1", 8080);
+        let mut client = lab.outside(|| client(MACHINE, 8080));
         eventually("a client inside", || has(&process, 80, CONNECTED));
         process.signal(Signal::SIGSTOP);
         process.say("go");
@@ -147,6 +157,7 @@ fn the_last_words_of_a_server_are_not_lost() {
         assert_eq!(answer.len(), LENGTH);
         assert_eq!(process.wait().status, 0);
     }
+    set_forwarding("uplink", false);
 }
 
 #[test]
