@@ -235,3 +235,26 @@ fn short_help_is_about_this_rung_and_long_help_about_all() {
         assert!(long.contains(flag), "{long}");
     }
 }
+
+/// The control for every test that holds a [`Machine`].
+#[test]
+fn what_is_left_behind_would_be_seen() {
+    let machine = Machine::new();
+    assert_eq!(machine.changes(), [""; 0]);
+    let process = start(STEP02, &["-q"], "");
+    let seen = machine.changes().join("\n");
+    for pid in [process.launcher(), process.pid] {
+        assert!(seen.contains(&format!("+process {pid} ")), "{seen}");
+    }
+    // An orphan is seen as well, whoever made it.
+    process.end();
+    let script =
+        "setsid unshare --pid --fork sleep 1000 >/dev/null 2>&1 & echo $!";
+    let orphan = run("sh", &["-c", script]).stdout;
+    let orphan: i32 = orphan.trim().parse().expect("a number");
+    let seen = || machine.changes().iter().any(|what| what.contains("sleep"));
+    eventually("the orphan to be seen", seen);
+    let pid = process::children(orphan)[0];
+    let pid = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(pid, Signal::SIGKILL).expect("end it");
+}

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nix::sys::prctl;
+
 use crate::eventually;
 
 /// The machine as it was found. Dropping this waits until the machine is so
@@ -24,6 +26,7 @@ impl Machine {
     pub fn new() -> Machine {
         // A test that failed before this one says nothing about this one.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        prctl::set_child_subreaper(true).expect("adopt orphans");
         Machine { before: everything(), _turn: turn }
     }
 
@@ -135,12 +138,25 @@ fn processes() -> Vec<String> {
             || name.starts_with("step0") && !name.contains('-')
             || its.is_some() && its != ours;
         let is_dead = rest.trim_start().starts_with(['Z', 'X']);
-        // A test binary of a rung is not the rung.
-        let is_self = pid == std::process::id().to_string();
-        (is_rung && !is_dead && !is_self)
+        // Other containers come and go on this machine as they like.
+        (is_rung && !is_dead && is_descendant(pid.parse().ok()?))
             .then(|| format!("process {pid} {name}"))
     };
     names("/proc").filter(is_number).filter_map(describe).collect()
+}
+
+/// Does this test descend to that process? [`Machine::new`] sees to it that
+/// an orphan of ours becomes our child, and not that of the machine's init.
+fn is_descendant(mut pid: i32) -> bool {
+    let own = std::process::id() as i32;
+    loop {
+        let parent = crate::process::status(pid, "PPid");
+        match parent.and_then(|parent| parent.parse().ok()) {
+            Some(parent) if parent == own => return true,
+            Some(0 | 1) | None => return false,
+            Some(parent) => pid = parent,
+        }
+    }
 }
 
 fn groups(folder: &Path, found: &mut BTreeSet<String>) {

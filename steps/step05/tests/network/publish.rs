@@ -2,7 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use witness::{PATIENCE, Running, eventually, process, run, start};
@@ -142,7 +144,7 @@ fn the_last_words_of_a_server_are_not_lost() {
         "mkfifo /tmp/words; nc -l -p 80 -e cat /tmp/words & \
          read go; head -c {LENGTH} /dev/zero >/tmp/words; wait; exit"
     );
-    for _ in 0..10 {
+    for _ in 0..3 {
         let flags = ["-q", "--publish", "8080:80"];
         let mut process = start(STEP05, &flags, &script);
         eventually("a server inside", || has(&process, 80, LISTENING));
@@ -152,6 +154,11 @@ fn the_last_words_of_a_server_are_not_lost() {
         process.say("go");
         eventually("the end", || process::is_gone(process.pid));
         process.signal(Signal::SIGCONT);
+        let folder = format!("/proc/{}", process.pid);
+        eventually("the launcher to see it", || !Path::new(&folder).exists());
+        // A client that takes its time. A launcher that does not wait for it
+        // is gone by then.
+        thread::sleep(Duration::from_millis(100));
         let mut answer = Vec::new();
         client.read_to_end(&mut answer).expect("hear");
         assert_eq!(answer.len(), LENGTH);
