@@ -124,12 +124,15 @@ impl Borrowed {
         // From here on both directions are driven by poll(2).
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
         nix::fcntl::fcntl(&master, nix::fcntl::FcntlArg::F_SETFL(flags))?;
-        Ok(Terminal {
+        let terminal = Terminal {
             _slave: other_side(master.as_fd())?,
             master: master.into(),
             saved: self.saved,
             _guardian: self.guardian,
-        })
+        };
+        // The window may have changed while the container was set up.
+        terminal.resize();
+        Ok(terminal)
     }
 }
 

@@ -64,8 +64,6 @@ impl Watch<'_> {
     /// Waits until the process has ended. The terminal is given back when
     /// this returns.
     pub(crate) fn until_end(mut self) -> Result<Ending> {
-        // The window may have changed while the container was set up.
-        self.terminal.iter().for_each(Terminal::resize);
         loop {
             let ready = self.wait_for_anything()?;
             if ready.screen {
