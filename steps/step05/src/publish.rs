@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ pub struct Published {
     connections: Connections,
 }
 
-/// The connections on which a server may still say something: its end.
-type Connections = Arc<Mutex<Vec<Weak<TcpStream>>>>;
+/// The connections on which a server may still say something.
+type Connections = Arc<Mutex<Vec<Weak<Connection>>>>;
+
+/// A connection's server end, once there is one.
+type Connection = OnceLock<TcpStream>;
 
 /// Takes the machine's ports, before anything else is made.
 ///
@@ -73,9 +76,10 @@ fn accept(
     connections: &Connections,
 ) {
     loop {
-        let connections = connections.clone();
         let accepted = listener.accept().and_then(|(client, _)| {
-            start(move || drop(carry(client, server, &connections)))
+            let connection = Arc::new(Connection::new());
+            remember(connections, &connection);
+            start(move || drop(carry(client, server, &connection)))
         });
         if accepted.is_err() {
             // No descriptor or no thread to be had: that is a matter of time,
@@ -90,21 +94,25 @@ fn start(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().spawn(work).map(drop)
 }
 
+fn remember(connections: &Connections, connection: &Arc<Connection>) {
+    if let Ok(mut known) = connections.lock() {
+        known.retain(|connection| connection.strong_count() > 0);
+        known.push(Arc::downgrade(connection));
+    }
+}
+
 /// Both directions, until both are finished. Nobody listens inside: the
 /// connection is closed, as it would be by a machine that has no such server.
 fn carry(
     client: TcpStream,
     server: (Ipv4Addr, u16),
-    connections: &Connections,
+    connection: &Connection,
 ) -> io::Result<()> {
-    let server = Arc::new(TcpStream::connect(server)?);
-    if let Ok(mut known) = connections.lock() {
-        known.retain(|connection| connection.strong_count() > 0);
-        known.push(Arc::downgrade(&server));
-    }
+    let server = TcpStream::connect(server)?;
+    let server = connection.get_or_init(|| server);
     let (client_too, server_too) = (client.try_clone()?, server.try_clone()?);
     start(move || drop(carry_one_way(&client, &server_too)))?;
-    carry_one_way(&server, &client_too)
+    carry_one_way(server, &client_too)
 }
 
 fn carry_one_way(mut from: &TcpStream, mut to: &TcpStream) -> io::Result<()> {
@@ -119,13 +127,14 @@ impl Drop for Published {
     /// way through the threads, which end with us.
     fn drop(&mut self) {
         let Ok(known) = self.connections.lock() else { return };
-        for server in known.iter().filter_map(Weak::upgrade) {
+        for connection in known.iter().filter_map(Weak::upgrade) {
             // What has arrived can still be read, and then comes the end.
-            let _ = server.shutdown(Shutdown::Read);
+            let server = connection.get();
+            let _ = server.map(|server| server.shutdown(Shutdown::Read));
         }
         // One second at most for a client that does not listen.
         for _ in 0..100 {
-            if known.iter().all(|server| server.strong_count() == 0) {
+            if known.iter().all(|connection| connection.strong_count() == 0) {
                 break;
             }
             thread::sleep(Duration::from_millis(10));

@@ -23,6 +23,8 @@ fn serving(flags: &[&str], command: &str) -> Running {
 /// States of a socket, as in proc_pid_net(5).
 const LISTENING: &str = "0A";
 const CONNECTED: &str = "01";
+/// FIN_WAIT2: the other side has confirmed all, and the end as well.
+const SAID_ALL: &str = "05";
 
 /// Is there a socket in this state at a port inside? (Ports are hexadecimal.)
 fn has(process: &Running, port: u16, state: &str) -> bool {
@@ -128,10 +130,10 @@ fn repeat_to(client: TcpStream) {
 /// that its container has ended.
 #[test]
 fn the_last_words_of_a_server_are_not_lost() {
-    const LENGTH: usize = 30_000;
+    const LENGTH: usize = 40_000;
     let lab = Lab::new();
     // Both ends on the client's side hold little at a time.
-    let little = "4096 4096 4096";
+    let little = "16384 16384 16384";
     let set = |what: &str| {
         let file = format!("/proc/sys/net/ipv4/{what}");
         std::fs::write(file, little).expect("make a buffer small");
@@ -142,7 +144,7 @@ fn the_last_words_of_a_server_are_not_lost() {
     set_forwarding("uplink", true);
     let script = format!(
         "mkfifo /tmp/words; nc -l -p 80 -e cat /tmp/words & \
-         read go; head -c {LENGTH} /dev/zero >/tmp/words; wait; exit"
+         read go; head -c {LENGTH} /dev/zero >/tmp/words; wait; read end; exit"
     );
     for _ in 0..3 {
         let flags = ["-q", "--publish", "8080:80"];
@@ -152,6 +154,10 @@ fn the_last_words_of_a_server_are_not_lost() {
         eventually("a client inside", || has(&process, 80, CONNECTED));
         process.signal(Signal::SIGSTOP);
         process.say("go");
+        // What is not with the launcher's kernel when the container's network
+        // ends, is lost with that.
+        eventually("all to be said", || has(&process, 80, SAID_ALL));
+        process.say("end");
         eventually("the end", || process::is_gone(process.pid));
         process.signal(Signal::SIGCONT);
         let folder = format!("/proc/{}", process.pid);
