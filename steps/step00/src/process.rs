@@ -209,6 +209,10 @@ pub fn reap(
     Ok((pid != 0).then(|| (Pid::from_raw(pid), ending)))
 }
 
+/// Who has sent a signal, as its si_code tells (sigaction(2)): the kernel
+/// itself, as for Ctrl-C. libc has no name for it.
+pub const SI_KERNEL: i32 = 0x80;
+
 /// Sends a signal to exactly this process: pidfd_send_signal(2).
 ///
 /// # Errors

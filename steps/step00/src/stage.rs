@@ -330,9 +330,7 @@ fn why_not(flags: u64) -> &'static str {
     let is_root = nix::unistd::geteuid().is_root();
     match flags & libc::CLONE_NEWUSER as u64 != 0 {
         _ if flags == 0 => "see ulimit -u and pids.max: too many processes?",
-        true => {
-            "see /proc/sys/user/max_user_namespaces and step06 in the README"
-        }
+        true => "see /proc/sys/user/max_user_namespaces: is it 0?",
         false if is_root => "this root lacks CAP_SYS_ADMIN (in a container?)",
         false => {
             "a namespace takes root: sudo, or cargo run, which asks for it"

@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{getpgid, getpgrp};
 
-use crate::process::{Ending, Process};
+use crate::process::{Ending, Process, SI_KERNEL};
 use crate::terminal::Terminal;
 use crate::{narrator, process};
 
@@ -262,6 +262,3 @@ struct Ready {
     screen: bool,
     keyboard: bool,
 }
-
-/// sigaction(2): the kernel itself sent the signal, as for Ctrl-C.
-const SI_KERNEL: i32 = 0x80;

@@ -21,7 +21,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, fork};
-use step00::process::{self, close_all_but};
+use step00::process::{self, SI_KERNEL, close_all_but};
 use step00::{Command, Ending};
 
 /// Executes the command as a child and looks after it as PID 1 should.
@@ -95,6 +95,3 @@ fn reap(command: Pid) -> Result<Option<Ending>> {
         }
     }
 }
-
-/// sigaction(2): the kernel itself sent the signal, as for Ctrl-C.
-const SI_KERNEL: i32 = 0x80;
