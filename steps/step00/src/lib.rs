@@ -57,5 +57,5 @@ pub use {
     guardian::Guardian,
     narrator::{Line, Look, Mark, Subject, epilogue, print},
     process::{Command, Ending, Process},
-    stage::{Finale, Outcome, Stage},
+    stage::{Finale, Outcome, Performance, Stage},
 };

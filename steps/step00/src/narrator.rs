@@ -53,13 +53,14 @@ pub struct Subject {
 pub type Look = fn(&Subject) -> Result<Vec<Line>>;
 
 /// The subjects that are namespaces, with the kernel's name for each.
-const NAMESPACES: [(&str, &str, &str); 7] = [
+const NAMESPACES: [(&str, &str, &str); 8] = [
     ("hostname", "uts", "the machine's own"),
     ("processes", "pid", "every process of the machine"),
     ("files", "mnt", "the machine's own"),
     ("network", "net", "the machine's interfaces"),
     ("users", "user", "root here is root everywhere"),
     ("ipc", "ipc", "shared memory and queues of the machine"),
+    ("cgroups", "cgroup", "the machine's tree of control groups"),
     ("time", "time", "the machine's uptime"),
 ];
 

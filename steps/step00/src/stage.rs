@@ -26,7 +26,7 @@ use crate::failure::{Advice, Failure};
 use crate::gate::{self, Gate, Message};
 use crate::narrator::{self, Look, Subject};
 use crate::process::{self, Command, Ending, Process};
-use crate::terminal::{self, Borrowed};
+use crate::terminal::{self, Borrowed, Terminal};
 use crate::watch::{self, Watch};
 
 /// What runs when no command is named.
@@ -45,12 +45,24 @@ pub struct Stage<'a> {
     is_default: bool,
     /// The namespaces it is born with: `CLONE_NEW*`, 0 for none.
     pub flags: u64,
+    /// The namespaces that `inside` has it join: somebody made them before.
+    pub joined: u64,
     /// The cgroup it is born in, if not the launcher's.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// execve(2) as it is, or as the child of an init.
     pub finale: Finale,
     /// Whether to keep the ledger to ourselves.
     pub quiet: bool,
+}
+
+/// A command that runs, and its launcher's part in it.
+pub struct Performance {
+    /// The process that executed it.
+    pub process: Process,
+    signals: SignalFd,
+    terminal: Option<Terminal>,
+    is_first: bool,
+    handed_over: Vec<OwnedFd>,
 }
 
 /// What is left when it is over.
@@ -79,13 +91,27 @@ impl<'a> Stage<'a> {
             command,
             is_default,
             flags: 0,
+            joined: 0,
             cgroup: None,
             finale: process::execute,
             quiet: args.quiet,
         }
     }
 
-    /// Runs the whole performance.
+    /// Runs the whole performance, from beginning to end.
+    ///
+    /// # Errors
+    /// As for [`Stage::begin`].
+    pub fn perform(
+        self,
+        outside: impl FnOnce(&Process) -> Result<()>,
+        inside: impl FnOnce(&Gate) -> Result<()>,
+        looks: &[Look],
+    ) -> Result<Outcome> {
+        self.begin(outside, inside, looks)?.until_end()
+    }
+
+    /// Makes the process and sees it through to execve(2).
     ///
     /// `outside` runs in the launcher while the new process waits; `inside`
     /// runs in the new process while the launcher waits. `looks` are the
@@ -93,12 +119,12 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// Whatever either side stopped at. The process is gone by then.
-    pub fn perform(
+    pub fn begin(
         self,
         outside: impl FnOnce(&Process) -> Result<()>,
         inside: impl FnOnce(&Gate) -> Result<()>,
         looks: &[Look],
-    ) -> Result<Outcome> {
+    ) -> Result<Performance> {
         let signals = watch::signals(self.needs_terminal())?;
         let (gate, other_side) = gate::pair()?;
         let borrowed =
@@ -112,14 +138,17 @@ impl<'a> Stage<'a> {
             self.live(&other_side, inside);
         };
         drop(other_side);
-        self.accompany(&gate, &process, &signals, borrowed, outside, looks)
+        let (terminal, handed_over) = self
+            .accompany(&gate, &process, &signals, borrowed, outside, looks)
             .inspect_err(|_| {
                 let _ = process::signal(&process, libc::SIGKILL);
                 let _ = process::wait(&process);
-            })
+            })?;
+        let is_first = self.flags & libc::CLONE_NEWPID as u64 != 0;
+        Ok(Performance { process, signals, terminal, is_first, handed_over })
     }
 
-    /// The launcher's side.
+    /// The launcher's side, until the command runs.
     fn accompany(
         &self,
         gate: &Gate,
@@ -128,7 +157,7 @@ impl<'a> Stage<'a> {
         borrowed: Option<Borrowed>,
         outside: impl FnOnce(&Process) -> Result<()>,
         looks: &[Look],
-    ) -> Result<Outcome> {
+    ) -> Result<(Option<Terminal>, Vec<OwnedFd>)> {
         outside(process)?;
         gate.open()?;
         let mut handed_over = Vec::new();
@@ -158,16 +187,7 @@ impl<'a> Stage<'a> {
         // Closed by a successful execve(2), or by death. From here on signals
         // are for the command: they wait until it can have them.
         while !matches!(listen(gate)?, Message::Closed) {}
-        let ending = Watch {
-            process,
-            signals,
-            terminal,
-            is_first: self.flags & libc::CLONE_NEWPID as u64 != 0,
-            typed: Vec::new(),
-            ignored: 0,
-        }
-        .until_end()?;
-        Ok(Outcome { ending, handed_over })
+        Ok((terminal, handed_over))
     }
 
     /// The new process's side. Never returns: what is above on this stack is
@@ -214,7 +234,7 @@ impl<'a> Stage<'a> {
             terminal::attach(slave.as_fd())?;
         }
         as_any_program_starts()?;
-        if self.flags & libc::CLONE_NEWNS as u64 != 0 {
+        if self.is_apart(libc::CLONE_NEWNS) {
             close_on_exec()?;
         }
         (self.finale)(&self.command)
@@ -236,7 +256,28 @@ impl<'a> Stage<'a> {
 
     /// In a new PID namespace the terminal's process groups have no number.
     fn needs_terminal(&self) -> bool {
-        self.flags & libc::CLONE_NEWPID as u64 != 0 && terminal::is_wanted()
+        self.is_apart(libc::CLONE_NEWPID) && terminal::is_wanted()
+    }
+
+    /// Is it in a namespace of this kind that is not the launcher's?
+    fn is_apart(&self, flag: i32) -> bool {
+        (self.flags | self.joined) & flag as u64 != 0
+    }
+}
+
+impl Performance {
+    /// Hands on signals and the terminal's bytes until the process has ended.
+    pub fn until_end(self) -> Result<Outcome> {
+        let watch = Watch {
+            process: &self.process,
+            signals: &self.signals,
+            terminal: self.terminal,
+            is_first: self.is_first,
+            typed: Vec::new(),
+            ignored: 0,
+        };
+        let ending = watch.until_end()?;
+        Ok(Outcome { ending, handed_over: self.handed_over })
     }
 }
 

@@ -18,6 +18,7 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
+use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, fork};
@@ -49,6 +50,10 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
             // An init that kept the gate open would hide from the launcher
             // that the command has been executed.
             close_all_but(&[Some(signals.as_fd().as_raw_fd())]);
+            // Init is a copy of the launcher, and so are its environment and
+            // its program. Undumpable, /proc/1 shows them to the machine's
+            // root only, and no longer to that of a user namespace (step06).
+            prctl::set_dumpable(false).context("hide init's memory")?;
             let ending = look_after(child, &signals)?;
             std::process::exit(ending.status().into())
         }

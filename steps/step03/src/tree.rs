@@ -67,11 +67,24 @@ impl Tree {
     /// # Errors
     /// ENOENT when there is nothing, EACCES when it may not be reached.
     pub fn open(path: &Path) -> Result<Tree> {
+        Tree::take(path, libc::AT_RECURSIVE)
+    }
+
+    /// The same without what is mounted below: all that a layer of an overlay
+    /// shows is the one filesystem that it is on (overlayfs.rst).
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_alone(path: &Path) -> Result<Tree> {
+        Tree::take(path, 0)
+    }
+
+    fn take(path: &Path, reach: libc::c_int) -> Result<Tree> {
         let path = path
             .canonicalize()
             .with_context(|| format!("find {}", path.display()))?;
         let tree = Tree { path, mount: OnceCell::new() };
-        match clone(&tree.path) {
+        match clone(&tree.path, reach) {
             Ok(mount) => drop(tree.mount.set(mount)),
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
             Err(error) => {
@@ -82,11 +95,13 @@ impl Tree {
     }
 
     /// The mount. If the launcher was not allowed to take it, this process
-    /// does, by the path; so call it before that is hidden.
+    /// does, by the path; so call it before that is hidden. In a user
+    /// namespace nobody may look under a mount that is not their own, and so
+    /// what is mounted below comes along in any case.
     pub fn hold(&self) -> Result<BorrowedFd<'_>> {
         if self.mount.get().is_none() {
-            let mount =
-                clone(&self.path).with_context(|| self.taking_hold())?;
+            let mount = clone(&self.path, libc::AT_RECURSIVE)
+                .with_context(|| self.taking_hold())?;
             let _ = self.mount.set(mount);
         }
         Ok(self.mount.get().context("hold a mount")?.as_fd())
@@ -125,12 +140,11 @@ impl Tree {
     }
 }
 
-/// Copies a mount, with all that is mounted below it, and makes the copy
-/// private: whatever happens in the container, the machine's mounts stay.
-fn clone(path: &Path) -> io::Result<OwnedFd> {
+/// Copies a mount, alone or with all that is mounted below it, and makes the
+/// copy private: whatever happens in the container, the machine's mounts stay.
+fn clone(path: &Path, reach: libc::c_int) -> io::Result<OwnedFd> {
     let text = CString::new(path.as_os_str().as_bytes())?;
-    let flags =
-        OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | libc::AT_RECURSIVE as u32;
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | reach as u32;
     // SAFETY: the string lives until the call returns.
     let mount = unsafe {
         libc::syscall(

@@ -141,7 +141,7 @@ impl Image {
 }
 
 fn open_layer(folder: &Path) -> Result<Tree> {
-    let tree = Tree::open(folder)
+    let tree = Tree::open_alone(folder)
         .context("open an image layer")
         .advice("cargo workshop rootfs --help tells where images come from")?;
     if !tree.path.is_dir() {

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
@@ -83,7 +83,7 @@ fn show_with_other_owners(layer: &mut Tree, owners: &Maps) -> Result<()> {
         Ok(()) => Ok(()),
         // This filesystem, or this kernel, cannot do it.
         Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
-            let copy = copy_with_other_owners(&layer.path, owners)
+            let copy = copy_with_other_owners(layer, owners)
                 .with_context(|| format!("copy {name} for other owners"))?;
             layer.replace(copy);
             Ok(())
@@ -141,21 +141,24 @@ fn overlay_takes_idmaps() -> bool {
 
 /// Copies a layer into a tmpfs that is mounted nowhere, so that it is gone
 /// when nobody holds it any more. It takes as much memory as the layer is big.
-fn copy_with_other_owners(layer: &Path, owners: &Maps) -> Result<OwnedFd> {
+fn copy_with_other_owners(layer: &Tree, owners: &Maps) -> Result<OwnedFd> {
     let copy = detached_tmpfs().context("make a tmpfs")?;
-    let here = std::process::id();
-    let path = format!("/proc/{here}/fd/{}", copy.as_raw_fd());
+    let path = path_of(copy.as_fd());
+    // By way of the descriptor, nothing is mounted below the layer.
     let status = std::process::Command::new("cp")
-        .args(["-a", "--"])
-        .arg(layer.join("."))
-        .arg(&path)
+        .args(["-a", "--", &format!("{}/.", path_of(layer.hold()?)), &path])
         .status()
         .context("run cp")?;
     if !status.success() {
-        bail!("cp -a {} failed: {status}", layer.display());
+        bail!("cp -a {} failed: {status}", layer.path.display());
     }
     change_owners(&Path::new(&path).join("."), owners, &mut HashSet::new())?;
     Ok(copy)
+}
+
+/// A path that leads another program to what a descriptor of ours refers to.
+fn path_of(descriptor: BorrowedFd<'_>) -> String {
+    format!("/proc/{}/fd/{}", std::process::id(), descriptor.as_raw_fd())
 }
 
 /// Gives `path` and all below it to those who are to be shown; `done` holds

@@ -135,7 +135,7 @@ fn processes() -> Vec<String> {
         let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
         let its = fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
         let is_rung = name == "guardian"
-            || name.starts_with("step0") && !name.contains('-')
+            || name.starts_with("step") && !name.contains('-')
             || its.is_some() && its != ours;
         let is_dead = rest.trim_start().starts_with(['Z', 'X']);
         // Other containers come and go on this machine as they like.

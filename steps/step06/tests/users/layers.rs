@@ -75,6 +75,18 @@ fn where_the_filesystem_cannot_a_copy_looks_the_same() {
     }
 }
 
+/// Below / is /proc, whose owners cannot be mapped; but a layer is one
+/// filesystem, and what is mounted on it does not show in an overlay.
+#[test]
+fn the_machines_own_files_are_a_layer_like_any_other() {
+    let _machine = Machine::new();
+    let flags = ["PATH=/nowhere", STEP06, "-q", "--network", "none"];
+    let command = ["--image", "/", "--", "stat", "-c", "%u", "/bin/sh"];
+    let report = run("/usr/bin/env", &[&flags[..], &command].concat());
+    assert_eq!(report.stdout, "0\n", "{}", report.stderr);
+    assert_eq!(report.stderr, "", "and without cp there was no copy");
+}
+
 /// The copy is made by cp(1). Where it cannot be found, and all is well all
 /// the same, there was none.
 #[test]

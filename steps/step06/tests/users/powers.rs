@@ -35,6 +35,23 @@ fn it_cannot_write_to_the_machines_settings() {
 }
 
 #[test]
+fn it_cannot_read_the_launchers_memory_in_init() {
+    let _machine = Machine::new();
+    let look = |flags: &[&str]| {
+        let script = "tr '\\0' '\\n' </proc/1/environ; readlink /proc/1/exe";
+        let before = ["SECRET=witness", STEP06, "-q", "--network", "none"];
+        let command = ["--", "sh", "-c", script];
+        run("env", &[&before[..], flags, &command].concat()).stdout
+    };
+    assert_eq!(look(&["--init"]), "", "init is a copy of the launcher");
+    let own = look(&[]);
+    assert!(own.contains("HOSTNAME=box"), "the control: it can read: {own}");
+    assert!(!own.contains("SECRET"), "{own}");
+    let as_it_is = [&["--init"], &IDENTITY[..]].concat();
+    assert_eq!(look(&as_it_is), "", "the map makes no difference");
+}
+
+#[test]
 fn it_can_rename_its_own_machine_only() {
     let _machine = Machine::new();
     let name = fs::read_to_string("/proc/sys/kernel/hostname");
