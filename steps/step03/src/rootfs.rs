@@ -75,9 +75,13 @@ impl fmt::Display for Source {
 /// # Errors
 /// /proc is not mounted, and so the program cannot find itself.
 pub fn default_path() -> Result<PathBuf> {
-    let program = env::current_exe().context(
+    let mut program = env::current_exe().context(
         "find the running program through /proc/self/exe: is /proc mounted?",
     )?;
+    // A copy in memory is in no folder: step10 names the original to it.
+    if program.starts_with("/memfd:") {
+        program = env::args_os().next().unwrap_or_default().into();
+    }
     let mut folder = program.parent().unwrap_or(Path::new("/"));
     if matches!(name_of(folder), "deps" | "examples") {
         folder = folder.parent().unwrap_or(folder);

@@ -8,9 +8,11 @@
 
 use std::cell::OnceCell;
 use std::ffi::CString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -215,9 +217,12 @@ fn set_attributes(
 }
 
 /// Shows at `target` what is at `source`, read-only throughout.
-pub(crate) fn bind_read_only(source: &Path, target: &Path) -> Result<()> {
+pub fn bind_read_only(source: &Path, target: &Path) -> Result<()> {
     let tree = Tree::open(source)?;
     change(tree.hold()?, Attributes::READ_ONLY)
         .context("make it read-only")?;
-    tree.attach(std::fs::File::open(target)?.as_fd())
+    // O_PATH: it is only to be covered, and need not be readable.
+    let target =
+        File::options().read(true).custom_flags(libc::O_PATH).open(target)?;
+    tree.attach(target.as_fd())
 }

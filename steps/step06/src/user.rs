@@ -42,14 +42,24 @@ pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
 /// The process has had every capability in its namespace since it was cloned;
 /// but execve(2) lets only user 0 keep them.
 pub fn become_root() -> Result<()> {
+    become_user(0, 0)
+}
+
+/// Inside: takes these numbers, and gives up all groups beside.
+///
+/// # Errors
+/// EINVAL when the maps have no such user or group.
+pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     let may = fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
     if may.trim() != "deny" {
         setgroups(&[]).context("give up the launcher's groups")?;
     }
     // The group first: whoever has given up the user may not change it.
-    let (gid, uid) = (Gid::from_raw(0), Uid::from_raw(0));
-    setresgid(gid, gid, gid).context("become group 0 inside")?;
-    setresuid(uid, uid, uid).context("become user 0 inside")?;
+    let (gid, uid) = (Gid::from_raw(gid), Uid::from_raw(uid));
+    setresgid(gid, gid, gid)
+        .with_context(|| format!("become group {gid} inside"))?;
+    setresuid(uid, uid, uid)
+        .with_context(|| format!("become user {uid} inside"))?;
     // A process that changes its user is not "dumpable" any more, and its
     // files in /proc belong to the machine's root (proc(5)). Nothing secret of
     // that root is in this memory, so switch it on again.

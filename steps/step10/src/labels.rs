@@ -1,0 +1,103 @@
+//! Labels: AppArmor and SELinux, the guards that root cannot talk to.
+//!
+//! A Linux Security Module decides after all other checks have passed, by a
+//! policy that the machine's administrator has loaded. A process has a label
+//! (AppArmor calls it a profile, SELinux a context) and cannot choose a weaker
+//! one for itself. What is written to `attr/exec` becomes its label at the
+//! next execve(2): proc_pid_attr(5).
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail};
+use step00::{Advice, Subject};
+
+use crate::Args;
+
+/// Where AppArmor lists the profiles that are loaded.
+const PROFILES: &str = "/sys/kernel/security/apparmor/profiles";
+
+/// Outside: can this kernel do what is asked for?
+///
+/// # Errors
+/// When the module is not in the kernel or not switched on, or when the
+/// profile is not loaded.
+pub fn check(args: &Args) -> Result<()> {
+    if let Some(profile) = &args.apparmor {
+        check_apparmor(profile)?;
+    }
+    if args.selinux_label.is_some() && !has_selinux() {
+        let error = anyhow!("--selinux-label: SELinux is not in use here");
+        return Err(error).advice(
+            "a machine of the Fedora family, or --apparmor where that is in \
+             use; see: cat /sys/kernel/security/lsm",
+        );
+    }
+    Ok(())
+}
+
+fn check_apparmor(profile: &str) -> Result<()> {
+    let enabled =
+        fs::read_to_string("/sys/module/apparmor/parameters/enabled");
+    if enabled.map_or("N".into(), |text| text.trim().to_owned()) != "Y" {
+        let error = anyhow!("--apparmor: AppArmor is not in use here");
+        return Err(error).advice(
+            "scripts/vm cargo run -p step10, whose kernel has it; see: cat \
+             /sys/kernel/security/lsm",
+        );
+    }
+    // Only root may read the list; without it, the kernel tells at execve.
+    let Ok(profiles) = fs::read_to_string(PROFILES) else { return Ok(()) };
+    let is_loaded = profiles.lines().any(|line| {
+        line.rsplit_once(" (").is_some_and(|(name, _)| name == profile)
+    });
+    if !is_loaded {
+        let error = anyhow!("--apparmor: no profile {profile} is loaded");
+        return Err(error)
+            .advice("cargo workshop apparmor loads workshop-container");
+    }
+    Ok(())
+}
+
+fn has_selinux() -> bool {
+    Path::new("/sys/fs/selinux/enforce").exists()
+}
+
+/// Inside, last of all: the labels that the command is to start with.
+pub fn set(args: &Args) -> Result<()> {
+    if let Some(profile) = &args.apparmor {
+        // `exec` is AppArmor's word for "at the next execve". The folder is
+        // for machines with several modules, since Linux 5.8.
+        let text = format!("exec {profile}");
+        write(&["apparmor/exec", "exec"], &text)
+            .with_context(|| format!("ask for the profile {profile}"))?;
+    }
+    if let Some(label) = &args.selinux_label {
+        write(&["exec"], label)
+            .with_context(|| format!("ask for the context {label}"))
+            .advice("USER:ROLE:TYPE:LEVEL, as the policy knows them: ps -Z")?;
+    }
+    Ok(())
+}
+
+fn write(files: &[&str], text: &str) -> Result<()> {
+    for file in files {
+        let path = format!("/proc/thread-self/attr/{file}");
+        if Path::new(&path).exists() {
+            return fs::write(&path, text)
+                .with_context(|| format!("write {text:?} to {path}"));
+        }
+    }
+    bail!("find /proc/thread-self/attr/{}", files[0])
+}
+
+/// The label that the process asked for, and the one that it has: the first
+/// is empty when it asked for none.
+pub fn read(process: &Subject) -> (String, String) {
+    let read = |files: [&str; 2]| {
+        let texts = files.map(|file| process.read(&format!("attr/{file}")));
+        let text = texts.into_iter().flatten().find(|text| !text.is_empty());
+        text.unwrap_or_default().trim_end_matches(['\0', '\n']).to_owned()
+    };
+    (read(["apparmor/exec", "exec"]), read(["apparmor/current", "current"]))
+}

@@ -1,0 +1,90 @@
+//! step10: root inside, and nothing more.
+
+use clap::Parser;
+use step00::{Ending, ExitCode, Gate, Look, Process, Result, Stage};
+
+const NAME: &str = env!("CARGO_BIN_NAME");
+
+/// Runs a command in a container, in Docker's sense of the word
+#[derive(Parser)]
+#[rustfmt::skip]
+struct Args {
+    #[command(flatten)] process: step00::Args,
+    #[command(flatten)] uts: step01::Args,
+    #[command(flatten)] pid: step02::Args,
+    #[command(flatten)] root: step03::Args,
+    #[command(flatten)] overlay: step04::Args,
+    #[command(flatten)] network: step05::Args,
+    #[command(flatten)] user: step06::Args,
+    #[command(flatten)] cgroup: step07::Args,
+    #[command(flatten)] seccomp: step08::Args,
+    #[command(flatten)] ipc: step09::Args,
+    #[command(flatten)] privileges: step10::Args,
+}
+
+fn main() -> ExitCode {
+    step00::finish(NAME, run(step00::arguments(NAME)))
+}
+
+fn run(args: Args) -> Result<Ending> {
+    if args.seccomp.dump_seccomp {
+        return step00::print(&step08::dump(&args.seccomp));
+    }
+    step10::sealed::enter()?;
+    step10::labels::check(&args.privileges)?;
+    let mut stage = Stage::new(NAME, &args.process);
+    stage.flags |= libc::CLONE_NEWUTS as u64;
+    stage.flags |= libc::CLONE_NEWPID as u64;
+    stage.flags |= libc::CLONE_NEWNS as u64;
+    stage.flags |= libc::CLONE_NEWUSER as u64;
+    stage.flags |= step09::flags(&args.ipc);
+    stage.finale = step02::finale(&args.pid);
+    step03::clean_environment(&mut stage, &args.root, &args.uts);
+    let maps = step06::Maps::choose(&args.user)?;
+    let mut image = step04::Image::open(&args.overlay, &args.root)?;
+    step06::layers::adapt(&mut image, &maps)?;
+    let volumes = step03::volumes::open_all(&args.root.volume)?;
+    let network = step06::network(&args.user, &args.network)?;
+    stage.flags |= network.flags();
+    image.own_files = network.files(&args.uts.hostname, &args.network);
+    let handcuffs = step07::lock(&args.cgroup, &image, &volumes)?;
+    stage.cgroup = handcuffs.as_ref().map(step07::Handcuffs::folder);
+
+    // What the launcher does while the new process waits at the gate.
+    let outside = |process: &Process| {
+        step06::user::write_maps(process.pid, &maps)?;
+        network.plug_in(process)
+    };
+
+    // What the new process does before it executes the command.
+    let inside = |gate: &Gate| {
+        step06::user::become_root()?;
+        step09::blindfold(&args.ipc)?;
+        step01::uts::set_hostname(&args.uts.hostname)?;
+        network.configure()?;
+        step03::root::seclude()?;
+        step03::volumes::hold_all(&volumes)?;
+        let new_root = image.assemble(gate)?;
+        step03::root::furnish(&new_root)?;
+        step09::furnish(&args.ipc, &new_root)?;
+        step03::volumes::attach_all(&volumes, &new_root)?;
+        step03::root::pivot(&new_root)?;
+        step10::mask(&args.privileges)?;
+        step03::settle_in(&args.root)?;
+        step08::install(&args.seccomp)?;
+        step10::strip(&args.privileges)
+    };
+
+    let outcome = stage.perform(outside, inside, LEDGER)?;
+    step04::report(&args.overlay, &image, &outcome)?;
+    step07::report(&args.process, &handcuffs, &outcome);
+    Ok(outcome.ending)
+}
+
+/// Who reads what the ledger says back from the kernel.
+#[rustfmt::skip]
+const LEDGER: &[Look] = &[
+    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
+    step05::ledger, step06::ledger, step07::ledger, step08::ledger,
+    step09::ledger, step10::ledger,
+];
