@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, Parser};
+use clap::{Arg, Command, Parser};
 
 /// What every rung understands.
 #[derive(Debug, clap::Args)]
@@ -23,19 +23,29 @@ pub struct Args {
 /// `-h` shows the flags that are new on this rung, `--help` those of the rungs
 /// below it as well: a flag belongs to the rung that its heading names.
 pub fn arguments<A: Parser>(rung: &'static str) -> A {
-    let command = A::command()
-        .name(rung)
-        .after_help("--help explains the flags of the rungs below, too.")
-        .after_long_help("")
-        .mut_args(|argument| {
-            let is_new = is_new_on(rung, &argument);
-            argument.hide_short_help(!is_new)
-        });
+    let command = shorten(A::command().name(rung), rung)
+        .mut_subcommands(|command| shorten(command, rung));
     let mut matches = command.get_matches();
     A::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
 }
 
-fn is_new_on(rung: &str, argument: &Arg) -> bool {
-    let heading = argument.get_help_heading().unwrap_or_default();
-    heading.starts_with(rung) || argument.is_positional()
+/// Leaves only what is new on this rung in the short help. A command without
+/// anything of the rungs below has nothing to be shortened.
+fn shorten(command: Command, rung: &'static str) -> Command {
+    let is_old = |argument: &Arg| {
+        let heading = argument.get_help_heading().unwrap_or_default();
+        heading.starts_with("step")
+            && !heading.starts_with(rung)
+            && !argument.is_positional()
+    };
+    if !command.get_arguments().any(is_old) {
+        return command;
+    }
+    command
+        .after_help("--help explains the flags of the rungs below, too.")
+        .after_long_help("")
+        .mut_args(|argument| {
+            let is_old = is_old(&argument);
+            argument.hide_short_help(is_old)
+        })
 }

@@ -37,6 +37,8 @@ mod guardian;
 #[cfg(target_os = "linux")]
 mod narrator;
 #[cfg(target_os = "linux")]
+mod performance;
+#[cfg(target_os = "linux")]
 mod stage;
 #[cfg(target_os = "linux")]
 mod terminal;
@@ -56,6 +58,7 @@ pub use {
     gate::Gate,
     guardian::Guardian,
     narrator::{Line, Look, Mark, Subject, epilogue, print},
+    performance::{Outcome, Performance},
     process::{Command, Ending, Process},
-    stage::{Finale, Outcome, Performance, Stage},
+    stage::{Finale, Stage},
 };

@@ -18,6 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Error, Result, bail};
+use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::SignalFd;
@@ -25,9 +26,10 @@ use nix::sys::signalfd::SignalFd;
 use crate::failure::{Advice, Failure};
 use crate::gate::{self, Gate, Message};
 use crate::narrator::{self, Look, Subject};
+use crate::performance::{Outcome, Performance, end};
 use crate::process::{self, Command, Ending, Process};
 use crate::terminal::{self, Borrowed, Terminal};
-use crate::watch::{self, Watch};
+use crate::watch;
 
 /// What runs when no command is named.
 const SHELL: &str = "/bin/sh";
@@ -45,33 +47,17 @@ pub struct Stage<'a> {
     is_default: bool,
     /// The namespaces it is born with: `CLONE_NEW*`, 0 for none.
     pub flags: u64,
-    /// The namespaces that `inside` has it join: somebody made them before.
+    /// The namespaces of another process that it joins, with `inside`.
     pub joined: u64,
+    /// A process in whose PID namespace it is to be born, and what the
+    /// launcher must join for that: setns(2) moves only later children.
+    pub birthplace: Option<(BorrowedFd<'a>, CloneFlags)>,
     /// The cgroup it is born in, if not the launcher's.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// execve(2) as it is, or as the child of an init.
     pub finale: Finale,
     /// Whether to keep the ledger to ourselves.
     pub quiet: bool,
-}
-
-/// A command that runs, and its launcher's part in it.
-pub struct Performance {
-    /// The process that executed it.
-    pub process: Process,
-    signals: SignalFd,
-    terminal: Option<Terminal>,
-    is_first: bool,
-    handed_over: Vec<OwnedFd>,
-}
-
-/// What is left when it is over.
-#[derive(Debug)]
-pub struct Outcome {
-    /// How the command ended.
-    pub ending: Ending,
-    /// The descriptors that `inside` handed over, in its order.
-    pub handed_over: Vec<OwnedFd>,
 }
 
 impl<'a> Stage<'a> {
@@ -92,6 +78,7 @@ impl<'a> Stage<'a> {
             is_default,
             flags: 0,
             joined: 0,
+            birthplace: None,
             cgroup: None,
             finale: process::execute,
             quiet: args.quiet,
@@ -129,6 +116,9 @@ impl<'a> Stage<'a> {
         let (gate, other_side) = gate::pair()?;
         let borrowed =
             self.needs_terminal().then(Borrowed::new).transpose()?;
+        if let Some((pidfd, flags)) = self.birthplace {
+            setns(pidfd, flags).context("join the PID namespace")?;
+        }
         let process = process::fork(self.flags, self.cgroup)
             .context("make the process with clone3")
             .advice(why_not(self.flags))?;
@@ -140,12 +130,15 @@ impl<'a> Stage<'a> {
         drop(other_side);
         let (terminal, handed_over) = self
             .accompany(&gate, &process, &signals, borrowed, outside, looks)
-            .inspect_err(|_| {
-                let _ = process::signal(&process, libc::SIGKILL);
-                let _ = process::wait(&process);
-            })?;
-        let is_first = self.flags & libc::CLONE_NEWPID as u64 != 0;
-        Ok(Performance { process, signals, terminal, is_first, handed_over })
+            .inspect_err(|_| end(&process))?;
+        Ok(Performance {
+            process,
+            signals,
+            terminal,
+            is_first: self.flags & libc::CLONE_NEWPID as u64 != 0,
+            handed_over,
+            is_over: false,
+        })
     }
 
     /// The launcher's side, until the command runs.
@@ -218,6 +211,12 @@ impl<'a> Stage<'a> {
         inside(gate)?;
         // A change of user id has cancelled the first one.
         die_with_launcher()?;
+        // It has also given this process's files in /proc to the machine's
+        // root, and the launcher is to read them, whoever that is. But where
+        // others live already, they would read a copy of the launcher.
+        if self.joined == 0 {
+            prctl::set_dumpable(true).context("make /proc/PID readable")?;
+        }
         let slave = match self.needs_terminal() {
             true => {
                 let (master, slave) = terminal::open()?;
@@ -262,22 +261,6 @@ impl<'a> Stage<'a> {
     /// Is it in a namespace of this kind that is not the launcher's?
     fn is_apart(&self, flag: i32) -> bool {
         (self.flags | self.joined) & flag as u64 != 0
-    }
-}
-
-impl Performance {
-    /// Hands on signals and the terminal's bytes until the process has ended.
-    pub fn until_end(self) -> Result<Outcome> {
-        let watch = Watch {
-            process: &self.process,
-            signals: &self.signals,
-            terminal: self.terminal,
-            is_first: self.is_first,
-            typed: Vec::new(),
-            ignored: 0,
-        };
-        let ending = watch.until_end()?;
-        Ok(Outcome { ending, handed_over: self.handed_over })
     }
 }
 

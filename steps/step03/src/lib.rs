@@ -141,7 +141,8 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     Ok(vec![Line::new(Mark::Blind, "files", text)])
 }
 
-fn parse_variable(text: &str) -> Result<(String, String), String> {
+/// Reads `NAME=VALUE`.
+pub fn parse_variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => {
             Ok((key.into(), value.into()))

@@ -42,7 +42,11 @@ pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
 /// The process has had every capability in its namespace since it was cloned;
 /// but execve(2) lets only user 0 keep them.
 pub fn become_root() -> Result<()> {
-    become_user(0, 0)
+    become_user(0, 0)?;
+    // A process that changes its user is not "dumpable" any more, and its
+    // files in /proc belong to the machine's root (proc(5)). Nothing secret of
+    // that root is in this memory, so switch it on again.
+    prctl::set_dumpable(true).context("make /proc/PID readable again")
 }
 
 /// Inside: takes these numbers, and gives up all groups beside.
@@ -59,11 +63,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     setresgid(gid, gid, gid)
         .with_context(|| format!("become group {gid} inside"))?;
     setresuid(uid, uid, uid)
-        .with_context(|| format!("become user {uid} inside"))?;
-    // A process that changes its user is not "dumpable" any more, and its
-    // files in /proc belong to the machine's root (proc(5)). Nothing secret of
-    // that root is in this memory, so switch it on again.
-    prctl::set_dumpable(true).context("make /proc/PID readable again")
+        .with_context(|| format!("become user {uid} inside"))
 }
 
 fn write(pid: Pid, file: &str, text: &str) -> Result<()> {

@@ -177,7 +177,7 @@ fn has_owner(group: &Path) -> bool {
 
 /// Field 22 of /proc/PID/stat, in clock ticks since boot. The second field is
 /// the program's name, which may hold anything, a ")" too.
-fn start_time(pid: u32) -> Option<u64> {
+pub fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
     rest.split_whitespace().nth(22 - 3)?.parse().ok()

@@ -33,7 +33,7 @@ use step00::{Line, Mark, Outcome, Subject};
 use step03::volumes::Volume;
 use step04::Image;
 
-pub use handcuffs::{Handcuffs, leftovers};
+pub use handcuffs::{Handcuffs, leftovers, start_time};
 use limits::{Bytes, Cpus, Pids, human};
 use place::Place;
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
-use nix::unistd::geteuid;
+use nix::unistd::{Pid, geteuid};
 use step00::Advice;
 
 use crate::cgroup;
@@ -136,4 +136,13 @@ fn own_group() -> Result<PathBuf> {
 pub(crate) fn group_in(groups: &str) -> Option<PathBuf> {
     let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
     Some(Path::new(MOUNT).join(path))
+}
+
+/// The folder of the group that a container has to itself. Where there are no
+/// handcuffs, its processes are in a group that others are in as well.
+pub fn group_of(pid: Pid) -> Option<PathBuf> {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let group = group_in(&groups)?;
+    let parent = group.parent()?.file_name()?;
+    (parent == PARENT).then_some(group)
 }

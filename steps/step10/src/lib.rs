@@ -71,6 +71,13 @@ pub struct Args {
     pub selinux_label: Option<String>,
 }
 
+/// First of all: runs from a sealed copy, and looks whether the kernel has the
+/// labels that are asked for.
+pub fn prepare(args: &Args) -> Result<()> {
+    sealed::enter()?;
+    labels::check(args)
+}
+
 /// Inside, after the pivot, while mount(2) can still be called.
 pub fn mask(args: &Args) -> Result<()> {
     match args.unmask {
@@ -222,7 +229,8 @@ fn fold(words: &str) -> String {
     lines.join("\n")
 }
 
-fn parse_user(text: &str) -> Result<(u32, u32), String> {
+/// Reads `UID[:GID]`; without GID both are the same number.
+pub fn parse_user(text: &str) -> Result<(u32, u32), String> {
     let (uid, gid) = text.split_once(':').unwrap_or((text, text));
     let number = |text: &str| {
         let number = text.parse().ok().filter(|&number| number != u32::MAX);

@@ -30,8 +30,7 @@ fn run(args: Args) -> Result<Ending> {
     if args.seccomp.dump_seccomp {
         return step00::print(&step08::dump(&args.seccomp));
     }
-    step10::sealed::enter()?;
-    step10::labels::check(&args.privileges)?;
+    step10::prepare(&args.privileges)?;
     let mut stage = Stage::new(NAME, &args.process);
     stage.flags |= libc::CLONE_NEWUTS as u64;
     stage.flags |= libc::CLONE_NEWPID as u64;

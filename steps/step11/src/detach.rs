@@ -1,0 +1,99 @@
+//! A launcher that goes on without its terminal.
+//!
+//! There is no daemon for all containers. A detached one has a launcher of its
+//! own, the very one that it would have in a terminal; only somebody else
+//! waits until the container runs, and then goes home.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, setsid};
+use step00::{Ending, Failure, process};
+
+/// The launcher's way to say that all is well, or why it is not. It can say
+/// one thing, once.
+pub struct Detached(Cell<Option<OwnedFd>>);
+
+/// Continues in a new process, with `run` as all of its life. The old one
+/// waits for its word, and prints `name` when that is good.
+pub fn detach(
+    run: impl FnOnce(&Detached) -> Result<Ending>,
+) -> Result<Ending> {
+    let (reader, writer) =
+        pipe2(OFlag::O_CLOEXEC).context("make a pipe to the launcher")?;
+    match process::fork(0, None).context("start the launcher")? {
+        Some(_) => {
+            drop(writer);
+            wait(reader)
+        }
+        None => {
+            drop(reader);
+            let word = Detached(Cell::new(Some(writer)));
+            let status = match leave_terminal().and_then(|()| run(&word)) {
+                Ok(ending) => ending.status(),
+                Err(error) => word.report(&error),
+            };
+            std::process::exit(status.into())
+        }
+    }
+}
+
+/// No Ctrl-C, no hang-up, and no keyboard: a session without a terminal.
+fn leave_terminal() -> Result<()> {
+    setsid().context("start a session without a terminal")?;
+    redirect(libc::STDIN_FILENO)
+}
+
+fn redirect(stream: i32) -> Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    // SAFETY: both are plain descriptor numbers.
+    let answer = unsafe { libc::dup2(null.as_raw_fd(), stream) };
+    Errno::result(answer).map(drop).context("let go of the terminal")
+}
+
+/// First comes the status, then the name or what went wrong. A launcher that
+/// was killed says nothing.
+fn wait(reader: OwnedFd) -> Result<Ending> {
+    let mut word = Vec::new();
+    File::from(reader).read_to_end(&mut word).context("hear the launcher")?;
+    let Some((&status, text)) = word.split_first() else {
+        bail!("the launcher was killed while the container was set up");
+    };
+    let message = String::from_utf8_lossy(text).into_owned();
+    match status {
+        0 => step00::print(&(message + "\n")),
+        status => Err(Failure { status, message }.into()),
+    }
+}
+
+impl Detached {
+    /// Says that the container runs, and lets go of the terminal.
+    ///
+    /// # Errors
+    /// EPIPE when nobody waits any more: it was interrupted, and nobody wants
+    /// this container.
+    pub fn is_up(&self, name: &str) -> Result<()> {
+        self.say(0, name).context("say that the container runs")?;
+        redirect(libc::STDOUT_FILENO)?;
+        redirect(libc::STDERR_FILENO)
+    }
+
+    fn report(&self, error: &anyhow::Error) -> u8 {
+        let failure = Failure::from_error(error);
+        let _ = self.say(failure.status, &failure.message);
+        failure.status
+    }
+
+    fn say(&self, status: u8, text: &str) -> io::Result<()> {
+        // Who waits reads to the end of the pipe: this closes it.
+        let Some(pipe) = self.0.take() else { return Ok(()) };
+        let mut word = vec![status];
+        word.extend(text.bytes());
+        File::from(pipe).write_all(&word)
+    }
+}

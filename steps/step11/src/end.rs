@@ -1,0 +1,128 @@
+//! `step11 logs`, `stop` and `rm`: what comes at the end.
+
+use anyhow::{Context, Result};
+use step00::{Ending, process};
+
+use crate::Names;
+use crate::record;
+use crate::state::{self, State, Status, has_ended};
+
+/// The flags of `stop`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Stop {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "described there")]
+    pub which: Names,
+
+    /// After how many seconds SIGKILL follows SIGTERM
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
+    pub time: u32,
+}
+
+/// The flags of `rm`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Remove {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "described there")]
+    pub which: Names,
+
+    /// Kill it first if it runs
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// The flags of `logs`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Logs {
+    /// Whose containers: root's, or (not started as root) your own
+    #[arg(long)]
+    pub rootless: bool,
+
+    /// Go on printing until it ends
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// The container
+    pub name: String,
+}
+
+/// Prints what it has printed.
+pub fn logs(args: &Logs) -> Result<Ending> {
+    let state = state::read(&args.name)?;
+    let folder = state::base()?.join(&state.name);
+    let is_over = || match state::read(&args.name).map(|s| s.status()) {
+        Ok(Status::Running(_)) => false,
+        // Its launcher may still be writing the last words down.
+        _ => record::settled(&state.name).is_ok(),
+    };
+    let follow: Option<&dyn Fn() -> bool> = match args.follow {
+        true => Some(&is_over),
+        false => None,
+    };
+    let printed = crate::log::print(&folder, follow);
+    match printed {
+        // A reader that has seen enough (`| head`) is no error.
+        Err(error) if is_broken_pipe(&error) => Ok(Ending::Exited(0)),
+        printed => printed
+            .map(|()| Ending::Exited(0))
+            .with_context(|| format!("print the log of {}", state.name)),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Ends each: SIGTERM, then SIGKILL.
+pub fn stop(args: &Stop) -> Result<Ending> {
+    for name in &args.which.names {
+        let state = state::read(name)?;
+        end(&state, Some(args.time))?;
+        step00::print(&format!("{name}\n"))?;
+    }
+    Ok(Ending::Exited(0))
+}
+
+/// Forgets each.
+pub fn remove(args: &Remove) -> Result<Ending> {
+    for name in &args.which.names {
+        let state = state::read(name)?;
+        if args.force {
+            end(&state, None)?;
+        }
+        record::remove(name)?;
+        step00::print(&format!("{name}\n"))?;
+    }
+    Ok(Ending::Exited(0))
+}
+
+/// Ends its first process, and with it the kernel ends all the others. It may
+/// finish its work first if there is `grace`, so many seconds. That PID 1 has
+/// no handler for SIGTERM is usual (step02): then it waits them out.
+fn end(state: &State, grace: Option<u32>) -> Result<()> {
+    let Status::Running(process) = state.status() else {
+        return record::settled(&state.name);
+    };
+    if let Some(seconds) = grace.filter(|&seconds| seconds > 0) {
+        send(&process, libc::SIGTERM)?;
+        let milliseconds = seconds.saturating_mul(1000);
+        if has_ended(&process, milliseconds.try_into().unwrap_or(i32::MAX)) {
+            return record::settled(&state.name);
+        }
+    }
+    send(&process, libc::SIGKILL)?;
+    has_ended(&process, -1);
+    record::settled(&state.name)
+}
+
+fn send(process: &step00::Process, signal: i32) -> Result<()> {
+    match process::signal(process, signal) {
+        // It has ended in the meantime.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        sent => sent.with_context(|| format!("signal {}", process.pid)),
+    }
+}

@@ -1,0 +1,96 @@
+//! The primitive of step11: walking into a container that runs.
+//!
+//! There is no such thing as a container for the kernel, only processes and
+//! their namespaces. To enter it means to join the namespaces of a process
+//! that is in it, one by one (setns(2)), to be born in its group (step07), and
+//! to take off the same powers (step08, step10). Then there are two processes
+//! in the same room, and neither can tell who was there first.
+
+use std::fs;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::unistd::{Pid, geteuid};
+use step00::Process;
+
+/// Takes hold of process `pid`, if that is still the one that was started at
+/// `start` (clock ticks since boot, proc_pid_stat(5) field 22).
+///
+/// A number alone is not enough: it is used again when its process has ended.
+/// pidfd_open(2) takes hold of *some* process with that number, and what can
+/// be read about the number after that is about the same one, or about none.
+///
+/// # Errors
+/// ESRCH when there is no such process any more.
+pub fn open(pid: i32, start: u64) -> Result<Process> {
+    // SAFETY: pidfd_open takes two numbers.
+    let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let descriptor = Errno::result(answer)
+        .with_context(|| format!("take hold of process {pid}"))?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(descriptor as i32) };
+    match step07::start_time(pid as u32) == Some(start) {
+        true => Ok(Process { pid: Pid::from_raw(pid), pidfd }),
+        false => bail!("process {pid} is another one by now"),
+    }
+}
+
+/// Moves this process into those namespaces of `target` that `walls` names,
+/// all in one call.
+///
+/// One by one, the order would matter: who has joined the user namespace may
+/// join the others, but is nobody any more outside. The PID namespace is the
+/// exception to all of this. A process never changes its number, so it is only
+/// for children that are made later.
+///
+/// # Errors
+/// EPERM when root here does not own a namespace; EINVAL for a time or user
+/// namespace while there is more than one thread.
+pub fn join(target: &Process, walls: CloneFlags) -> Result<()> {
+    setns(target.pidfd.as_fd(), walls)
+        .with_context(|| format!("join the namespaces of {}", target.pid))
+}
+
+/// Each kind of namespace with its flag, as /proc/PID/ns calls them.
+pub const KINDS: [(&str, i32); 8] = [
+    ("user", libc::CLONE_NEWUSER),
+    ("mnt", libc::CLONE_NEWNS),
+    ("pid", libc::CLONE_NEWPID),
+    ("uts", libc::CLONE_NEWUTS),
+    ("ipc", libc::CLONE_NEWIPC),
+    ("net", libc::CLONE_NEWNET),
+    ("cgroup", libc::CLONE_NEWCGROUP),
+    ("time", libc::CLONE_NEWTIME),
+];
+
+/// In which namespaces `pid` is apart from this process: what both share
+/// (`--network host`) cannot and need not be joined.
+pub fn walls(pid: Pid) -> Result<CloneFlags> {
+    let mut walls = CloneFlags::empty();
+    for (kind, flag) in KINDS {
+        if namespace(&pid.to_string(), kind)? != namespace("self", kind)? {
+            walls |= CloneFlags::from_bits_retain(flag);
+        }
+    }
+    Ok(walls)
+}
+
+/// The name that the kernel gives to a namespace, as `uts:[4026531838]`.
+pub fn namespace(pid: &str, kind: &str) -> Result<String> {
+    let path = format!("/proc/{pid}/ns/{kind}");
+    let link = fs::read_link(&path).with_context(|| format!("read {path}"))?;
+    Ok(link.to_string_lossy().into_owned())
+}
+
+/// What the launcher itself must join before it makes the process: the PID
+/// namespace, which is for children only; and without the machine's root the
+/// user namespace too, since there it has the power to do so.
+pub fn before_birth(walls: CloneFlags) -> CloneFlags {
+    let before = match geteuid().is_root() {
+        true => CloneFlags::CLONE_NEWPID,
+        false => CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER,
+    };
+    walls & before
+}

@@ -1,0 +1,118 @@
+//! `step11 exec`: one more process in a container that runs.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Parser;
+use nix::sys::prctl;
+use nix::unistd::Pid;
+use step00::{Advice, Ending, Gate, Process, Result, Stage};
+use step07::place;
+
+use crate::state::State;
+use crate::{enter, run, state};
+
+/// The flags of `exec`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    /// Whose containers: root's, or (not started as root) your own
+    #[arg(long)]
+    pub rootless: bool,
+
+    /// Who runs the command, in numbers [default: as in `run`]
+    #[arg(short, long, value_name = "UID[:GID]")]
+    #[arg(value_parser = step10::parse_user)]
+    pub user: Option<(u32, u32)>,
+
+    /// The folder in which it starts [default: as in `run`]
+    #[arg(short, long, value_name = "DIR")]
+    pub workdir: Option<PathBuf>,
+
+    /// Set a variable, beside those of `run`
+    #[arg(short, long, value_name = "K=V")]
+    #[arg(value_parser = step03::parse_variable)]
+    pub env: Vec<(String, String)>,
+
+    /// The container
+    pub name: String,
+
+    /// The command, and its arguments [default: an interactive /bin/sh]
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// The flags of `run`, as they were written down.
+#[derive(Parser)]
+struct Recorded {
+    #[command(flatten)]
+    run: run::Args,
+}
+
+/// Runs a command in it, and waits for its end.
+pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
+    step10::sealed::enter()?;
+    let state = state::read(&args.name)?;
+    let target = way_in(state.running()?)?;
+    let mut run = recorded(&state)?;
+    run.privileges.user = args.user.or(run.privileges.user);
+    run.root.env.extend(args.env.iter().cloned());
+    run.root.workdir = args.workdir.clone().unwrap_or(run.root.workdir);
+
+    // What is found inside shall not be able to look at this launcher.
+    let process = step00::Args { quiet: true, command: args.command.clone() };
+    let mut stage = Stage::new(name, &process);
+    step03::clean_environment(&mut stage, &run.root, &run.uts);
+    let walls = enter::walls(target.pid)?;
+    let before = enter::before_birth(walls);
+    stage.joined = walls.bits() as u64;
+    stage.birthplace = Some((target.pidfd.as_fd(), before));
+    let group = place::group_of(target.pid).map(File::open).transpose();
+    let group = group.context("open its group")?;
+    stage.cgroup = group.as_ref().map(File::as_fd);
+
+    let outside = |_: &Process| Ok(());
+
+    let inside = |_: &Gate| {
+        // From the moment at which it is inside, others can see it there; and
+        // its memory is a copy of the launcher's (CVE-2016-9962).
+        prctl::set_dumpable(false).context("hide this process's memory")?;
+        enter::join(&target, walls & !before)?;
+        step06::user::become_user(0, 0)?;
+        nix::unistd::chdir(&run.root.workdir)
+            .with_context(|| format!("enter {}", run.root.workdir.display()))
+            .advice("--workdir takes a folder that the container has")?;
+        step08::install(&run.seccomp)?;
+        step10::strip(&run.privileges)
+    };
+
+    Ok(stage.perform(outside, inside, &[])?.ending)
+}
+
+fn recorded(state: &State) -> Result<run::Args> {
+    let words = std::iter::once("run").chain(state.flags.iter().map(|f| &**f));
+    let recorded = Recorded::try_parse_from(words)
+        .with_context(|| format!("read the flags of {}", state.name))?;
+    Ok(recorded.run)
+}
+
+/// The process to enter by: the first one, or what that has started.
+///
+/// Only whoever may trace a process may join its namespaces by a pidfd
+/// (setns(2)). The init of step02 is a copy of the launcher and may be traced
+/// by the machine's root alone; its child, the command, by its owner as well.
+fn way_in(first: Process) -> Result<Process> {
+    let is_open = |pid: Pid| enter::walls(pid).is_ok();
+    if is_open(first.pid) {
+        return Ok(first);
+    }
+    let path = format!("/proc/{0}/task/{0}/children", first.pid);
+    let children = std::fs::read_to_string(path).unwrap_or_default();
+    let mut pids = children.split(' ').filter_map(|pid| pid.parse().ok());
+    let pid: i32 = pids.next().context("find a process to enter by")?;
+    let start = step07::start_time(pid as u32).unwrap_or_default();
+    enter::open(pid, start)
+}

@@ -1,0 +1,174 @@
+//! What is known of each container: a folder for each, and no daemon.
+//!
+//! ```text
+//! /run/workshop             of root; $XDG_RUNTIME_DIR/workshop of others
+//! └── web                   the container's name
+//!     ├── lock              held by its launcher for as long as that lives
+//!     ├── state.json        there from the moment the command runs
+//!     ├── log               what a detached one has printed
+//!     └── log.1             … before that
+//! ```
+//!
+//! A process is known by its number *and* its start, see [`crate::enter`]. How
+//! all this stays true after a crash is the matter of [`crate::record`].
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::geteuid;
+use serde::{Deserialize, Serialize};
+use step00::{Advice, Process};
+
+use crate::enter;
+
+/// What is written down of a container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct State {
+    /// What it is called.
+    pub name: String,
+    /// The command with its arguments.
+    pub command: Vec<String>,
+    /// The flags that it was started with.
+    pub flags: Vec<String>,
+    /// Does it run without a terminal, and stay on record after its end?
+    pub detached: bool,
+    /// Is the record to go with it?
+    pub remove: bool,
+    /// When it was started, in seconds since 1970.
+    pub created: u64,
+    /// Its first process, as the machine counts.
+    pub pid: i32,
+    /// When that was started, in clock ticks since boot.
+    pub start: u64,
+    /// The launcher that looks after it.
+    pub launcher: i32,
+    /// Which boot of the machine the clock ticks count from.
+    pub boot: String,
+    /// How it ended, if its launcher has seen that.
+    pub ended: Option<Ended>,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ended {
+    /// The status of its command, 128+N for signal N.
+    pub status: u8,
+    /// When, in seconds since 1970.
+    pub at: u64,
+}
+
+/// What can be said of a container now.
+#[derive(Debug)]
+pub enum Status {
+    /// Its first process runs, and this is it.
+    Running(Process),
+    /// It has ended, and its launcher has written down how.
+    Exited(Ended),
+    /// It has ended, and so had its launcher: nobody knows how.
+    Lost,
+}
+
+/// The folder of all folders. It is there as long as one of them is.
+///
+/// # Errors
+/// When it belongs to somebody else, as it may in /tmp.
+pub fn base() -> Result<PathBuf> {
+    let user = geteuid();
+    let base = match std::env::var_os("XDG_RUNTIME_DIR") {
+        _ if user.is_root() => PathBuf::from("/run/workshop"),
+        Some(folder) => Path::new(&folder).join("workshop"),
+        None => PathBuf::from(format!("/tmp/workshop-{user}")),
+    };
+    match base.symlink_metadata() {
+        Ok(found) if !found.is_dir() || found.uid() != user.as_raw() => {
+            bail!("{} does not belong to you", base.display())
+        }
+        _ => Ok(base),
+    }
+}
+
+/// A name is a folder's name, and what can be typed without quotes.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    match starts_well && text.len() <= 40 && text.chars().all(is_plain) {
+        true => Ok(text.into()),
+        false => Err("letters, digits, and _ - . after the first one".into()),
+    }
+}
+
+/// Reads the state of one container.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn read(name: &str) -> Result<State> {
+    let missing = || format!("find a container {name}");
+    parse_name(name).map_err(anyhow::Error::msg).with_context(missing)?;
+    let path = base()?.join(name).join("state.json");
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(error).with_context(missing).advice(
+                "step11 ps lists them (of root, or with --rootless yours)",
+            )
+        }
+        text => serde_json::from_str(&text?)
+            .with_context(|| format!("read {}", path.display())),
+    }
+}
+
+impl State {
+    /// What can be said of it now.
+    pub fn status(&self) -> Status {
+        if let Some(ended) = &self.ended {
+            return Status::Exited(ended.clone());
+        }
+        let this_boot = boot().is_ok_and(|boot| boot == self.boot);
+        match enter::open(self.pid, self.start) {
+            Ok(process) if this_boot && !has_ended(&process, 0) => {
+                Status::Running(process)
+            }
+            _ => Status::Lost,
+        }
+    }
+
+    /// The process to enter by.
+    ///
+    /// # Errors
+    /// When it does not run, with how it ended.
+    pub fn running(&self) -> Result<Process> {
+        match self.status() {
+            Status::Running(target) => Ok(target),
+            status => bail!("{} does not run: {status}", self.name),
+        }
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Status::Running(_) => f.write_str("running"),
+            Status::Exited(ended) => write!(f, "exited ({})", ended.status),
+            Status::Lost => f.write_str("lost (its launcher was killed)"),
+        }
+    }
+}
+
+/// Has it ended, or does it within so many milliseconds? A pidfd becomes
+/// readable then (pidfd_open(2)).
+pub fn has_ended(process: &Process, milliseconds: i32) -> bool {
+    let timeout = PollTimeout::try_from(milliseconds);
+    let fd = PollFd::new(process.pidfd.as_fd(), PollFlags::POLLIN);
+    poll(&mut [fd], timeout.unwrap_or(PollTimeout::MAX)).is_ok_and(|n| n > 0)
+}
+
+/// Which boot of the machine this is: random(4).
+pub fn boot() -> Result<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .context("read the boot ID")?;
+    Ok(boot.trim().into())
+}
