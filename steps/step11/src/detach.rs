@@ -72,7 +72,8 @@ fn wait(reader: OwnedFd) -> Result<Ending> {
 }
 
 impl Detached {
-    /// Says that the container runs, and lets go of the terminal.
+    /// Says that the container runs, and lets go of the terminal and of the
+    /// folder that it was started in, which may be on somebody's USB stick.
     ///
     /// # Errors
     /// EPIPE when nobody waits any more: it was interrupted, and nobody wants
@@ -80,7 +81,8 @@ impl Detached {
     pub fn is_up(&self, name: &str) -> Result<()> {
         self.say(0, name).context("say that the container runs")?;
         redirect(libc::STDOUT_FILENO)?;
-        redirect(libc::STDERR_FILENO)
+        redirect(libc::STDERR_FILENO)?;
+        std::env::set_current_dir("/").context("enter /")
     }
 
     fn report(&self, error: &anyhow::Error) -> u8 {

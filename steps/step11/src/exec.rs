@@ -80,7 +80,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
         // From the moment at which it is inside, others can see it there; and
         // its memory is a copy of the launcher's (CVE-2016-9962).
         prctl::set_dumpable(false).context("hide this process's memory")?;
-        enter::join(&target, walls & !before)?;
+        enter::join(&target, walls.difference(before))?;
         step06::user::become_user(0, 0)?;
         nix::unistd::chdir(&run.root.workdir)
             .with_context(|| format!("enter {}", run.root.workdir.display()))

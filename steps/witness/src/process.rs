@@ -3,6 +3,8 @@
 use std::fs;
 
 use nix::sys::signal::Signal;
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
 
 /// The numbers of its children.
 pub fn children(pid: i32) -> Vec<i32> {
@@ -34,6 +36,27 @@ pub fn state(pid: i32) -> Option<char> {
 /// Has it ended? (A zombie has.)
 pub fn is_gone(pid: i32) -> bool {
     state(pid).is_none_or(|state| matches!(state, 'Z' | 'X'))
+}
+
+/// Waits for those dead processes of other PID namespaces that have become
+/// this test's own, as orphans become the machine's init's. The PID 1 of such
+/// a namespace cannot end as long as there is one (pid_namespaces(7)).
+pub fn reap_orphans() {
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten()
+    {
+        let path = task.path().join("children");
+        let pids = fs::read_to_string(path).unwrap_or_default();
+        for pid in pids.split_whitespace().flat_map(str::parse::<i32>) {
+            let numbers = status(pid, "NSpid").unwrap_or_default();
+            let own = status(std::process::id() as i32, "NSpid");
+            let depth = |numbers: &str| numbers.split_whitespace().count();
+            if state(pid) == Some('Z')
+                && depth(&numbers) > depth(&own.unwrap_or_default())
+            {
+                let _ = waitpid(Pid::from_raw(pid), None);
+            }
+        }
+    }
 }
 
 /// Is this signal one of those in a mask of its /proc/PID/status: `ShdPnd` for

@@ -1,0 +1,172 @@
+//! `exec`: a second process that is in the same container as the first.
+
+use std::fs;
+
+use nix::sys::wait::waitpid;
+use nix::unistd::Pid;
+use witness::{Machine, eventually, namespace, run};
+
+use crate::{Container, STEP11};
+
+const LOOK: &str = "grep -E '^(Cap|Seccomp|NoNewPrivs|Uid|Gid|Groups)' \
+    /proc/self/status; for kind in user mnt pid uts ipc net cgroup time; do \
+    readlink /proc/self/ns/$kind; done; ulimit -n; ls /proc/self/fd | \
+    wc -l; pwd";
+
+#[test]
+fn a_second_process_is_in_all_things_like_the_first() {
+    let _machine = Machine::new();
+    let flags = "--cap-drop net_raw --cap-add sys_time --rlimit nofile=50 \
+        --boottime-offset 5000 --workdir /tmp";
+    let flags: Vec<&str> = flags.split_whitespace().collect();
+    let script = format!("{LOOK}; exec sleep 1000");
+    for more in
+        [&[][..], &["--init"], &["--user", "1000:50"], &["--seccomp", "none"]]
+    {
+        let flags = [&flags[..], more].concat();
+        let container = Container::start(&flags, &script);
+        let second = container.exec(&[], &["sh", "-c", LOOK]);
+        assert_eq!(second.stderr, "");
+        eventually("the first look", || container.log().contains("/tmp\n"));
+        let first = container.log();
+        assert_eq!(second.stdout, first, "{more:?}");
+        assert!(first.contains("user:[") && first.contains("Seccomp:"));
+    }
+}
+
+#[test]
+fn it_is_a_process_of_the_same_machine() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let flags = ["exec", &container.name, "--"];
+    let second = witness::start(STEP11, &flags[..2], "");
+    for kind in ["user", "mnt", "pid", "uts", "ipc", "net", "cgroup"] {
+        let its = namespace(second.pid, kind);
+        assert_eq!(its, namespace(container.pid(), kind), "{kind}");
+        assert_ne!(its, namespace("self", kind), "{kind}");
+    }
+    // Both count: here, and in the container.
+    let numbers = second.status("NSpid");
+    let numbers: Vec<&str> = numbers.split_whitespace().collect();
+    assert_eq!(numbers.len(), 2);
+    assert_ne!(numbers[1], "1");
+    assert_eq!(second.end().status, 0);
+}
+
+#[test]
+fn what_the_machine_shares_with_it_need_not_be_joined() {
+    let _machine = Machine::new();
+    let host = ["--network", "host", "--ipc", "host"];
+    let name = crate::new_name();
+    let start = ["run", "-qd", "--name", &name];
+    let report =
+        run(STEP11, &[&start[..], &host, &["sleep", "1000"]].concat());
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    let container = Container { name };
+    let second = container.exec(&[], &["readlink", "/proc/self/ns/net"]);
+    assert_eq!(second.stdout.trim_end(), namespace("self", "net"));
+}
+
+#[test]
+fn its_status_streams_and_flags_are_its_own() {
+    let _machine = Machine::new();
+    let container = Container::start(&["--env", "A=1"], "exec sleep 1000");
+    let script = "echo out; echo err >&2; exit 9";
+    let report = container.exec(&[], &["sh", "-c", script]);
+    assert_eq!(report.status, 9);
+    assert_eq!((&*report.stdout, &*report.stderr), ("out\n", "err\n"));
+    let killed = container.exec(&[], &["sh", "-c", "kill -TERM $$"]);
+    assert_eq!(killed.status, 143);
+
+    let flags = ["--user", "7:8", "--workdir", "/tmp", "--env", "B=2"];
+    let script = "id -u; id -g; pwd; echo $A $B $HOSTNAME";
+    let report = container.exec(&flags, &["sh", "-c", script]);
+    assert_eq!(report.stdout, "7\n8\n/tmp\n1 2 box\n", "{}", report.stderr);
+    let missing = container.exec(&[], &["/nonexistent"]);
+    assert_eq!(missing.status, 127);
+    let nowhere = container.exec(&["--workdir", "/nonexistent"], &["true"]);
+    assert_eq!(nowhere.status, 125);
+    assert!(nowhere.stderr.contains("--workdir"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn it_ends_with_its_launcher_and_the_container_goes_on() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let flags = ["exec", &container.name];
+    let second = witness::start(STEP11, &flags, "exec cat");
+    let pid = Pid::from_raw(second.pid);
+    second.kill();
+    // An orphan is this test's, as it would be the machine's init's. And the
+    // PID 1 of a namespace ends only when all others in there have not only
+    // ended but been waited for.
+    waitpid(pid, None).expect("wait for an orphan");
+    assert_eq!(container.inspect()["status"], "running");
+}
+
+#[test]
+fn it_ends_with_the_container() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let second = witness::start(STEP11, &["exec", &container.name], "");
+    assert_eq!(container.call(&["stop", "--time", "0"]).status, 0);
+    assert_eq!(second.wait().status, 137, "killed by the kernel");
+}
+
+#[test]
+fn who_waits_inside_cannot_look_at_the_launcher() {
+    let _machine = Machine::new();
+    // Every process that shows up, and whatever can be read of it, until the
+    // command is executed: an environment that is the launcher's would be
+    // found (CVE-2016-9962).
+    let spy = "while :; do for p in /proc/[0-9]*; do \
+        [ $p = /proc/1 ] || tr '\\0' '\\n' 2>/dev/null <$p/environ; done; done";
+    let all = ["--cap-add", "sys_ptrace"];
+    let container = Container::start(&all, spy);
+    for _ in 0..20 {
+        let call = ["exec", &container.name, "--", "env"];
+        let variables = [("SECRET", "of-the-launcher")];
+        let here = std::path::Path::new(".");
+        let report = witness::run_in(STEP11, &call, here, &variables);
+        assert_eq!(report.status, 0, "{}", report.stderr);
+        assert!(!report.stdout.contains("SECRET"), "{}", report.stdout);
+    }
+    // The control: the spy does see what others may see.
+    let flags = ["exec", "--env", "SEEN=yes", &container.name];
+    let second = witness::start(STEP11, &flags, "");
+    eventually("the spy to see it", || container.log().contains("SEEN=yes"));
+    second.end();
+    assert!(!container.log().contains("SECRET"));
+}
+
+#[test]
+fn what_does_not_run_cannot_be_entered() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exit 3");
+    eventually("its end", || container.inspect()["status"] == "exited");
+    let report = container.exec(&[], &["true"]);
+    assert_eq!(report.status, 125);
+    assert!(report.stderr.contains("does not run: exited (3)"));
+    let report = run(STEP11, &["exec", "witness-nobody", "true"]);
+    assert_eq!(report.status, 125);
+    assert!(report.stderr.contains("step11 ps"), "{}", report.stderr);
+}
+
+#[test]
+fn a_number_that_was_used_again_is_not_taken_for_it() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let state = format!("{}/state.json", container.folder());
+    let before = fs::read_to_string(&state).expect("read the state");
+    let start = container.inspect()["start"].as_u64().expect("a number");
+    let field = |start: u64| format!("\"start\": {start},");
+    // As if that number had belonged to an earlier process.
+    let other = before.replace(&field(start), &field(start - 1));
+    assert_ne!(before, other);
+    fs::write(&state, other).expect("write the state");
+    let report = container.exec(&[], &["true"]);
+    assert_eq!(report.status, 125, "{}", report.stdout);
+    assert!(report.stderr.contains("does not run"), "{}", report.stderr);
+    fs::write(&state, before).expect("write the state");
+    assert_eq!(container.exec(&[], &["true"]).status, 0, "the control");
+}

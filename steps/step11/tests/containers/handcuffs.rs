@@ -1,0 +1,93 @@
+//! The group of a container, from outside and with one more process in it.
+
+use std::fs;
+
+use serde_json::Value;
+use witness::{Machine, eventually, run};
+
+use crate::{Container, STEP11};
+
+const LIMITS: &str = "--memory 64M --cpus 0.5 --pids 20";
+
+fn start(script: &str) -> Container {
+    let flags: Vec<&str> = LIMITS.split(' ').collect();
+    Container::start(&flags, script)
+}
+
+fn usage(container: &Container) -> Value {
+    let report = run(STEP11, &["stats", "--json", &container.name]);
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    let all: Value = serde_json::from_str(&report.stdout).expect("JSON");
+    all[0].clone()
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn a_second_process_is_born_in_its_group() {
+    let _machine = Machine::new();
+    let container = start("exec sleep 1000");
+    let group = |pid: i32| {
+        fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("a group")
+    };
+    let second = witness::start(STEP11, &["exec", &container.name], "");
+    let its = group(second.pid);
+    assert!(its.starts_with("0::/workshop/"), "{its}");
+    assert_eq!(its, group(container.pid()));
+    assert_ne!(its, group(std::process::id() as i32), "the control");
+    second.end();
+    // It counts, and is stopped at the limit like all others in there.
+    let fork = "for i in $(seq 30); do sleep 1000 & done; wait";
+    let report = container.exec(&[], &["sh", "-c", fork]);
+    assert_ne!(report.status, 0);
+    let said = report.stderr.to_lowercase();
+    assert!(said.contains("fork"), "{said}");
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn stats_are_what_the_kernel_counts() {
+    let _machine = Machine::new();
+    let script = "dd if=/dev/zero of=/tmp/file bs=1M count=20 2>/dev/null; \
+        exec sleep 1000";
+    let container = start(script);
+    eventually("20 MB in memory", || {
+        usage(&container)["memory_bytes"].as_u64() > Some(20 << 20)
+    });
+    let usage = usage(&container);
+    assert_eq!(usage["memory_limit_bytes"], 64 << 20);
+    assert_eq!(usage["cpu_limit"], 0.5);
+    assert_eq!(usage["pids_limit"], 20);
+    assert_eq!(usage["pids"], 1);
+    assert!(usage["cpu_usec"].as_u64() > Some(0));
+    let table = container.call(&["stats"]).stdout;
+    assert!(table.contains("64M") && table.contains("1 / 20"), "{table}");
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn a_group_goes_with_its_container() {
+    let _machine = Machine::new();
+    let group = |container: &Container| {
+        let groups = container.inspect()["kernel"]["cgroup"].clone();
+        let group = groups[0].as_str().expect("a group").to_owned();
+        format!("/sys/fs/cgroup{}", group.trim_start_matches("0::"))
+    };
+    let container = start("exec sleep 1000");
+    let folder = group(&container);
+    assert!(fs::exists(&folder).expect("look"), "the control");
+    assert_eq!(container.call(&["rm", "--force"]).status, 0);
+    assert!(!fs::exists(&folder).expect("look"));
+}
+
+#[test]
+fn without_handcuffs_stats_say_why() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let table = container.call(&["stats"]).stdout;
+    let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers");
+    assert!(table.contains(&container.name), "{table}");
+    let has_group = unified.expect("look");
+    assert_eq!(table.contains("no handcuffs"), !has_group, "{table}");
+    let missing = run(STEP11, &["stats", "witness-nobody"]);
+    assert_eq!(missing.status, 125);
+}

@@ -1,0 +1,163 @@
+//! What is on record of a container, from its first moment to its last.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+use witness::{Machine, eventually, namespace, process, run};
+
+use crate::{Container, STEP11, new_name};
+
+#[test]
+fn a_detached_container_outlives_its_command_line() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let state = container.inspect();
+    assert_eq!(state["status"], "running");
+    assert_eq!(state["command"], json!(["sh", "-c", "exec sleep 1000"]));
+    let pid = container.pid();
+    for kind in ["user", "mnt", "pid", "uts", "ipc", "net", "cgroup"] {
+        let its = namespace(pid, kind);
+        assert_eq!(state["kernel"]["namespaces"][kind], its);
+        assert_ne!(its, namespace("self", kind), "{kind}");
+    }
+    // Its launcher has no terminal, no folder and no standard input of ours.
+    let launcher = container.number("launcher");
+    let parent = process::status(pid, "PPid");
+    assert_eq!(parent, Some(launcher.to_string()));
+    let link = |file: &str| {
+        let path = format!("/proc/{launcher}/{file}");
+        let target = fs::read_link(path).expect("read a link");
+        target.to_string_lossy().into_owned()
+    };
+    assert_eq!(link("cwd"), "/");
+    for stream in ["fd/0", "fd/1", "fd/2"] {
+        assert_eq!(link(stream), "/dev/null", "{stream}");
+    }
+    let line = container.line().expect("a line of ps");
+    assert!(line.contains(" up ") && line.contains(&pid.to_string()));
+    assert!(line.ends_with("sh -c exec sleep 1000"), "{line}");
+}
+
+#[test]
+fn how_it_ended_stays_on_record_until_it_is_removed() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "read nothing; exit 7");
+    eventually("its end", || container.inspect()["status"] == "exited");
+    assert_eq!(container.inspect()["ended"]["status"], 7);
+    assert!(container.line().expect("a line").contains("exited 7"));
+    assert_eq!(container.call(&["rm"]).status, 0);
+    assert_eq!(container.line(), None);
+    assert!(!fs::exists(container.folder()).expect("look"));
+    let again = container.call(&["rm"]);
+    assert_eq!(again.status, 125);
+    assert!(again.stderr.contains("find a container"), "{}", again.stderr);
+}
+
+#[test]
+fn with_rm_nothing_stays() {
+    let _machine = Machine::new();
+    let container = Container::start(&["--rm"], "read nothing");
+    eventually("its record to go", || {
+        !fs::exists(container.folder()).expect("look")
+    });
+    let kept = Container::start(&[], "read nothing");
+    eventually("its end", || kept.inspect()["status"] == "exited");
+    assert!(fs::exists(kept.folder()).expect("look"), "the control");
+}
+
+#[test]
+fn a_name_is_for_one_at_a_time() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let name = ["-q", "--network", "none", "--name", &container.name];
+    let second = run(STEP11, &[&["run"], &name[..], &["true"]].concat());
+    assert_eq!(second.status, 125);
+    assert!(second.stderr.contains("is in use"), "{}", second.stderr);
+    assert_eq!(container.inspect()["status"], "running", "and unharmed");
+    assert_eq!(container.call(&["rm", "--force"]).status, 0);
+    let second = run(STEP11, &[&["run"], &name[..], &["true"]].concat());
+    assert_eq!(second.status, 0, "the control: {}", second.stderr);
+}
+
+#[test]
+fn without_a_name_it_gets_the_first_that_is_free() {
+    let _machine = Machine::new();
+    let start = || {
+        let flags = ["run", "-qd", "--network", "none", "sleep", "1000"];
+        let report = run(STEP11, &flags);
+        Container { name: report.stdout.trim_end().to_owned() }
+    };
+    let (one, two) = (start(), start());
+    let number = |container: &Container| -> u32 {
+        let number = container.name.strip_prefix("box").expect("box");
+        number.parse().expect("a number")
+    };
+    assert!(number(&one) < number(&two));
+    assert_eq!(one.call(&["rm", "--force"]).status, 0);
+    assert_eq!(number(&one), number(&start()), "it is free again");
+}
+
+#[test]
+fn what_is_no_name_is_refused() {
+    let _machine = Machine::new();
+    for name in ["", ".", "..", ".hidden", "a/b", "a b", "-a", "ä"] {
+        let flag = format!("--name={name}");
+        let report = run(STEP11, &["run", &flag, "true"]);
+        assert_eq!(report.status, 2, "{name:?}: {}", report.stderr);
+    }
+    for name in ["..", "a/../b", "/etc"] {
+        let report = run(STEP11, &["rm", "--force", name]);
+        assert_eq!(report.status, 125, "{name:?}");
+        assert!(report.stderr.contains("letters, digits"));
+    }
+    let flags = ["run", "-q", "--network", "none", "--name", "a.B-c_1"];
+    let report = run(STEP11, &[&flags[..], &["true"]].concat());
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
+}
+
+#[test]
+fn one_in_the_foreground_is_on_record_while_it_runs() {
+    let _machine = Machine::new();
+    let container = Container { name: new_name() };
+    let flags = ["run", "-q", "--network", "none", "--name", &container.name];
+    let running = witness::start(STEP11, &flags, "");
+    eventually("its record", || container.line().is_some());
+    assert_eq!(container.pid(), running.pid);
+    let inside = container.exec(&[], &["readlink", "/proc/1/ns/pid"]);
+    assert_eq!(inside.stdout.trim_end(), namespace(running.pid, "pid"));
+    assert_eq!(running.end().status, 0);
+    assert!(!fs::exists(container.folder()).expect("look"));
+}
+
+#[test]
+fn records_are_for_their_owner_only() {
+    let _machine = Machine::new();
+    let secret = ["--env", "PASSWORD=witness"];
+    let container = Container::start(&secret, "exec sleep 1000");
+    for path in ["/run/workshop", &container.folder()] {
+        let mode = fs::metadata(path).expect(path).permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{path}: {mode:o}");
+    }
+    let state = format!("{}/state.json", container.folder());
+    let text = fs::read_to_string(&state).expect("read the state");
+    assert!(text.contains("PASSWORD=witness"), "what is to be protected");
+}
+
+#[test]
+fn what_cannot_start_is_reported_and_leaves_no_record() {
+    let _machine = Machine::new();
+    for (flags, status, said) in [
+        (&["--volume", "/nonexistent:/x"][..], 125, "open a volume"),
+        (&["--workdir", "/nonexistent"], 125, "enter /nonexistent"),
+        (&["--user", "99999"], 125, "become group 99999"),
+    ] {
+        let (container, report) = Container::try_start(flags, "true");
+        assert_eq!(report.status, status, "{}", report.stderr);
+        assert!(report.stderr.contains(said), "{}", report.stderr);
+        assert_eq!(report.stdout, "");
+        assert!(!fs::exists(container.folder()).expect("look"), "{flags:?}");
+    }
+    let flags = ["run", "-qd", "--network", "none", "/nonexistent"];
+    assert_eq!(run(STEP11, &flags).status, 127);
+}
