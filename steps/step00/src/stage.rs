@@ -15,18 +15,20 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Error, Result, bail};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::SignalFd;
 
-use crate::failure::{Advice, Failure};
+use crate::child::{Ending, Process};
+use crate::command::Command;
+use crate::failure::{self, Advice, Failure};
 use crate::gate::{self, Gate, Message};
 use crate::narrator::{self, Look, Subject};
-use crate::process::{self, Command, Ending, Process};
+use crate::process;
 use crate::terminal::{self, Borrowed};
+use crate::unwritten::catch;
 use crate::watch::{self, Watch};
 
 /// What runs when no command is named.
@@ -112,11 +114,10 @@ impl<'a> Stage<'a> {
             self.live(&other_side, inside);
         };
         drop(other_side);
-        self.accompany(&gate, &process, &signals, borrowed, outside, looks)
-            .inspect_err(|_| {
-                let _ = process::signal(&process, libc::SIGKILL);
-                let _ = process::wait(&process);
-            })
+        catch(|| {
+            self.accompany(&gate, &process, &signals, borrowed, outside, looks)
+        })
+        .inspect_err(|_| process.kill())
     }
 
     /// The launcher's side.
@@ -177,15 +178,13 @@ impl<'a> Stage<'a> {
         gate: &Gate,
         inside: impl FnOnce(&Gate) -> Result<()>,
     ) -> ! {
-        let prepare = || self.prepare(gate, inside);
-        let error = match catch_unwind(AssertUnwindSafe(prepare)) {
-            Ok(Ok(never)) => match never {},
-            Ok(Err(error)) => error,
-            Err(_) => Error::msg("stopped by a bug of ours, see above"),
-        };
-        gate.fail(&Failure::from_error(&error));
+        let Err(error) = catch(|| self.prepare(gate, inside));
+        let failure = Failure::from_error(&error);
+        if !gate.fail(&failure) {
+            failure::report(self.rung, &failure);
+        }
         // SAFETY: _exit takes no pointer, and runs no destructor of ours.
-        unsafe { libc::_exit(1) }
+        unsafe { libc::_exit(failure.status.into()) }
     }
 
     fn prepare(

@@ -1,0 +1,36 @@
+//! What an exercise has in place of a body that is yours to write.
+//!
+//! It travels as a panic does, from whatever depth, but no panic is reported:
+//! [`catch`] makes an ordinary error of it again, on either side of the gate.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use anyhow::{Error, Result};
+
+use crate::failure::{Failure, WORKSHOP_FAILED};
+
+/// Says which function is to be written, and in which file.
+///
+/// It takes `file!()`, and reads the number of the rung from that.
+pub fn unwritten(function: &str, file: &str) -> ! {
+    let mut message = format!("{function} is yours to write: {file}");
+    let folder = file.rsplit('/').find_map(|name| name.strip_prefix("step"));
+    if let Some(Ok(rung)) = folder.map(str::parse::<u8>) {
+        message += &format!("\n  try: cargo workshop hint {rung}");
+    }
+    // Unlike panic!, this does not call the hook that prints a backtrace.
+    resume_unwind(Box::new(Failure { status: WORKSHOP_FAILED, message }))
+}
+
+/// Runs `work`. What is not written yet becomes its error, and so does a bug,
+/// about which the panic hook has said everything by then.
+pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // What `work` has borrowed may be half done, and is not used after it.
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result,
+        Err(payload) => Err(match payload.downcast::<Failure>() {
+            Ok(unwritten) => Error::from(*unwritten),
+            Err(_) => Error::msg("stopped by a bug of ours, see above"),
+        }),
+    }
+}
