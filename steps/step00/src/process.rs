@@ -73,8 +73,9 @@ pub fn fork(
 /// environment's `PATH`, as a shell does.
 ///
 /// # Errors
-/// Returns only on failure: a [`Failure`](crate::Failure) with status 127 when there is no
-/// such program, 126 when there is one but the kernel will not run it.
+/// Returns only on failure: a [`Failure`](crate::Failure) with status 127 when
+/// there is no such program, 126 when there is one but the kernel will not run
+/// it.
 pub fn execute(command: &Command) -> Result<Infallible> {
     let arguments = command.c_arguments()?;
     let environment = command.c_environment()?;
