@@ -209,8 +209,10 @@ impl<'a> Stage<'a> {
         let name = nix::unistd::gethostname().context("read the hostname")?;
         gate.ready(&name.to_string_lossy())?;
         gate.wait()?;
-        if let Some(slave) = &slave {
+        if let Some(slave) = slave {
             terminal::attach(slave.as_fd())?;
+            // For execve(2) to close, or an init: never for us.
+            std::mem::forget(slave);
         }
         as_any_program_starts()?;
         if self.flags & libc::CLONE_NEWNS as u64 != 0 {

@@ -30,7 +30,7 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         Ok(result) => result,
         Err(payload) => Err(match payload.downcast::<Failure>() {
             Ok(unwritten) => Error::from(*unwritten),
-            Err(_) => Error::msg("stopped by a bug of ours, see above"),
+            Err(_) => Error::msg("stopped by a bug, see above"),
         }),
     }
 }

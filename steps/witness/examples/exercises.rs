@@ -9,11 +9,16 @@
 //! - `step03.bug` panics in its first function: the control for the words.
 
 use std::path::Path;
+use std::process::Command;
 
-use witness::{Machine, Report, run_in};
+use witness::terminal::Terminal;
+use witness::{Machine, run_in};
 
 /// What a panic has to say, and an unwritten body has not.
 const PANIC: [&str; 2] = ["panicked", "backtrace"];
+
+/// The group above all groups of containers.
+const GROUP: &str = "/sys/fs/cgroup/workshop";
 
 fn main() {
     let folder = std::env::args().nth(1).expect("the folder of the rungs");
@@ -30,7 +35,14 @@ fn main() {
             println!("{name}: nothing gets there without cgroup v2");
             continue;
         }
-        try_one(path, &parts);
+        let path = path.to_str().expect("a plain path");
+        let flags: &[&str] = match parts[0] {
+            // Only an init has something of step02's to do.
+            "step02" => &["--init", "--", "echo", "ran"],
+            _ => &["--", "echo", "ran"],
+        };
+        leaves_nothing(name, || in_a_pipe(path, flags, &parts));
+        leaves_nothing(name, || on_a_terminal(path, flags, &parts));
         println!("{name}: as it should");
         count += 1;
     }
@@ -38,54 +50,69 @@ fn main() {
     println!("{count} of {} rungs have been tried", rungs.len());
 }
 
-fn try_one(path: &Path, parts: &[&str]) {
+fn leaves_nothing(name: &str, run: impl FnOnce()) {
     let machine = Machine::new();
-    let flags: &[&str] = match parts[0] {
-        // Only an init has something of step02's to do.
-        "step02" => &["--init", "--", "echo", "ran"],
-        _ => &["--", "echo", "ran"],
-    };
-    let path = path.to_str().expect("a plain path");
-    let variables = [("RUST_BACKTRACE", "1")];
-    let report = run_in(path, flags, Path::new("."), &variables);
+    let had_group = Path::new(GROUP).exists();
+    run();
     // Namespaces may take a moment to go, but a process must be gone.
     let mut left = machine.changes();
     left.retain(|what| what.contains("process"));
-    assert!(left.is_empty(), "{parts:?} left {left:?}");
-    is_as_named(parts, &report);
+    assert!(left.is_empty(), "{name} left {left:?}");
+    assert_eq!(Path::new(GROUP).exists(), had_group, "{name} left {GROUP}");
 }
 
-fn is_as_named(parts: &[&str], report: &Report) {
-    let Report { status, stdout, stderr } = report;
-    let rung = parts[0];
-    let panics = PANIC.iter().all(|word| stderr.contains(word));
-    let mentions = PANIC.iter().any(|word| stderr.contains(word));
-    match *parts {
-        [_, "solution"] => {
-            assert_eq!((*status, stdout.as_str()), (0, "ran\n"), "{stderr}");
-            assert!(!stderr.contains("yours"), "{stderr}");
+fn in_a_pipe(path: &str, flags: &[&str], parts: &[&str]) {
+    let variables = [("RUST_BACKTRACE", "1")];
+    let report = run_in(path, flags, Path::new("."), &variables);
+    let expected = Expected::of(parts);
+    let text = match report.status {
+        0 => report.stderr + &report.stdout,
+        _ => report.stdout + &report.stderr,
+    };
+    expected.is_met(report.status, &text);
+}
+
+/// With a terminal there is more to be given back.
+fn on_a_terminal(path: &str, flags: &[&str], parts: &[&str]) {
+    let mut command = Command::new(path);
+    command.args(flags).env("RUST_BACKTRACE", "1");
+    let mut terminal = Terminal::run(command, true);
+    let expected = Expected::of(parts);
+    let end = expected.end.lines().last().unwrap_or_default();
+    let screen = terminal.expect(end) + "\n";
+    let status = terminal.wait();
+    expected.is_met(status, &screen.replace("\r\n", "\n"));
+    assert!(terminal.is_as_before(), "{parts:?} has changed the terminal");
+}
+
+/// What is to be seen.
+struct Expected {
+    status: i32,
+    panics: bool,
+    end: String,
+}
+
+impl Expected {
+    fn of(parts: &[&str]) -> Expected {
+        let rung = parts[0];
+        let (status, panics, end) = match *parts {
+            [_, "solution"] => (0, false, "ran\n".into()),
+            [_, "bug"] => (125, true, "by a bug, see above\n".into()),
+            [_, "untouched"] => (125, false, words(rung, "", rung)),
+            [_, "unwritten", name] => (125, false, words(rung, name, rung)),
+            [_, "over", lower] => (125, false, words(rung, "", lower)),
+            _ => panic!("{parts:?} is no name that means something"),
+        };
+        Expected { status, panics, end }
+    }
+
+    fn is_met(&self, status: i32, text: &str) {
+        let Expected { end, .. } = self;
+        assert!(text.ends_with(end), "{end:?} is not the end of {text}");
+        assert_eq!(status, self.status, "{text}");
+        for word in PANIC {
+            assert_eq!(text.contains(word), self.panics, "{word}: {text}");
         }
-        [_, "bug"] => {
-            assert_eq!(*status, 125, "{stderr}");
-            assert!(panics && stderr.contains("exercise.rs"), "{stderr}");
-            assert!(!stderr.contains("yours"), "{stderr}");
-        }
-        [_, "unwritten", function] => {
-            let expected = words(rung, function, rung);
-            assert!(stderr.ends_with(&expected), "{expected:?} in {stderr}");
-            assert_eq!((*status, mentions), (125, false), "{stderr}");
-        }
-        [_, "untouched"] => {
-            let expected = words(rung, "", rung);
-            assert!(stderr.ends_with(&expected), "{expected:?} in {stderr}");
-            assert_eq!((*status, mentions), (125, false), "{stderr}");
-        }
-        [_, "over", lower] => {
-            let expected = words(rung, "", lower);
-            assert!(stderr.ends_with(&expected), "{expected:?} in {stderr}");
-            assert_eq!((*status, mentions), (125, false), "{stderr}");
-        }
-        _ => panic!("{parts:?} is no name that means something"),
     }
 }
 
