@@ -56,6 +56,7 @@ pub fn become_root() -> Result<()> {
     prctl::set_dumpable(true).context("make /proc/PID readable again")
 }
 
+/// Writes a file of the process in /proc.
 fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{pid}/{file}");
     fs::write(&path, text).or_else(|error| {
