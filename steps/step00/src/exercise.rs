@@ -46,23 +46,28 @@ pub fn fork(
     // SAFETY: clone_args is plain integers, for which zero is a valid value
     // and means "not wanted".
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    if let Some(cgroup) = cgroup {
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = cgroup.as_raw_fd() as u64;
+    }
 
+    // That was given: without a cgroup, all fields are zero by now.
+    //
     // 1. Fill in the fields of `args`: clone(2), "clone3()".
-    //    To the flags that the caller wants comes the one that asks for a
-    //    descriptor of the new process. Where the kernel is to write that, it
-    //    wants to know as a number: take `&raw mut` of the variable, and cast.
+    //    Add to `args.flags` (`|=`, the cgroup's may be there) those that the
+    //    caller wants, and the one that asks for a descriptor of the new
+    //    process. Where the kernel is to write that,
+    //    it wants to know as a number: `&raw mut` of the variable, cast.
     //    `exit_signal` is what the parent gets when the child ends. Usual
     //    mistake: to leave it 0. Then waiting for the child answers ECHILD.
     //
-    // 2. If there is a cgroup: one flag and one field more.
-    //
-    // 3. The C library has no function for this call. `libc::syscall` makes
+    // 2. The C library has no function for this call. `libc::syscall` makes
     //    any call: its number is `libc::SYS_clone3`, and the arguments are
     //    the address of `args` and its size. Rust cannot check what the kernel
     //    does with an address, so it is `unsafe`, and the SAFETY comment says
     //    why it is sound here: for how long must both variables live?
     //
-    // 4. One call, and it returns in two processes. clone(2), RETURN VALUE:
+    // 3. One call, and it returns in two processes. clone(2), RETURN VALUE:
     //    which of the three numbers means what? (`libc::syscall` answers -1
     //    for every error, and `Errno::last()` knows which one it was.)
     //    From a raw descriptor to an owned one: `OwnedFd::from_raw_fd`.
@@ -82,13 +87,16 @@ pub fn fork(
 /// there is no such program, 126 when there is one but the kernel will not run
 /// it.
 pub fn execute(command: &Command) -> Result<Infallible> {
-    // 1. The kernel takes strings that end in a zero byte. `Command` has them:
-    //    its methods begin with `c_` (src/command.rs).
+    // The kernel takes strings that end in a zero byte. `Command` has them
+    // (src/command.rs), and these are given:
+    let arguments = command.c_arguments()?;
+    let environment = command.c_environment()?;
+    // 1. The third kind is the paths at which the program may be. Try one
+    //    after the other. `nix::unistd::execve` returns only if it has failed,
+    //    and so its result holds nothing but an error.
     //
-    // 2. Try one path after the other. `nix::unistd::execve` returns only if
-    //    it has failed, and so its result holds nothing but an error.
-    //    What to do next depends on that error: execvp(3), "p - execlp(),
-    //    execvp()", the last two paragraphs. Which errors mean "not in this
+    // 2. What to do next depends on that error: execvp(3), "p - execlp(),
+    //    execvp()", its last paragraphs. Which errors mean "not in this
     //    folder", which one "remember me, but look on", and what do all others
     //    mean? Usual mistake: to go on after each of them, and to report the
     //    last folder's ENOENT.

@@ -34,3 +34,26 @@ pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unwritten_is_an_ordinary_error() {
+        let file = "/home/step1/steps/step03/src/exercise.rs";
+        let error = catch::<()>(|| unwritten("pivot", file));
+        let failure = Failure::from_error(&error.expect_err("an error"));
+        assert_eq!(failure.status, WORKSHOP_FAILED);
+        let advice = "\n  try: cargo workshop hint 3";
+        let expected = format!("pivot is yours to write: {file}{advice}");
+        assert_eq!(failure.message, expected);
+    }
+
+    #[test]
+    fn what_is_written_goes_through_untouched() {
+        assert_eq!(catch(|| Ok(7)).expect("no error"), 7);
+        let error = catch::<()>(|| anyhow::bail!("as it was"));
+        assert_eq!(error.expect_err("an error").to_string(), "as it was");
+    }
+}

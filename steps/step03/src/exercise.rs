@@ -24,7 +24,6 @@ use step00::Advice;
 
 use crate::{devices, tree};
 
-/// For the arguments of `mount` that a call does without.
 const NO_TYPE: Option<&str> = None;
 
 /// Lets go of the machine's mounts.
@@ -35,9 +34,10 @@ const NO_TYPE: Option<&str> = None;
 /// work in such a place, with EINVAL.
 pub fn seclude() -> Result<()> {
     // nix::mount::mount has the five arguments of mount(2): source, target,
-    // file system type, flags, data. This call is none that mounts anything:
-    // see "Changing the propagation type of an existing mount" there. Three of
-    // the arguments are ignored then.
+    // file system type, flags, data. Source, type and data are each an Option.
+    // This call is none that mounts anything: see "Changing the propagation
+    // type of an existing mount" there, and which arguments are ignored then.
+    // For those, NO_TYPE is None of the right type.
     //
     // Which of the four types lets nothing in and nothing out? Usual mistake:
     // to change `/` alone. There are other mounts below it, and a flag that
@@ -57,7 +57,6 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
             .advice("another folder; step04 can lay its own writes over /");
     }
     // mount(2), "Creating a bind mount": source and target are the same here.
-    // Type and data are ignored.
     //
     // In a user namespace (step06) the kernel refuses, with EINVAL, a bind
     // that would leave out what is mounted below, and so show what lies under
@@ -75,7 +74,7 @@ pub fn furnish(new_root: &Path) -> Result<()> {
     let common = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;
     let proc = mount_point(new_root, "proc")?;
     // This is yours: proc(5) is a file system without a disk, so its source
-    // is just a name. Mount one on `proc`, with the flags in `common`: in here
+    // is just a name, as its type is. Mount one on `proc`, with the flags in `common`: in here
     // is nothing to be executed, and no device. The context of an error names
     // the folder.
     //

@@ -59,9 +59,9 @@ pub fn become_root() -> Result<()> {
     //    allowed everywhere: what /proc/self/setgroups says decides (a line,
     //    so trim it).
     //
-    // 2. Become group 0 and user 0. A process has three of each (real,
-    //    effective, saved: credentials(7)), and setresgid(2) and setresuid(2)
-    //    set all three. Usual mistake: the wrong order. Whoever has given up
+    // 2. Become group 0 and user 0 (`Gid::from_raw`). A process has three of
+    //    each, real, effective and saved: credentials(7). setresgid(2) and
+    //    setresuid(2) set all three. Usual mistake: the wrong order. Whoever has given up
     //    the user may not change the group any more.
     //
     // 3. A process that changes its user is not "dumpable" any more, and its
