@@ -53,11 +53,11 @@ pub fn fork(
 
     // That was given: without a cgroup, all fields are zero by now.
     //
-    // 1. Fill in the fields of `args`: clone(2), "clone3()".
-    //    Add to `args.flags` (`|=`, the cgroup's may be there) those that the
-    //    caller wants, and the one that asks for a descriptor of the new
-    //    process. Where the kernel is to write that,
-    //    it wants to know as a number: `&raw mut` of the variable, cast.
+    // 1. Fill in the fields of `args`: clone(2), "clone3()". Add to its flags
+    //    (`|=`: the cgroup's may be there) those that the caller wants, and
+    //    the one that asks for a descriptor of the new process. Where the
+    //    kernel is to write that, it wants to know as a number: `&raw mut` of
+    //    the variable, cast.
     //    `exit_signal` is what the parent gets when the child ends. Usual
     //    mistake: to leave it 0. Then waiting for the child answers ECHILD.
     //
