@@ -86,11 +86,13 @@ impl Gate {
     }
 
     /// Inside: says at what it stopped. The launcher may be dead by now, in
-    /// which case nobody wants to know.
-    pub(crate) fn fail(&self, failure: &Failure) {
+    /// which case nobody wants to know. Returns false if this side is closed,
+    /// as an init closes it.
+    pub(crate) fn fail(&self, failure: &Failure) -> bool {
         let mut text = vec![failure.status];
         text.extend(failure.message.bytes().take(LONGEST - 2));
-        let _ = self.send(b'E', &text, &[]);
+        let sent = self.send(b'E', &text, &[]);
+        !sent.is_err_and(|e| e.downcast_ref() == Some(&Errno::EBADF))
     }
 
     fn send(&self, kind: u8, text: &[u8], fds: &[RawFd]) -> Result<()> {

@@ -14,7 +14,8 @@ use nix::fcntl::OFlag;
 use nix::sys::signal::SigSet;
 use nix::unistd::{pipe2, read, setsid};
 
-use crate::process::{self, Process};
+use crate::child::{Process, close_all_but};
+use crate::process;
 
 /// The launcher's end of the pipe. Dropping it lets the guardian do its work,
 /// and waits until that is done.
@@ -42,7 +43,7 @@ impl Guardian {
                 // held that ourselves, the read below would never end.
                 std::mem::forget(writer);
                 let kept = kept.map(|descriptor| descriptor.as_raw_fd());
-                process::close_all_but(&[Some(reader.as_raw_fd()), kept]);
+                close_all_but(&[Some(reader.as_raw_fd()), kept]);
                 stand_apart();
                 while read(&reader, &mut [0]) == Err(nix::errno::Errno::EINTR)
                 {
@@ -67,7 +68,7 @@ impl Guardian {
 impl Drop for Guardian {
     fn drop(&mut self) {
         self.pipe = None;
-        let _ = process::wait(&self.process);
+        self.process.bury();
     }
 }
 

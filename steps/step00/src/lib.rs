@@ -8,14 +8,19 @@
 //!
 //! - [`process`] - the primitive: [`process::fork`] (clone3),
 //!   [`process::execute`], [`process::wait`].
+//! - [`child`] - what can be done with a process that has been made.
 //! - [`Stage`] - sets the three in order for every rung, with the [`Gate`]
 //!   between launcher and process.
 //! - [`Look`], [`Line`], [`Mark`], [`Subject`] - the ledger.
 //! - [`Advice`], [`Failure`], [`finish`] - errors and exit statuses.
+//! - [`unwritten`] - the body that an exercise leaves out.
 //! - [`Guardian`] - gives back what was borrowed, even after SIGKILL.
 //!
 //! Not promised: that the process's own children die with the launcher. Only a
 //! PID namespace (step02) ties them together.
+
+// What an unwritten body does not call yet is not dead.
+#![cfg_attr(feature = "exercise", allow(dead_code))]
 
 #[cfg(not(target_os = "linux"))]
 compile_error!(
@@ -23,11 +28,20 @@ compile_error!(
      machine that the Vagrantfile describes (vagrant up && vagrant ssh)."
 );
 
-#[cfg(target_os = "linux")]
+// The solution, or the learner's (cargo run -p step00 --features exercise).
+#[cfg(all(target_os = "linux", not(feature = "exercise")))]
+pub mod process;
+#[cfg(all(target_os = "linux", feature = "exercise"))]
+#[path = "exercise.rs"]
 pub mod process;
 
 #[cfg(target_os = "linux")]
+pub mod child;
+
+#[cfg(target_os = "linux")]
 mod arguments;
+#[cfg(target_os = "linux")]
+mod command;
 #[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
@@ -43,6 +57,8 @@ mod stage;
 #[cfg(target_os = "linux")]
 mod terminal;
 #[cfg(target_os = "linux")]
+mod unwritten;
+#[cfg(target_os = "linux")]
 mod watch;
 
 // What every rung's `main` needs, from one place.
@@ -52,6 +68,8 @@ pub use std::process::ExitCode;
 #[cfg(target_os = "linux")]
 pub use {
     arguments::{Args, arguments},
+    child::{Doomed, Ending, Process},
+    command::Command,
     failure::{
         Advice, CANNOT_EXECUTE, Failure, NOT_FOUND, WORKSHOP_FAILED, finish,
     },
@@ -59,6 +77,6 @@ pub use {
     guardian::Guardian,
     narrator::{Line, Look, Mark, Subject, epilogue, print},
     performance::{Outcome, Performance},
-    process::{Command, Ending, Process},
     stage::{Finale, Stage},
+    unwritten::unwritten,
 };

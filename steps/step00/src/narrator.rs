@@ -11,8 +11,8 @@ use anyhow::{Context, Result};
 use colored::{ColoredString, Colorize};
 use nix::unistd::Pid;
 
+use crate::child::Ending;
 use crate::failure::Advice;
-use crate::process::Ending;
 
 /// What a line of the ledger says about its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

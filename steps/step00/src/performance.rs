@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use anyhow::Result;
 use nix::sys::signalfd::SignalFd;
 
-use crate::process::{self, Ending, Process};
+use crate::child::{Ending, Process};
 use crate::terminal::Terminal;
 use crate::watch::Watch;
 
@@ -52,13 +52,7 @@ impl Performance {
 impl Drop for Performance {
     fn drop(&mut self) {
         if !self.is_over {
-            end(&self.process);
+            self.process.kill();
         }
     }
-}
-
-/// Kills it and takes its status, for nobody.
-pub(crate) fn end(process: &Process) {
-    let _ = process::signal(process, libc::SIGKILL);
-    let _ = process::wait(process);
 }

@@ -5,54 +5,14 @@
 //! pass other flags to [`fork`] and do some work before [`execute`].
 
 use std::convert::Infallible;
-use std::ffi::{CString, OsString};
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::unistd::{Pid, execve};
 
-use crate::failure::{self, Failure};
-
-/// A process that [`fork`] made.
-#[derive(Debug)]
-pub struct Process {
-    /// Its number as the launcher's PID namespace counts.
-    pub pid: Pid,
-    /// A descriptor that means this process and no later one with the same
-    /// number (pidfd_open(2)).
-    pub pidfd: OwnedFd,
-}
-
-/// What to execute, and with which environment.
-#[derive(Debug, Clone)]
-pub struct Command {
-    /// The program and its arguments, never empty.
-    pub arguments: Vec<OsString>,
-    /// The whole environment of the program.
-    pub environment: Vec<(OsString, OsString)>,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// It called exit(2) with this status.
-    Exited(u8),
-    /// This signal killed it.
-    Killed(i32),
-}
-
-impl Ending {
-    /// The status by which a shell tells both apart: its own, or 128+N.
-    pub fn status(self) -> u8 {
-        match self {
-            Ending::Exited(status) => status,
-            Ending::Killed(signal) => 128 + signal as u8,
-        }
-    }
-}
+use crate::child::{Ending, Process, reap};
+use crate::command::{Command, cannot_execute};
 
 /// Makes a second process that goes on from this very line: clone3(2).
 ///
@@ -113,25 +73,15 @@ pub fn fork(
 /// environment's `PATH`, as a shell does.
 ///
 /// # Errors
-/// Returns only on failure: a [`Failure`] with status 127 when there is no
-/// such program, 126 when there is one but the kernel will not run it.
+/// Returns only on failure: a [`Failure`](crate::Failure) with status 127 when
+/// there is no such program, 126 when there is one but the kernel will not run
+/// it.
 pub fn execute(command: &Command) -> Result<Infallible> {
-    let name = &command.arguments[0];
-    let arguments = command.arguments.iter().map(|a| c_string(a.clone()));
-    let arguments = arguments.collect::<Result<Vec<_>>>()?;
-    let environment = command.environment.iter().map(|(key, value)| {
-        let mut pair = key.clone();
-        pair.push("=");
-        pair.push(value);
-        c_string(pair)
-    });
-    let environment = environment.collect::<Result<Vec<_>>>()?;
-
+    let arguments = command.c_arguments()?;
+    let environment = command.c_environment()?;
     let mut answer = Errno::ENOENT;
-    let mut is_there = false;
-    for path in command.candidates() {
-        is_there |= std::fs::exists(&path).unwrap_or(false);
-        let Err(errno) = execve(&c_string(path)?, &arguments, &environment);
+    for path in command.c_candidates()? {
+        let Err(errno) = execve(&path, &arguments, &environment);
         match errno {
             // A folder without this program: look in the next one.
             Errno::ENOENT | Errno::ENOTDIR => {}
@@ -144,24 +94,7 @@ pub fn execute(command: &Command) -> Result<Infallible> {
             }
         }
     }
-    Err(cannot_execute(&name.to_string_lossy(), answer, is_there))
-}
-
-/// ENOENT about a file that is there means the program that it needs itself:
-/// the one after `#!`, or the dynamic loader ld.so(8).
-fn cannot_execute(name: &str, answer: Errno, is_there: bool) -> Error {
-    let why = match (answer, is_there) {
-        (Errno::ENOENT, true) => {
-            ": it is there, but not the interpreter or loader that it names"
-        }
-        _ => "",
-    };
-    let status = match answer {
-        Errno::ENOENT => failure::NOT_FOUND,
-        _ => failure::CANNOT_EXECUTE,
-    };
-    Failure { status, message: format!("execute {name}: {answer}{why}") }
-        .into()
+    Err(cannot_execute(command, answer))
 }
 
 /// Waits until the process has ended, and takes its exit status from the
@@ -181,101 +114,4 @@ pub fn wait(process: &Process) -> Result<Ending> {
             }
         }
     }
-}
-
-/// Takes the status of a child that has ended: waitid(2). `kind` and `id` say
-/// which child; with WNOHANG in `flags`, `None` means that none has ended yet.
-///
-/// # Errors
-/// ECHILD when there is no such child, EINTR when a signal came first.
-pub fn reap(
-    kind: libc::idtype_t,
-    id: libc::id_t,
-    flags: i32,
-) -> nix::Result<Option<(Pid, Ending)>> {
-    // SAFETY: a siginfo_t is plain integers, for which zero is a valid value.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: waitid writes one siginfo_t. (nix's waitid takes the status and
-    // then fails if it was a real-time signal, which it has no name for.)
-    let answer =
-        unsafe { libc::waitid(kind, id, &mut info, flags | libc::WEXITED) };
-    Errno::result(answer)?;
-    // SAFETY: waitid has filled in these two, or left them zero.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
-    let ending = match info.si_code {
-        libc::CLD_EXITED => Ending::Exited(status as u8),
-        _ => Ending::Killed(status),
-    };
-    Ok((pid != 0).then(|| (Pid::from_raw(pid), ending)))
-}
-
-/// Who has sent a signal, as its si_code tells (sigaction(2)): the kernel
-/// itself, as for Ctrl-C. libc has no name for it.
-pub const SI_KERNEL: i32 = 0x80;
-
-/// Sends a signal to exactly this process: pidfd_send_signal(2).
-///
-/// # Errors
-/// ESRCH when it has ended, EPERM when it belongs to somebody else.
-pub fn signal(process: &Process, signal: i32) -> io::Result<()> {
-    let pidfd = process.pidfd.as_raw_fd();
-    let info = std::ptr::null::<libc::siginfo_t>();
-    // SAFETY: the descriptor is open as long as `process` lives; a null
-    // siginfo asks the kernel to fill it in as kill(2) does.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signal, info, 0)
-    };
-    match answer {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-/// Closes every descriptor but stdin, stdout, stderr and those in `kept`.
-///
-/// For a process that only waits from now on: what it holds open, stays alive
-/// (a pipe's writer, a lock, a mount). No owner of what is closed may be used
-/// or dropped afterwards.
-pub fn close_all_but(kept: &[Option<RawFd>]) {
-    let mut kept: Vec<u32> =
-        kept.iter().flatten().map(|&fd| fd as u32).collect();
-    kept.sort_unstable();
-    kept.push(u32::MAX);
-    let mut first = 3;
-    for next in kept {
-        if first < next {
-            // SAFETY: close_range takes no pointer; see above for the owners.
-            unsafe { libc::close_range(first, next - 1, 0) };
-        }
-        first = first.max(next.saturating_add(1));
-    }
-}
-
-impl Command {
-    /// Sets one variable of the environment, replacing an earlier value.
-    pub fn set(&mut self, key: &str, value: impl Into<OsString>) {
-        self.environment.retain(|(known, _)| known != key);
-        self.environment.push((key.into(), value.into()));
-    }
-
-    /// The paths at which the program may be.
-    fn candidates(&self) -> Vec<OsString> {
-        let name = &self.arguments[0];
-        // The empty name is no file's, but a folder plus nothing is a folder.
-        if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {
-            return vec![name.clone()];
-        }
-        let path = self.environment.iter().find(|(key, _)| key == "PATH");
-        // As execvp(3) does: no PATH at all is not the same as an empty one.
-        let path =
-            path.map_or("/bin:/usr/bin".into(), |(_, value)| value.clone());
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(name).into_os_string())
-            .collect()
-    }
-}
-
-/// The kernel takes strings that end at the first zero byte.
-fn c_string(text: OsString) -> Result<CString> {
-    CString::new(text.into_vec()).context("an argument holds a zero byte")
 }

@@ -15,7 +15,6 @@
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Error, Result, bail};
 use nix::sched::{CloneFlags, setns};
@@ -23,12 +22,15 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::SignalFd;
 
-use crate::failure::{Advice, Failure};
+use crate::child::{Ending, Process};
+use crate::command::Command;
+use crate::failure::{self, Advice, Failure};
 use crate::gate::{self, Gate, Message};
 use crate::narrator::{self, Look, Subject};
-use crate::performance::{Outcome, Performance, end};
-use crate::process::{self, Command, Ending, Process};
+use crate::performance::{Outcome, Performance};
+use crate::process;
 use crate::terminal::{self, Borrowed, Terminal};
+use crate::unwritten::catch;
 use crate::watch;
 
 /// What runs when no command is named.
@@ -128,9 +130,11 @@ impl<'a> Stage<'a> {
             self.live(&other_side, inside);
         };
         drop(other_side);
-        let (terminal, handed_over) = self
-            .accompany(&gate, &process, &signals, borrowed, outside, looks)
-            .inspect_err(|_| end(&process))?;
+        let accompanied = catch(|| {
+            self.accompany(&gate, &process, &signals, borrowed, outside, looks)
+        });
+        let (terminal, handed_over) =
+            accompanied.inspect_err(|_| process.kill())?;
         Ok(Performance {
             process,
             signals,
@@ -190,15 +194,13 @@ impl<'a> Stage<'a> {
         gate: &Gate,
         inside: impl FnOnce(&Gate) -> Result<()>,
     ) -> ! {
-        let prepare = || self.prepare(gate, inside);
-        let error = match catch_unwind(AssertUnwindSafe(prepare)) {
-            Ok(Ok(never)) => match never {},
-            Ok(Err(error)) => error,
-            Err(_) => Error::msg("stopped by a bug of ours, see above"),
-        };
-        gate.fail(&Failure::from_error(&error));
+        let Err(error) = catch(|| self.prepare(gate, inside));
+        let failure = Failure::from_error(&error);
+        if !gate.fail(&failure) {
+            failure::report(self.rung, &failure);
+        }
         // SAFETY: _exit takes no pointer, and runs no destructor of ours.
-        unsafe { libc::_exit(1) }
+        unsafe { libc::_exit(failure.status.into()) }
     }
 
     fn prepare(
@@ -229,8 +231,10 @@ impl<'a> Stage<'a> {
         let name = nix::unistd::gethostname().context("read the hostname")?;
         gate.ready(&name.to_string_lossy())?;
         gate.wait()?;
-        if let Some(slave) = &slave {
+        if let Some(slave) = slave {
             terminal::attach(slave.as_fd())?;
+            // For execve(2) to close, or an init: never for us.
+            std::mem::forget(slave);
         }
         as_any_program_starts()?;
         if self.is_apart(libc::CLONE_NEWNS) {

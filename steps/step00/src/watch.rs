@@ -11,7 +11,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{getpgid, getpgrp};
 
-use crate::process::{Ending, Process, SI_KERNEL};
+use crate::child::{self, Ending, Process, SI_KERNEL};
 use crate::terminal::Terminal;
 use crate::{narrator, process};
 
@@ -183,7 +183,7 @@ impl Watch<'_> {
 
     fn send(&self, signal: i32) {
         // ESRCH: it has ended in the meantime, and poll will say so.
-        let _ = process::signal(self.process, signal);
+        let _ = child::signal(self.process, signal);
     }
 
     /// Returns whether there was anything to carry.

@@ -22,7 +22,8 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{ForkResult, Pid, fork};
-use step00::process::{self, SI_KERNEL, close_all_but};
+use step00::child::{self, SI_KERNEL, close_all_but};
+use step00::process;
 use step00::{Command, Ending};
 
 /// Executes the command as a child and looks after it as PID 1 should.
@@ -92,7 +93,7 @@ fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
 fn reap(command: Pid) -> Result<Option<Ending>> {
     let mut ending = None;
     loop {
-        match process::reap(libc::P_ALL, 0, libc::WNOHANG) {
+        match child::reap(libc::P_ALL, 0, libc::WNOHANG) {
             Ok(Some((pid, its))) if pid == command => ending = Some(its),
             Ok(Some(_)) | Err(Errno::EINTR) => {}
             Ok(None) | Err(Errno::ECHILD) => return Ok(ending),

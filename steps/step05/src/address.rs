@@ -11,11 +11,21 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use anyhow::{Context, Result, bail};
 
 use crate::forwarding::{Route, routes};
-use crate::network::Cable;
 
 /// The range, and how many networks of four addresses it holds.
 const FIRST: u32 = u32::from_be_bytes([10, 77, 0, 0]);
 const COUNT: u32 = (1 << 16) / 4;
+
+/// The cable between the machine and a container.
+#[derive(Debug, Clone)]
+pub struct Cable {
+    /// The name of the machine's end.
+    pub name: String,
+    /// The address of the machine's end, and the way out for the container.
+    pub outside: Ipv4Addr,
+    /// The address of the container's end, `eth0`.
+    pub inside: Ipv4Addr,
+}
 
 /// A range that is ours for as long as this lives.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    step00::finish(NAME, run(step00::arguments(NAME)))
+    step00::finish(NAME, || run(step00::arguments(NAME)))
 }
 
 fn run(args: Args) -> Result<Ending> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use crate::Kind;
-use crate::network::Cable;
+use crate::address::Cable;
 
 /// Where systemd-resolved writes the servers that it asks itself.
 const RESOLVED: &str = "/run/systemd/resolve/resolv.conf";

@@ -5,44 +5,17 @@
 //! of interfaces, and what goes in at one comes out at the other. One end stays
 //! with the machine, its `peer` is born inside.
 
-use std::net::Ipv4Addr;
-
 use anyhow::{Context, Result};
-use nix::net::if_::if_nametoindex;
 use nix::sys::socket::SockProtocol;
 use nix::unistd::Pid;
 
+use crate::address::Cable;
+use crate::messages::{
+    IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO,
+    IFLA_NET_NS_PID, INET, RTA_GATEWAY, RTM_NEWLINK, RTM_NEWROUTE,
+    VETH_INFO_PEER, give_address, index_of, link,
+};
 use crate::netlink::{ACK, CREATE, Netlink, Request};
-
-/// Kinds of request: rtnetlink(7).
-const RTM_NEWLINK: u16 = 16;
-const RTM_NEWADDR: u16 = 20;
-const RTM_NEWROUTE: u16 = 24;
-
-/// Attributes, from <linux/if_link.h>, <linux/if_addr.h>, <linux/rtnetlink.h>.
-const IFLA_IFNAME: u16 = 3;
-const IFLA_LINKINFO: u16 = 18;
-const IFLA_NET_NS_PID: u16 = 19;
-const IFLA_INFO_KIND: u16 = 1;
-const IFLA_INFO_DATA: u16 = 2;
-const VETH_INFO_PEER: u16 = 1;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const RTA_GATEWAY: u16 = 5;
-
-/// Both networks of a cable share 30 bits, which leaves two addresses.
-const PREFIX: u8 = 30;
-
-/// The cable between the machine and a container.
-#[derive(Debug, Clone)]
-pub struct Cable {
-    /// The name of the machine's end.
-    pub name: String,
-    /// The address of the machine's end, and the way out for the container.
-    pub outside: Ipv4Addr,
-    /// The address of the container's end, `eth0`.
-    pub inside: Ipv4Addr,
-}
 
 /// Inside: switches on the loopback interface. It has 127.0.0.1 by itself.
 pub fn bring_up_loopback() -> Result<()> {
@@ -101,32 +74,4 @@ fn bring_up(route: &Netlink, name: &str) -> Result<()> {
     route
         .send(Request::new(RTM_NEWLINK, ACK, &link(index, up)))
         .with_context(|| format!("switch {name} on"))
-}
-
-fn give_address(route: &Netlink, name: &str, address: Ipv4Addr) -> Result<()> {
-    let index = index_of(name)?.to_ne_bytes();
-    // struct ifaddrmsg: family, prefix length, flags, scope, interface.
-    let body = [&[INET, PREFIX, 0, 0][..], &index].concat();
-    let request = Request::new(RTM_NEWADDR, ACK | CREATE, &body)
-        .attribute(IFA_LOCAL, &address.octets())
-        .attribute(IFA_ADDRESS, &address.octets());
-    route
-        .send(request)
-        .with_context(|| format!("give {name} the address {address}"))
-}
-
-const INET: u8 = libc::AF_INET as u8;
-
-/// struct ifinfomsg: family, padding, device type, index, flags, and which of
-/// the flags are meant.
-fn link(index: u32, flags: u32) -> Vec<u8> {
-    let mut body = vec![0; 4];
-    for number in [index, flags, flags] {
-        body.extend(number.to_ne_bytes());
-    }
-    body
-}
-
-fn index_of(name: &str) -> Result<u32> {
-    if_nametoindex(name).with_context(|| format!("find the interface {name}"))
 }

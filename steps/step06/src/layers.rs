@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::{getpid, getppid, pause};
-use step00::{Advice, process};
+use step00::{Advice, Doomed, process};
 use step03::tree::{self, Attributes, MOUNT_ATTR_IDMAP, Tree};
 use step04::image::Image;
 
@@ -122,12 +122,10 @@ fn user_namespace(maps: &Maps) -> Result<File> {
         // SAFETY: _exit takes no pointer, and runs no destructor of ours.
         unsafe { libc::_exit(0) }
     };
-    let path = format!("/proc/{}/ns/user", holder.pid);
-    let namespace = write_maps(holder.pid, maps)
-        .and_then(|()| File::open(&path).with_context(|| path.clone()));
-    process::signal(&holder, libc::SIGKILL)?;
-    process::wait(&holder)?;
-    namespace
+    let holder = Doomed(holder);
+    let path = format!("/proc/{}/ns/user", holder.0.pid);
+    write_maps(holder.0.pid, maps)?;
+    File::open(&path).context(path)
 }
 
 /// overlayfs has taken idmapped layers since Linux 5.19.

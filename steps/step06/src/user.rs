@@ -66,6 +66,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
         .with_context(|| format!("become user {uid} inside"))
 }
 
+/// Writes a file of the process in /proc.
 fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{pid}/{file}");
     fs::write(&path, text).or_else(|error| {

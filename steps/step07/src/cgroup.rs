@@ -61,6 +61,7 @@ pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     Ok(())
 }
 
+/// Writes one of the group's files.
 fn write(group: &Path, file: &str, text: &str) -> Result<()> {
     let path = group.join(file);
     fs::write(&path, text)

@@ -47,6 +47,7 @@ impl Handcuffs {
     fn make(base: &Path, controllers: &[&str]) -> Result<Handcuffs> {
         // Somebody who ends meanwhile would remove the parent under our feet.
         let _mutex = mutex(base)?;
+        let _tidy = Tidy(base);
         let parent = Place::prepare(base, controllers)?;
         sweep(&parent);
         let group = parent.join(name_of_owner()?);
@@ -111,11 +112,20 @@ impl Drop for Handcuffs {
             }
         }
         let _ = fs::remove_dir(&self.group);
-        // The last one out takes the parent as well; all others get EBUSY.
         let base = self.group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
         if let Ok(_mutex) = mutex(base) {
-            let _ = fs::remove_dir(base.join(PARENT));
+            drop(Tidy(base));
         }
+    }
+}
+
+/// Takes the parent away if there is no group in it: if this was the last one,
+/// or could not be made. All others get EBUSY.
+struct Tidy<'a>(&'a Path);
+
+impl Drop for Tidy<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(self.0.join(PARENT));
     }
 }
 

@@ -101,9 +101,14 @@ impl Set {
         Some(Set(1 << number))
     }
 
+    /// Is the capability with this number in it?
+    pub fn has(self, number: u32) -> bool {
+        self.0 & (1 << number) != 0
+    }
+
     /// The numbers of its members, lowest first.
     pub fn numbers(self) -> impl Iterator<Item = u32> {
-        (0..64).filter(move |number| self.0 & (1 << number) != 0)
+        (0..64).filter(move |&number| self.has(number))
     }
 }
 

@@ -15,11 +15,11 @@
 //! are missing from the bounding set. Whoever empties only the effective set
 //! has it full again in the very next program.
 
-use std::io;
-
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::sys::prctl;
 
+use crate::calls::{bounding_has, capset, drop_from_bounding, raise_ambient};
 use crate::capabilities::Set;
 
 /// Takes all but `kept` out of the bounding set. There is no way back: not for
@@ -30,39 +30,31 @@ use crate::capabilities::Set;
 /// before a change of user.
 pub fn limit_bounding(kept: Set) -> Result<()> {
     for number in 0..64 {
-        let in_set = prctl_number(libc::PR_CAPBSET_READ, number);
-        // EINVAL: that was the last one that this kernel has.
-        let Ok(in_set) = in_set else { break };
-        if in_set == 1 && kept & Set(1 << number) == Set::NONE {
-            prctl_number(libc::PR_CAPBSET_DROP, number)
+        let is_there = match bounding_has(number) {
+            // That was the last one that this kernel has.
+            Err(error) if error.raw_os_error() == Some(EINVAL) => break,
+            answer => answer.context("read the bounding set")?,
+        };
+        if is_there && !kept.has(number) {
+            drop_from_bounding(number)
                 .with_context(|| format!("drop capability {number}"))?;
         }
     }
     Ok(())
 }
 
-/// Sets the three sets that capset(2) knows: permitted and effective to
-/// `permitted`, inheritable to `inherited`; and the ambient one to `inherited`.
+const EINVAL: i32 = Errno::EINVAL as i32;
+
+/// Sets the permitted and the effective set to `permitted`, the inheritable
+/// and the ambient one to `inherited`.
 ///
-/// Only root needs none of the last two. Another user's program starts with
+/// Root needs none of the last two. But another user's program starts with
 /// what is ambient, and nothing else.
 ///
 /// # Errors
 /// EPERM when a capability would be *gained*: sets can only become smaller.
 pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
-    let header = Header { version: VERSION_3, pid: 0 };
-    // Sixty-four bits in two halves, the lower ones first.
-    let half = |shift: u32| Sets {
-        effective: (permitted.0 >> shift) as u32,
-        permitted: (permitted.0 >> shift) as u32,
-        inheritable: (inherited.0 >> shift) as u32,
-    };
-    let sets = [half(0), half(32)];
-    // SAFETY: both have the kernel's layout, and version 3 means two halves.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr())
-    };
-    nix::errno::Errno::result(answer)
+    capset(permitted, permitted, inherited)
         .with_context(|| format!("reduce the capabilities to {permitted}"))?;
     for number in inherited.numbers() {
         raise_ambient(number)
@@ -76,45 +68,4 @@ pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
 /// it cannot be switched off (PR_SET_NO_NEW_PRIVS(2const)).
 pub fn forbid_new_privileges() -> Result<()> {
     prctl::set_no_new_privs().context("set no_new_privs")
-}
-
-/// `struct __user_cap_header_struct` of <linux/capability.h>.
-#[repr(C)]
-struct Header {
-    version: u32,
-    /// 0: the calling thread.
-    pid: i32,
-}
-
-/// `struct __user_cap_data_struct`: 32 bits of each set.
-#[repr(C)]
-struct Sets {
-    effective: u32,
-    permitted: u32,
-    inheritable: u32,
-}
-
-/// _LINUX_CAPABILITY_VERSION_3: 64 capabilities, since Linux 2.6.26.
-const VERSION_3: u32 = 0x2008_0522;
-
-fn raise_ambient(number: u32) -> io::Result<()> {
-    let (raise, number) = (libc::PR_CAP_AMBIENT_RAISE, number as u64);
-    // SAFETY: prctl takes plain numbers here; the last two must be zero.
-    let answer = unsafe {
-        libc::prctl(libc::PR_CAP_AMBIENT, raise as u64, number, 0u64, 0u64)
-    };
-    match answer {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-fn prctl_number(operation: i32, number: u32) -> io::Result<i32> {
-    // SAFETY: both operations take one number and no pointer.
-    let answer =
-        unsafe { libc::prctl(operation, number as u64, 0u64, 0u64, 0u64) };
-    match answer {
-        -1 => Err(io::Error::last_os_error()),
-        answer => Ok(answer),
-    }
 }

@@ -1,7 +1,8 @@
 //! `step11 logs`, `stop` and `rm`: what comes at the end.
 
 use anyhow::{Context, Result};
-use step00::{Ending, process};
+use step00::child::signal;
+use step00::{Ending, Process};
 
 use crate::Names;
 use crate::record;
@@ -119,8 +120,8 @@ fn end(state: &State, grace: Option<u32>) -> Result<()> {
     record::settled(&state.name)
 }
 
-fn send(process: &step00::Process, signal: i32) -> Result<()> {
-    match process::signal(process, signal) {
+fn send(process: &Process, number: i32) -> Result<()> {
+    match signal(process, number) {
         // It has ended in the meantime.
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         sent => sent.with_context(|| format!("signal {}", process.pid)),

@@ -6,13 +6,12 @@
 //! to take off the same powers (step08, step10). Then there are two processes
 //! in the same room, and neither can tell who was there first.
 
-use std::fs;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 use step00::Process;
 
 /// Takes hold of process `pid`, if that is still the one that was started at
@@ -51,46 +50,4 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
 pub fn join(target: &Process, walls: CloneFlags) -> Result<()> {
     setns(target.pidfd.as_fd(), walls)
         .with_context(|| format!("join the namespaces of {}", target.pid))
-}
-
-/// Each kind of namespace with its flag, as /proc/PID/ns calls them.
-pub const KINDS: [(&str, i32); 8] = [
-    ("user", libc::CLONE_NEWUSER),
-    ("mnt", libc::CLONE_NEWNS),
-    ("pid", libc::CLONE_NEWPID),
-    ("uts", libc::CLONE_NEWUTS),
-    ("ipc", libc::CLONE_NEWIPC),
-    ("net", libc::CLONE_NEWNET),
-    ("cgroup", libc::CLONE_NEWCGROUP),
-    ("time", libc::CLONE_NEWTIME),
-];
-
-/// In which namespaces `pid` is apart from this process: what both share
-/// (`--network host`) cannot and need not be joined.
-pub fn walls(pid: Pid) -> Result<CloneFlags> {
-    let mut walls = CloneFlags::empty();
-    for (kind, flag) in KINDS {
-        if namespace(&pid.to_string(), kind)? != namespace("self", kind)? {
-            walls |= CloneFlags::from_bits_retain(flag);
-        }
-    }
-    Ok(walls)
-}
-
-/// The name that the kernel gives to a namespace, as `uts:[4026531838]`.
-pub fn namespace(pid: &str, kind: &str) -> Result<String> {
-    let path = format!("/proc/{pid}/ns/{kind}");
-    let link = fs::read_link(&path).with_context(|| format!("read {path}"))?;
-    Ok(link.to_string_lossy().into_owned())
-}
-
-/// What the launcher itself must join before it makes the process: the PID
-/// namespace, which is for children only; and without the machine's root the
-/// user namespace too, since there it has the power to do so.
-pub fn before_birth(walls: CloneFlags) -> CloneFlags {
-    let before = match geteuid().is_root() {
-        true => CloneFlags::CLONE_NEWPID,
-        false => CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER,
-    };
-    walls & before
 }

@@ -13,7 +13,7 @@ use step00::{Advice, Ending, Gate, Process, Result, Stage};
 use step07::place;
 
 use crate::state::State;
-use crate::{enter, run, state};
+use crate::{enter, run, state, walls};
 
 /// The flags of `exec`.
 #[derive(Debug, clap::Args)]
@@ -66,9 +66,9 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
     step03::clean_environment(&mut stage, &run.root, &run.uts);
-    let walls = enter::walls(target.pid)?;
-    let before = enter::before_birth(walls);
-    stage.joined = walls.bits() as u64;
+    let apart = walls::between(target.pid)?;
+    let before = walls::before_birth(apart);
+    stage.joined = apart.bits() as u64;
     stage.birthplace = Some((target.pidfd.as_fd(), before));
     let group = place::group_of(target.pid).map(File::open).transpose();
     let group = group.context("open its group")?;
@@ -80,7 +80,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
         // From the moment at which it is inside, others can see it there; and
         // its memory is a copy of the launcher's (CVE-2016-9962).
         prctl::set_dumpable(false).context("hide this process's memory")?;
-        enter::join(&target, walls.difference(before))?;
+        enter::join(&target, apart.difference(before))?;
         step06::user::become_user(0, 0)?;
         nix::unistd::chdir(&run.root.workdir)
             .with_context(|| format!("enter {}", run.root.workdir.display()))
@@ -105,7 +105,7 @@ fn recorded(state: &State) -> Result<run::Args> {
 /// (setns(2)). The init of step02 is a copy of the launcher and may be traced
 /// by the machine's root alone; its child, the command, by its owner as well.
 fn way_in(first: Process) -> Result<Process> {
-    let is_open = |pid: Pid| enter::walls(pid).is_ok();
+    let is_open = |pid: Pid| walls::between(pid).is_ok();
     if is_open(first.pid) {
         return Ok(first);
     }

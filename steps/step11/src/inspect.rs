@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use step00::{Ending, Process};
 
 use crate::state::{self, State, Status};
-use crate::{Names, enter};
+use crate::{Names, walls};
 
 /// Prints a list, with an object for each.
 ///
@@ -39,10 +39,10 @@ fn describe(state: &State) -> Result<Value> {
 /// Whatever has ended in the meantime is left out.
 fn look(process: &Process) -> Value {
     let pid = process.pid.to_string();
-    let namespaces: BTreeMap<&str, String> = enter::KINDS
+    let namespaces: BTreeMap<&str, String> = walls::KINDS
         .iter()
         .filter_map(|(kind, _)| {
-            Some((*kind, enter::namespace(&pid, kind).ok()?))
+            Some((*kind, walls::namespace(&pid, kind).ok()?))
         })
         .collect();
     let read = |file: &str| {

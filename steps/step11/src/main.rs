@@ -35,7 +35,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    step00::finish(NAME, run(step00::arguments(NAME)))
+    step00::finish(NAME, || run(step00::arguments(NAME)))
 }
 
 fn run(args: Args) -> Result<Ending> {

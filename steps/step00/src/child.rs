@@ -1,0 +1,129 @@
+//! A process that has been made: its end, and signals to it.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+/// A process that [`fork`](crate::process::fork) made.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number as the launcher's PID namespace counts.
+    pub pid: Pid,
+    /// A descriptor that means this process and no later one with the same
+    /// number (pidfd_open(2)).
+    pub pidfd: OwnedFd,
+}
+
+impl Process {
+    /// Waits for its end, and does not ask how that was: for clean-up, which
+    /// works even while [`wait`](crate::process::wait) is yet to be written.
+    pub(crate) fn bury(&self) {
+        let pidfd = self.pidfd.as_raw_fd() as libc::id_t;
+        while reap(libc::P_PIDFD, pidfd, 0) == Err(Errno::EINTR) {}
+    }
+
+    /// Ends it at once, and waits until it is gone.
+    pub(crate) fn kill(&self) {
+        let _ = signal(self, libc::SIGKILL);
+        self.bury();
+    }
+}
+
+/// A process that is needed for a moment: it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Doomed(pub Process);
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        self.0.kill();
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It called exit(2) with this status.
+    Exited(u8),
+    /// This signal killed it.
+    Killed(i32),
+}
+
+impl Ending {
+    /// The status by which a shell tells both apart: its own, or 128+N.
+    pub fn status(self) -> u8 {
+        match self {
+            Ending::Exited(status) => status,
+            Ending::Killed(signal) => 128 + signal as u8,
+        }
+    }
+}
+
+/// Takes the status of a child that has ended: waitid(2). `kind` and `id` say
+/// which child; with WNOHANG in `flags`, `None` means that none has ended yet.
+///
+/// # Errors
+/// ECHILD when there is no such child, EINTR when a signal came first.
+pub fn reap(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    flags: i32,
+) -> nix::Result<Option<(Pid, Ending)>> {
+    // SAFETY: a siginfo_t is plain integers, for which zero is a valid value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: waitid writes one siginfo_t. (nix's waitid takes the status and
+    // then fails if it was a real-time signal, which it has no name for.)
+    let answer =
+        unsafe { libc::waitid(kind, id, &mut info, flags | libc::WEXITED) };
+    Errno::result(answer)?;
+    // SAFETY: waitid has filled in these two, or left them zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let ending = match info.si_code {
+        libc::CLD_EXITED => Ending::Exited(status as u8),
+        _ => Ending::Killed(status),
+    };
+    Ok((pid != 0).then(|| (Pid::from_raw(pid), ending)))
+}
+
+/// Who has sent a signal, as its si_code tells (sigaction(2)): the kernel
+/// itself, as for Ctrl-C. libc has no name for it.
+pub const SI_KERNEL: i32 = 0x80;
+
+/// Sends a signal to exactly this process: pidfd_send_signal(2).
+///
+/// # Errors
+/// ESRCH when it has ended, EPERM when it belongs to somebody else.
+pub fn signal(process: &Process, signal: i32) -> io::Result<()> {
+    let pidfd = process.pidfd.as_raw_fd();
+    let info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: the descriptor is open as long as `process` lives; a null
+    // siginfo asks the kernel to fill it in as kill(2) does.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signal, info, 0)
+    };
+    match answer {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Closes every descriptor but stdin, stdout, stderr and those in `kept`.
+///
+/// For a process that only waits from now on: what it holds open, stays alive
+/// (a pipe's writer, a lock, a mount). No owner of what is closed may be used
+/// or dropped afterwards.
+pub fn close_all_but(kept: &[Option<RawFd>]) {
+    let mut kept: Vec<u32> =
+        kept.iter().flatten().map(|&fd| fd as u32).collect();
+    kept.sort_unstable();
+    kept.push(u32::MAX);
+    let mut first = 3;
+    for next in kept {
+        if first < next {
+            // SAFETY: close_range takes no pointer; see above for the owners.
+            unsafe { libc::close_range(first, next - 1, 0) };
+        }
+        first = first.max(next.saturating_add(1));
+    }
+}

@@ -1,0 +1,132 @@
+//! Runs each rung with a function that nobody has written yet, and looks at
+//! what a learner would see, and at what is left behind. `scripts/exercises`
+//! builds the rungs and starts this; it names them by what is to be seen:
+//!
+//! - `step03.solution` does its work: the control.
+//! - `step03.unwritten.pivot` names this function, kindly.
+//! - `step03.untouched` names any function of step03's.
+//! - `step08.over.step03` is a higher rung on the untouched step03.
+//! - `step03.bug` panics in its first function: the control for the words.
+
+use std::path::Path;
+use std::process::Command;
+
+use witness::terminal::Terminal;
+use witness::{Machine, run_in};
+
+/// What a panic has to say, and an unwritten body has not.
+const PANIC: [&str; 2] = ["panicked", "backtrace"];
+
+/// The group above all groups of containers.
+const GROUP: &str = "/sys/fs/cgroup/workshop";
+
+fn main() {
+    let folder = std::env::args().nth(1).expect("the folder of the rungs");
+    let entries = std::fs::read_dir(folder).expect("read that folder");
+    let mut rungs: Vec<_> =
+        entries.map(|entry| entry.expect("read an entry").path()).collect();
+    rungs.sort();
+    let has_groups = Path::new("/sys/fs/cgroup/cgroup.controllers").exists();
+    let mut count = 0;
+    for path in &rungs {
+        let name = path.file_name().and_then(|n| n.to_str()).expect("a name");
+        let parts: Vec<&str> = name.split('.').collect();
+        // Whose exercise it is.
+        let home = if parts[1] == "over" { parts[2] } else { parts[0] };
+        if !has_groups && home == "step07" && parts[1] != "solution" {
+            println!("{name}: nothing gets there without cgroup v2");
+            continue;
+        }
+        let path = path.to_str().expect("a plain path");
+        let flags: &[&str] = match home {
+            // Only an init has something of step02's to do.
+            "step02" => &["--init", "--", "echo", "ran"],
+            _ => &["--", "echo", "ran"],
+        };
+        leaves_nothing(name, || in_a_pipe(path, flags, &parts));
+        leaves_nothing(name, || on_a_terminal(path, flags, &parts));
+        println!("{name}: as it should");
+        count += 1;
+    }
+    assert!(count > 0, "there were no rungs");
+    println!("{count} of {} rungs have been tried", rungs.len());
+}
+
+fn leaves_nothing(name: &str, run: impl FnOnce()) {
+    let machine = Machine::new();
+    let had_group = Path::new(GROUP).exists();
+    run();
+    // Namespaces may take a moment to go, but a process must be gone.
+    let mut left = machine.changes();
+    left.retain(|what| what.contains("process"));
+    assert!(left.is_empty(), "{name} left {left:?}");
+    assert_eq!(Path::new(GROUP).exists(), had_group, "{name} left {GROUP}");
+}
+
+fn in_a_pipe(path: &str, flags: &[&str], parts: &[&str]) {
+    let variables = [("RUST_BACKTRACE", "1")];
+    let report = run_in(path, flags, Path::new("."), &variables);
+    let expected = Expected::of(parts);
+    let text = match report.status {
+        0 => report.stderr + &report.stdout,
+        _ => report.stdout + &report.stderr,
+    };
+    expected.is_met(report.status, &text);
+}
+
+/// With a terminal there is more to be given back.
+fn on_a_terminal(path: &str, flags: &[&str], parts: &[&str]) {
+    let mut command = Command::new(path);
+    command.args(flags).env("RUST_BACKTRACE", "1");
+    let mut terminal = Terminal::run(command, true);
+    let expected = Expected::of(parts);
+    let end = expected.end.lines().last().unwrap_or_default();
+    let screen = terminal.expect(end) + "\n";
+    let status = terminal.wait();
+    expected.is_met(status, &screen.replace("\r\n", "\n"));
+    assert!(terminal.is_as_before(), "{parts:?} has changed the terminal");
+}
+
+/// What is to be seen.
+struct Expected {
+    status: i32,
+    panics: bool,
+    end: String,
+}
+
+impl Expected {
+    fn of(parts: &[&str]) -> Expected {
+        let rung = parts[0];
+        let (status, panics, end) = match *parts {
+            [_, "solution"] => (0, false, "ran\n".into()),
+            [_, "bug"] => (125, true, "by a bug, see above\n".into()),
+            [_, "untouched"] => (125, false, words(rung, "", rung)),
+            [_, "unwritten", name] => (125, false, words(rung, name, rung)),
+            [_, "over", lower] => (125, false, words(rung, "", lower)),
+            _ => panic!("{parts:?} is no name that means something"),
+        };
+        Expected { status, panics, end }
+    }
+
+    fn is_met(&self, status: i32, text: &str) {
+        let Expected { end, .. } = self;
+        assert!(text.ends_with(end), "{end:?} is not the end of {text}");
+        assert_eq!(status, self.status, "{text}");
+        for word in PANIC {
+            assert_eq!(text.contains(word), self.panics, "{word}: {text}");
+        }
+    }
+}
+
+/// The end of what `rung` says. Without a name, any function will do.
+fn words(rung: &str, function: &str, home: &str) -> String {
+    let start = match function {
+        "" => String::new(),
+        function => format!("{rung}: {function}"),
+    };
+    let number = home.trim_start_matches("step0");
+    format!(
+        "{start} is yours to write: steps/{home}/src/exercise.rs\n  \
+         try: cargo workshop hint {number}\n"
+    )
+}

@@ -1,0 +1,197 @@
+//! Has each exercise what its solution has? The two files are compared as
+//! texts, so that a function cannot get lost on one side.
+//!
+//! Whoever has begun with an exercise may do in it as they like: then it is
+//! compared no more, unless WORKSHOP_UNTOUCHED=1 says that this is the
+//! repository's own. Whether an exercise compiles is for `cargo clippy`, and
+//! what an unwritten function says for `scripts/exercises`: `.ci/run` has all.
+
+use std::collections::BTreeMap;
+
+/// A rung, with its files as they are.
+#[derive(Clone, Copy)]
+struct Rung {
+    name: &'static str,
+    solution: &'static str,
+    exercise: &'static str,
+    library: &'static str,
+    /// The functions whose bodies are the learner's.
+    left_out: &'static [&'static str],
+}
+
+macro_rules! rung {
+    ($name:literal, $solution:literal, $left_out:expr) => {
+        Rung {
+            name: $name,
+            solution: include_str!(concat!(
+                "../../", $name, "/src/", $solution, ".rs"
+            )),
+            exercise: include_str!(concat!(
+                "../../",
+                $name,
+                "/src/exercise.rs"
+            )),
+            library: include_str!(concat!("../../", $name, "/src/lib.rs")),
+            left_out: &$left_out,
+        }
+    };
+}
+
+#[rustfmt::skip]
+const RUNGS: &[Rung] = &[
+    rung!("step00", "process", ["fork", "execute", "wait"]),
+    rung!("step01", "uts", ["set_hostname", "parse_hostname"]),
+    rung!("step02", "pid", ["run_as_init", "reap"]),
+    rung!("step03", "root", ["seclude", "bind_onto_itself", "furnish", "pivot"]),
+    rung!("step04", "overlay", ["mount_overlay"]),
+    rung!("step05", "network",
+        ["bring_up_loopback", "bring_up", "plug_in", "configure"]),
+    rung!("step06", "user", ["write_maps", "become_root"]),
+    rung!("step07", "cgroup", ["enable", "limit"]),
+    rung!("step08", "seccomp",
+        ["architecture_check", "range", "default_answer", "install"]),
+];
+
+const SETTINGS: &str = include_str!("../../../.vscode/settings.json");
+
+/// The functions of a formatted file: signature, and all of the text up to
+/// the end of the body.
+fn functions(source: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut lines = source.lines();
+    while let Some(line) = lines.next() {
+        if !["fn ", "pub fn "].iter().any(|start| line.starts_with(start)) {
+            continue;
+        }
+        let mut text = vec![line];
+        text.extend(lines.by_ref().take_while(|line| *line != "}"));
+        let text = text.join("\n");
+        let (signature, _) = text.split_once(" {\n").expect("a body");
+        let words: Vec<&str> = signature.split_whitespace().collect();
+        found.insert(words.join(" "), text);
+    }
+    found
+}
+
+/// The lines of documentation right before this function.
+fn documentation(source: &str, signature: &str) -> Vec<String> {
+    let name = signature.split('(').next().unwrap_or_default();
+    let before = source.split(&format!("\n{name}(")).next();
+    let lines = before.unwrap_or_default().lines().rev();
+    let own = lines.take_while(|line| line.starts_with("///"));
+    own.map(str::to_owned).collect()
+}
+
+/// The name that the body gives to `unwritten`, if it is left out.
+fn unwritten(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("unwritten(\"")?;
+    rest.split_once("\", file!())").map(|(name, _)| name)
+}
+
+/// The learner's functions that have been written by now.
+fn written(rung: &Rung) -> Vec<String> {
+    let functions = functions(rung.exercise);
+    let is_written = |name: &&str| {
+        let start = format!("fn {name}(");
+        functions.iter().any(|(signature, text)| {
+            signature.contains(&start) && unwritten(text).is_none()
+        })
+    };
+    let names = rung.left_out.iter().copied().filter(is_written);
+    names.map(|name| format!("{}: {name} is written", rung.name)).collect()
+}
+
+/// The lines of a function that are not comments.
+fn code(text: &str) -> Vec<&str> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|l| !l.starts_with("//") && !l.is_empty()).collect()
+}
+
+/// What is wrong with a pair of twins, in words.
+fn complaints(rung: &Rung) -> Vec<String> {
+    let Rung { name, solution, exercise, .. } = rung;
+    let (ours, theirs) = (functions(solution), functions(exercise));
+    let mut found = Vec::new();
+    for signature in ours.keys().filter(|s| !theirs.contains_key(*s)) {
+        found.push(format!("{name}: the exercise lacks {signature}"));
+    }
+    for (signature, text) in &theirs {
+        let documented = documentation(exercise, signature);
+        let complaint = match ours.get(signature) {
+            None => "the solution lacks",
+            Some(_) if documented != documentation(solution, signature) => {
+                "otherwise documented:"
+            }
+            Some(given) if !is_given_or_left_out(rung, text, given) => {
+                "neither given nor left out:"
+            }
+            Some(_) if is_without_a_word(text) => "left out without a word:",
+            Some(_) => continue,
+        };
+        found.push(format!("{name}: {complaint} {signature}"));
+    }
+    found
+}
+
+/// What is given is the solution's, down to the last line of code; and what is
+/// left out says so by its own name.
+fn is_given_or_left_out(rung: &Rung, text: &str, solution: &str) -> bool {
+    let (own, given) = (code(text), code(solution));
+    let Some(name) = unwritten(text) else { return own == given };
+    let mut others = own.iter().filter(|line| unwritten(line).is_none());
+    rung.left_out.contains(&name)
+        && own[0].contains(&format!("fn {name}("))
+        && others.all(|line| given.contains(line))
+}
+
+fn is_without_a_word(text: &str) -> bool {
+    let is_comment = |line: &&str| line.starts_with("    //");
+    unwritten(text).is_some() && text.lines().filter(is_comment).count() < 3
+}
+
+#[test]
+fn an_exercise_has_the_functions_of_its_solution() {
+    let is_ours = std::env::var_os("WORKSHOP_UNTOUCHED").is_some();
+    for rung in RUNGS {
+        let written = written(rung);
+        assert!(!is_ours || written.is_empty(), "{written:?}");
+        let found = complaints(rung);
+        assert!(found.is_empty() || !written.is_empty(), "{found:#?}");
+    }
+}
+
+#[test]
+fn what_is_lost_would_be_noticed() {
+    let step03 = RUNGS[3];
+    if !written(&step03).is_empty() {
+        return; // somebody has begun with it
+    }
+    let sabotages = [
+        ("lacks pub fn pivot", "pub fn pivot(", "pub fn turn("),
+        ("lacks pub fn seclude", "pub fn seclude()", "pub fn seclude(a: u8)"),
+        ("left out: pub fn pivot", "(\"pivot\"", "(\"seclude\""),
+        ("left out: fn mount_point", "create_dir", "chdir"),
+        ("left out: pub fn furnish", "Some(\"sysfs\")", "Some(\"sys\")"),
+        ("documented: pub fn pivot", "old one unreachable.\n", "\n"),
+        ("without a word: pub fn pivot", "    //", "\t//"),
+    ];
+    for (complaint, old, new) in sabotages {
+        let sabotaged = step03.exercise.replace(old, new);
+        assert_ne!(sabotaged, step03.exercise, "{old} is not there");
+        let rung = Rung { exercise: sabotaged.leak(), ..step03 };
+        let found = complaints(&rung).join("\n");
+        assert!(found.contains(complaint), "{complaint} in {found:?}");
+    }
+    let solved = Rung { exercise: step03.solution, ..step03 };
+    assert_eq!(written(&solved).len(), step03.left_out.len());
+}
+
+#[test]
+fn one_switch_for_each_rung_and_the_editor_has_set_it() {
+    for Rung { name, library, .. } in RUNGS {
+        assert!(library.contains("#[path = \"exercise.rs\"]"), "{name}");
+        let feature = format!("\"{name}/exercise\"");
+        assert!(SETTINGS.contains(&feature), "{feature}");
+    }
+    assert_eq!(SETTINGS.matches("/exercise\"").count(), RUNGS.len());
+}
