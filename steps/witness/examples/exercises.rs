@@ -124,7 +124,8 @@ fn words(rung: &str, function: &str, home: &str) -> String {
         "" => String::new(),
         function => format!("{rung}: {function}"),
     };
-    let number = home.trim_start_matches("step0");
+    let number = home.strip_prefix("step").map(str::parse::<u8>);
+    let number = number.expect("a rung").expect("its number");
     format!(
         "{start} is yours to write: steps/{home}/src/exercise.rs\n  \
          try: cargo workshop hint {number}\n"
