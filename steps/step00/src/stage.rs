@@ -14,7 +14,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Context, Error, Result, bail};
@@ -233,9 +233,15 @@ impl<'a> Stage<'a> {
         if let Some(slave) = &slave {
             terminal::attach(slave.as_fd())?;
         }
+        drop(slave);
         as_any_program_starts()?;
         if self.is_apart(libc::CLONE_NEWNS) {
-            close_on_exec()?;
+            // What the launcher was started with beside stdin, stdout and
+            // stderr, and what it has opened itself, is not for the container.
+            // Close-on-exec would be too late: execve(2) looks for the program
+            // before it closes anything, and the image may hold a symbolic
+            // link to /proc/self/fd/7/bin/sh (CVE-2024-21626).
+            process::close_all_but(&[Some(gate.as_fd().as_raw_fd())]);
         }
         (self.finale)(&self.command)
     }
@@ -307,19 +313,6 @@ fn as_any_program_starts() -> Result<()> {
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .context("unblock signals")
-}
-
-/// What the launcher was started with beside stdin, stdout and stderr is not
-/// for the container: an open folder of the machine would be a way around the
-/// blindfold (CVE-2024-21626).
-fn close_on_exec() -> Result<()> {
-    let flags = libc::CLOSE_RANGE_CLOEXEC as i32;
-    // SAFETY: close_range takes no pointer, and with this flag closes nothing
-    // before execve(2).
-    let answer = unsafe { libc::close_range(3, u32::MAX, flags) };
-    nix::errno::Errno::result(answer)
-        .map(drop)
-        .context("mark all other descriptors close-on-exec")
 }
 
 /// Waits for a message, but not longer than the user does: an interrupt ends
