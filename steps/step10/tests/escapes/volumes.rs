@@ -1,0 +1,245 @@
+//! A target of `--volume` that turns into a symbolic link.
+//!
+//! The launcher makes the folders of the target and mounts on them before the
+//! new root is its own, with more rights than the image's author has. So an
+//! image that leads out of itself would have it make folders on the machine
+//! (CVE-2021-30465).
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::mount::{MntFlags, umount2};
+use nix::sched::{CloneFlags, unshare};
+use step03::volumes::{attach_all, open_all, parse};
+use witness::{Covers, Folder, Machine, Report, eventually, mounts, run};
+
+use crate::{ATTEMPT, PROGRAM, container};
+
+const ROUNDS: usize = 200;
+
+/// An image with folders, and a folder outside that everybody may write to.
+struct Image {
+    folder: Folder,
+    outside: PathBuf,
+}
+
+impl Image {
+    fn new() -> Image {
+        let folder = Folder::below(Path::new(env!("CARGO_TARGET_TMPDIR")));
+        let outside = folder.join("outside");
+        for name in ["outside", "volume", "image/folder"] {
+            fs::create_dir_all(folder.join(name)).expect("make folders");
+        }
+        fs::set_permissions(&outside, Permissions::from_mode(0o777))
+            .expect("open it to all");
+        symlink(&outside, folder.join("image/link")).expect("make a link");
+        Image { folder, outside }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.join("image")
+    }
+
+    /// Is the folder outside as it was?
+    fn holds(&self) -> bool {
+        let mut entries = fs::read_dir(&self.outside).expect("look outside");
+        entries.next().is_none()
+            && !mounts("thread-self").iter().any(|mount| {
+                Path::new(&mount.point).starts_with(&self.outside)
+            })
+    }
+
+    /// Calls `work` while another thread exchanges two entries of the image
+    /// as fast as it can, and makes sure that it has.
+    fn race(&self, names: [&str; 2], work: impl FnOnce()) {
+        let is_over = AtomicBool::new(false);
+        let [one, other] = names.map(|name| self.root().join(name));
+        thread::scope(|scope| {
+            let racer = scope.spawn(|| {
+                // Or the other thread could not change its mount namespace:
+                // threads share their root directory (setns(2), EINVAL).
+                unshare(CloneFlags::CLONE_FS).expect("share nothing");
+                let mut exchanges = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    exchanges += usize::from(exchange(&one, &other));
+                }
+                exchanges
+            });
+            let end = End(&is_over);
+            work();
+            drop(end);
+            let exchanges = racer.join().expect("the other thread");
+            assert!(exchanges > 0, "there was no race");
+        });
+    }
+
+    /// Starts a container with a volume at `target`.
+    fn start(&self, target: &str) -> Report {
+        let (image, volume) = (self.root(), self.folder.text("volume"));
+        let volume = format!("{volume}:{target}");
+        let image = image.to_str().expect("a plain path");
+        let flags = ["--image", image, "--volume", &volume];
+        let arguments = container(&flags, PROGRAM, &[]);
+        let end = arguments.len() - ATTEMPT.len() - 1;
+        let start: Vec<_> =
+            arguments[..end].iter().map(String::as_str).collect();
+        run("env", &[&start[..], &["grep", "-c", target, MOUNTS]].concat())
+    }
+}
+
+const MOUNTS: &str = "/proc/self/mountinfo";
+
+/// Ends a race, even when `work` fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn exchange(one: &Path, other: &Path) -> bool {
+    let flags = RenameFlags::RENAME_EXCHANGE;
+    renameat2(AT_FDCWD, one, AT_FDCWD, other, flags).is_ok()
+}
+
+#[test]
+fn a_link_of_the_image_leads_nowhere_else() {
+    let _machine = Machine::new();
+    let image = Image::new();
+    let link = |target: &str, name: &str| {
+        symlink(target, image.root().join(name)).expect("make a link");
+    };
+    let up = format!("{}{}", "../".repeat(40), image.outside.display());
+    link(&up, "up");
+    link("/proc/self/root", "magic");
+    link("/proc/1/cwd", "launchers");
+    // The guard: openat2(2) with RESOLVE_IN_ROOT. A link is followed as it will
+    // be inside, where there is no such folder yet.
+    for name in ["link", "up"] {
+        let report = image.start(&format!("/{name}/deep"));
+        assert!([0, 125].contains(&report.status), "{}", report.stderr);
+        assert!(image.holds(), "{name}");
+    }
+    // And magic links are not followed at all.
+    for name in ["magic", "launchers"] {
+        let report = image.start(&format!("/{name}/deep"));
+        assert_eq!(report.status, 125, "{name}: {}", report.stdout);
+        let is_refused = ["ELOOP", "EXDEV"].map(|e| report.stderr.contains(e));
+        assert!(is_refused.contains(&true), "{}", report.stderr);
+    }
+    // The control: following the link by its path leads outside.
+    fs::create_dir(image.root().join("link/deep")).expect("make a folder");
+    assert!(!image.holds());
+}
+
+#[test]
+fn a_container_can_be_started_during_the_race() {
+    let _machine = Machine::new();
+    let image = Image::new();
+    image.race(["folder", "link"], || {
+        for _ in 0..10 {
+            let report = image.start("/folder/deep");
+            // Either it goes to where the link leads inside, or EAGAIN: the
+            // kernel has noticed.
+            assert!([0, 1, 125].contains(&report.status), "{}", report.stderr);
+            assert!(image.holds());
+        }
+    });
+}
+
+#[test]
+fn a_race_for_the_target_is_not_won() {
+    let _machine = Machine::new();
+    let image = Image::new();
+    let _mounts = Covers::new();
+    let volume = image.folder.text("volume");
+    let mut attached = 0;
+    image.race(["folder", "link"], || {
+        for round in 0..ROUNDS {
+            // The very functions of step03, hundreds of times.
+            let target = format!("{volume}:/folder/deep{round}/er");
+            let wanted = parse(&target).expect("a volume");
+            let volumes = open_all(&[wanted]).expect("open the volume");
+            attached +=
+                usize::from(attach_all(&volumes, &image.root()).is_ok());
+            assert!(image.holds(), "lost in round {round}");
+        }
+    });
+    assert!(attached > 0, "no volume was ever attached");
+    // The control: look first, then use the path. That race is lost sooner or
+    // later.
+    let folder = image.root().join("folder");
+    let mut round = 0;
+    image.race(["folder", "link"], || {
+        eventually("the race to be lost by looking first", || {
+            for _ in 0..ROUNDS {
+                round += 1;
+                if folder
+                    .canonicalize()
+                    .is_ok_and(|path| path.starts_with(image.root()))
+                {
+                    let _ = fs::create_dir(folder.join(round.to_string()));
+                }
+            }
+            !image.holds()
+        });
+    });
+}
+
+#[test]
+fn nor_is_one_for_the_mode_of_what_was_made() {
+    let _machine = Machine::new();
+    let image = Image::new();
+    let _mounts = Covers::new();
+    let secret = image.folder.join("secret");
+    fs::write(&secret, "").expect("write a file");
+    let hidden = Permissions::from_mode(0o600);
+    fs::set_permissions(&secret, hidden.clone()).expect("hide it");
+    symlink(&secret, image.root().join("trap")).expect("make a link");
+    let is_hidden = || {
+        let mode = secret.metadata().expect("the file").permissions();
+        mode.mode() & 0o777 == 0o600
+    };
+    let volume = image.folder.text("volume");
+    let new = image.root().join("new");
+    // Only one of the two is left, so that nobody exchanges them.
+    let clear = || {
+        for name in ["new", "trap"].map(|name| image.root().join(name)) {
+            let _ = umount2(&name.join("er"), MntFlags::MNT_DETACH);
+            let _ = fs::remove_dir(name.join("er"));
+            let _ = fs::remove_dir(name);
+        }
+        if new.is_symlink() {
+            let _ = fs::rename(&new, image.root().join("trap"));
+        }
+    };
+    image.race(["new", "trap"], || {
+        for round in 0..ROUNDS {
+            let wanted =
+                parse(&format!("{volume}:/new/er")).expect("a volume");
+            let volumes = open_all(&[wanted]).expect("open the volume");
+            let _ = attach_all(&volumes, &image.root());
+            // The guard: the mode is not set through a link.
+            assert!(is_hidden(), "lost in round {round}");
+            clear();
+        }
+    });
+    // The control: chmod(2) follows links.
+    image.race(["new", "trap"], || {
+        eventually("the race for the mode to be lost", || {
+            for _ in 0..ROUNDS {
+                clear();
+                if fs::create_dir(&new).is_ok() {
+                    let mode = Permissions::from_mode(0o755);
+                    let _ = fs::set_permissions(&new, mode);
+                }
+            }
+            !is_hidden()
+        });
+    });
+}
