@@ -134,7 +134,7 @@ fn no_open_folder_leads_to_a_program() {
     // close-on-exec, they would still be there while it looks for the program.
     for path in [through.as_str(), "/volume/way-out"] {
         for flags in [&volume[..], &[&volume[..], &["--init"]].concat()] {
-            let report = run_leaking(flags, &[path]);
+            let report = run_leaking(flags, &[path, "--list"]);
             assert_eq!(report.status, 127, "{path}: {}", report.stdout);
             assert!(report.stderr.contains("ENOENT"), "{}", report.stderr);
         }
