@@ -22,6 +22,7 @@ mod groups;
 mod kernel;
 mod launcher;
 mod processes;
+mod races;
 mod setuid;
 mod terminal;
 mod volumes;
@@ -64,7 +65,9 @@ const UNGUARDED: [&str; 10] = [
 /// What an attempt has achieved, or what the kernel said.
 type Answer = nix::Result<String>;
 
-const ATTEMPTS: &[(&str, fn(&str) -> Answer)] = &[
+type Attempt = (&'static str, fn(&str) -> Answer);
+
+const ATTEMPTS: &[Attempt] = &[
     ("root", files::root),
     ("chroot-twice", files::chroot_twice),
     ("make-node", files::make_node),
@@ -81,6 +84,7 @@ const ATTEMPTS: &[(&str, fn(&str) -> Answer)] = &[
     ("program-of", launcher::program_of),
     ("overwrite", launcher::overwrite),
     ("socket", kernel::socket),
+    ("keyring", kernel::keyring),
     ("add-key", kernel::add_key),
     ("keys", kernel::keys),
     ("userfaultfd", kernel::userfaultfd),

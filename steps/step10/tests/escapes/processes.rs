@@ -59,9 +59,9 @@ fn a_process_of_the_machine_has_no_number_inside() {
     let _machine = Machine::new();
     // Inside there is the attempt and nothing else, with its threads: numbers
     // this low could mean one of those.
-    let is_low = |sleep: &Sleep| sleep.0.id() < 20;
-    let all = std::iter::repeat_with(|| Sleep::new(Command::new("sleep")));
-    let victim = all.skip_while(is_low).next().expect("a process");
+    let is_high = |sleep: &Sleep| sleep.0.id() > 20;
+    let mut all = std::iter::repeat_with(|| Sleep::new(Command::new("sleep")));
+    let victim = all.find(is_high).expect("a process");
     let pid = victim.0.id();
     let attempts = [format!("seize {pid}"), format!("look-at {pid}")];
     let attempts = attempts.each_ref().map(String::as_str);

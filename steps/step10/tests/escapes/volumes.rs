@@ -12,23 +12,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
-use step03::volumes::{attach_all, open_all, parse};
-use witness::{Covers, Folder, Machine, Report, eventually, mounts, run};
+use witness::{Folder, Machine, Report, mounts, run};
 
 use crate::STEP10;
 
-const ROUNDS: usize = 200;
-
 /// An image with folders, and a folder outside that everybody may write to.
-struct Image {
-    folder: Folder,
-    outside: PathBuf,
+pub struct Image {
+    pub folder: Folder,
+    pub outside: PathBuf,
 }
 
 impl Image {
-    fn new() -> Image {
+    pub fn new() -> Image {
         // Not in /tmp, which the container covers while it is assembled, and
         // not in a home, where root inside may not look for anything.
         let folder = Folder::below(Path::new("/var/tmp"));
@@ -50,12 +46,12 @@ impl Image {
         self.root().join(path)
     }
 
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.folder.join("image")
     }
 
     /// Is the folder outside as it was?
-    fn holds(&self) -> bool {
+    pub fn holds(&self) -> bool {
         let mut entries = fs::read_dir(&self.outside).expect("look outside");
         entries.next().is_none()
             && !mounts("thread-self").iter().any(|mount| {
@@ -65,7 +61,7 @@ impl Image {
 
     /// Calls `work` while another thread exchanges two entries of the image
     /// as fast as it can, and makes sure that it has.
-    fn race(&self, names: [&str; 2], work: impl FnOnce()) {
+    pub fn race(&self, names: [&str; 2], work: impl FnOnce()) {
         let is_over = AtomicBool::new(false);
         let [one, other] = names.map(|name| self.root().join(name));
         thread::scope(|scope| {
@@ -156,101 +152,5 @@ fn a_container_can_be_started_during_the_race() {
             assert!(image.holds());
             started += usize::from(report.status == 0);
         }
-    });
-}
-
-#[test]
-fn a_race_for_the_target_is_not_won() {
-    let _machine = Machine::new();
-    let image = Image::new();
-    let _mounts = Covers::new();
-    let volume = image.folder.text("volume");
-    let mut attached = 0;
-    image.race(["folder", "link"], || {
-        for round in 0..ROUNDS {
-            // The very functions of step03, hundreds of times.
-            let target = format!("{volume}:/folder/deep{round}/er");
-            let wanted = parse(&target).expect("a volume");
-            let volumes = open_all(&[wanted]).expect("open the volume");
-            attached +=
-                usize::from(attach_all(&volumes, &image.root()).is_ok());
-            assert!(image.holds(), "lost in round {round}");
-        }
-    });
-    assert!(attached > 0, "no volume was ever attached");
-    // The control: look first, then use the path. That race is lost sooner or
-    // later.
-    let folder = image.root().join("folder");
-    let mut round = 0;
-    image.race(["folder", "link"], || {
-        eventually("the race to be lost by looking first", || {
-            for _ in 0..ROUNDS {
-                round += 1;
-                if folder
-                    .canonicalize()
-                    .is_ok_and(|path| path.starts_with(image.root()))
-                {
-                    let _ = fs::create_dir(folder.join(round.to_string()));
-                }
-            }
-            !image.holds()
-        });
-    });
-}
-
-#[test]
-fn nor_is_one_for_the_mode_of_what_was_made() {
-    let _machine = Machine::new();
-    let image = Image::new();
-    let _mounts = Covers::new();
-    let secret = image.folder.join("secret");
-    fs::write(&secret, "").expect("write a file");
-    let hidden = Permissions::from_mode(0o600);
-    fs::set_permissions(&secret, hidden.clone()).expect("hide it");
-    symlink(&secret, image.root().join("trap")).expect("make a link");
-    let is_hidden = || {
-        let mode = secret.metadata().expect("the file").permissions();
-        mode.mode() & 0o777 == 0o600
-    };
-    let volume = image.folder.text("volume");
-    let new = image.root().join("new");
-    let trap = image.root().join("trap");
-    // Until only the trap is left: then there is nothing to exchange.
-    let clear = || {
-        while new.symlink_metadata().is_ok() {
-            for name in [&new, &trap] {
-                let deeper = name.join("er");
-                while umount2(&deeper, MntFlags::MNT_DETACH).is_ok() {}
-                let _ = fs::remove_dir(deeper);
-                let _ = fs::remove_dir(name);
-            }
-            if new.is_symlink() {
-                let _ = fs::rename(&new, &trap);
-            }
-        }
-    };
-    image.race(["new", "trap"], || {
-        for round in 0..10 * ROUNDS {
-            let wanted =
-                parse(&format!("{volume}:/new/er")).expect("a volume");
-            let volumes = open_all(&[wanted]).expect("open the volume");
-            let _ = attach_all(&volumes, &image.root());
-            // The guard: the mode is not set through a link.
-            assert!(is_hidden(), "lost in round {round}");
-            clear();
-        }
-    });
-    // The control: chmod(2) follows links.
-    image.race(["new", "trap"], || {
-        eventually("the race for the mode to be lost", || {
-            for _ in 0..ROUNDS {
-                clear();
-                if fs::create_dir(&new).is_ok() {
-                    let mode = Permissions::from_mode(0o755);
-                    let _ = fs::set_permissions(&new, mode);
-                }
-            }
-            !is_hidden()
-        });
     });
 }
