@@ -14,8 +14,9 @@ use std::process::{Child, Command, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::pipe2;
-use witness::{Folder, Machine, eventually, process};
+use witness::{Covers, Folder, Machine, eventually, process};
 
 use crate::{
     ATTEMPT, Answer, STEP10, VARIABLE, done, errno, find_answers, inside,
@@ -65,7 +66,24 @@ fn init_does_not_show_its_program() {
 #[test]
 fn the_launchers_program_cannot_be_overwritten() {
     let _machine = Machine::new();
-    let folder = Folder::new();
+    let _mounts = Covers::new();
+    // On a disk, and in memory: there the program looks sealed already, as all
+    // files of a tmpfs have a place for seals.
+    for is_in_memory in [false, true] {
+        let folder = Folder::below(Path::new("/var/tmp"));
+        if is_in_memory {
+            let (kind, flags) = (Some("tmpfs"), MsFlags::empty());
+            mount(kind, folder.path(), kind, flags, Some("mode=755"))
+                .expect("mount a tmpfs");
+        }
+        try_to_overwrite(&folder);
+        if is_in_memory {
+            umount2(folder.path(), MntFlags::MNT_DETACH).expect("unmount it");
+        }
+    }
+}
+
+fn try_to_overwrite(folder: &Folder) {
     let launcher = copy(STEP10, &folder.join("launcher"));
     let attacker = copy(&own_program(), &folder.join("attacker"));
     let volume = Folder::new();
