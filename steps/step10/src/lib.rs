@@ -10,7 +10,8 @@
 //! - [`privileges`] - the primitive: the five sets, no_new_privs.
 //! - [`capabilities`] - their names, and which are left.
 //! - [`masks`], [`rlimits`], [`labels`] - what else root could use.
-//! - [`sealed`] - the launcher's own program, out of the container's reach.
+//! - [`sealed`], [`keyring`] - the launcher's own program and keys, out of the
+//!   container's reach.
 //! - [`Args`] - `--cap-add`, `--cap-drop`, `--user`, `--new-privs`,
 //!   `--unmask`, `--rlimit`, `--apparmor`, `--selinux-label`.
 //! - [`ledger`] - the powers that are left, as the kernel reports them.
@@ -21,6 +22,7 @@
 #![cfg(target_os = "linux")]
 
 pub mod capabilities;
+pub mod keyring;
 pub mod labels;
 pub mod masks;
 pub mod privileges;

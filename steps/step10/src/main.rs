@@ -31,6 +31,7 @@ fn run(args: Args) -> Result<Ending> {
         return step00::print(&step08::dump(&args.seccomp));
     }
     step10::sealed::enter()?;
+    step10::keyring::leave()?;
     step10::labels::check(&args.privileges)?;
     let mut stage = Stage::new(NAME, &args.process);
     stage.flags |= libc::CLONE_NEWUTS as u64;

@@ -6,8 +6,7 @@ use nix::errno::Errno;
 use witness::Machine;
 
 use crate::{
-    ALL_POWERS, Answer, IDENTITY, NO_FILTER, NO_MASKS, UNGUARDED, done, errno,
-    inside, outside,
+    ALL_POWERS, Answer, IDENTITY, NO_FILTER, UNGUARDED, done, inside, outside,
 };
 
 /// Opens a socket that sees or makes whole packets: `raw` or `packet`.
@@ -20,51 +19,6 @@ pub fn socket(kind: &str) -> Answer {
     let answer = unsafe { libc::socket(family, libc::SOCK_RAW, protocol) };
     Errno::result(answer)?;
     done()
-}
-
-/// `KEY_SPEC_PROCESS_KEYRING` of <linux/keyctl.h>: it goes with the process.
-const PROCESS_KEYRING: i32 = -2;
-
-/// Makes a keyring for this process: keyctl(2).
-pub fn keyring(_: &str) -> Answer {
-    const KEYCTL_GET_KEYRING_ID: i32 = 0;
-    let create = 1;
-    // SAFETY: this operation takes two numbers and no pointer.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_keyctl,
-            KEYCTL_GET_KEYRING_ID,
-            PROCESS_KEYRING,
-            create,
-        )
-    };
-    Errno::result(answer)?;
-    done()
-}
-
-/// Puts a key into it: add_key(2).
-pub fn add_key(_: &str) -> Answer {
-    let (kind, name, content) = (c"user", c"witness", b"key");
-    // SAFETY: two strings that end with 0, and a buffer with its length.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_add_key,
-            kind.as_ptr(),
-            name.as_ptr(),
-            content.as_ptr(),
-            content.len(),
-            PROCESS_KEYRING,
-        )
-    };
-    Errno::result(answer)?;
-    done()
-}
-
-/// Are there keys in /proc/keys?
-pub fn keys(_: &str) -> Answer {
-    let keys = fs::read_to_string("/proc/keys").map_err(errno)?;
-    let answer = if keys.is_empty() { "none" } else { "some" };
-    Ok(answer.into())
 }
 
 /// Gets a descriptor by which this program handles its own page faults: those
@@ -108,23 +62,6 @@ fn whole_packets_take_net_raw() {
         assert_eq!(inside(flags, &attempts), [answer; 2], "{flags:?}");
     }
     assert_eq!(outside(&attempts), ["done"; 2], "the control");
-}
-
-#[test]
-fn keys_are_out_of_reach() {
-    let _machine = Machine::new();
-    let attempts = ["keyring", "add-key", "keys"];
-    let free = [&NO_FILTER[..], &NO_MASKS].concat();
-    for (flags, answers) in [
-        // The guards: the filter, and for the list a mask.
-        (&[][..], ["EPERM", "EPERM", "none"]),
-        (&ALL_POWERS, ["EPERM", "EPERM", "none"]),
-        (&NO_FILTER, ["done", "done", "none"]),
-        // The control.
-        (&free, ["done", "done", "some"]),
-    ] {
-        assert_eq!(inside(flags, &attempts), answers, "{flags:?}");
-    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod descriptors;
 mod files;
 mod groups;
 mod kernel;
+mod keys;
 mod launcher;
 mod processes;
 mod races;
@@ -84,9 +85,10 @@ const ATTEMPTS: &[Attempt] = &[
     ("program-of", launcher::program_of),
     ("overwrite", launcher::overwrite),
     ("socket", kernel::socket),
-    ("keyring", kernel::keyring),
-    ("add-key", kernel::add_key),
-    ("keys", kernel::keys),
+    ("keyring", keys::make_keyring),
+    ("add-key", keys::add),
+    ("find-key", keys::find),
+    ("list-keys", keys::list),
     ("userfaultfd", kernel::userfaultfd),
     ("load-module", kernel::load_module),
     ("euid", setuid::euid),
