@@ -6,7 +6,7 @@
 //! (CVE-2021-30465).
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -153,4 +153,35 @@ fn a_container_can_be_started_during_the_race() {
             started += usize::from(report.status == 0);
         }
     });
+}
+
+/// Where one container has as a volume what another one writes to, the first
+/// can prepare it: the next launcher, who is root, gives it away.
+#[test]
+fn no_folder_for_writes_is_given_away_through_a_link() {
+    let _machine = Machine::new();
+    let folder = Folder::below(Path::new("/var/tmp"));
+    let writes = folder.text("writes");
+    let start = || {
+        let person = ["SUDO_UID=1500", "SUDO_GID=1500", STEP10, "-q"];
+        let flags = ["--network", "none", "--upper", &writes, "true"];
+        run("env", &[&person[..], &flags].concat())
+    };
+    let owner_of =
+        |name: &str| folder.join(name).metadata().expect("look at it").uid();
+    for name in ["outside", "writes"] {
+        fs::create_dir(folder.join(name)).expect("make folders");
+    }
+    symlink("../outside", folder.join("writes/upper")).expect("make a link");
+    // The guard: step04 takes a link for no folder, and chown(2) would not
+    // follow it (AT_SYMLINK_NOFOLLOW).
+    let report = start();
+    assert_eq!(report.status, 125, "{}", report.stderr);
+    assert!(report.stderr.contains("File exists"), "{}", report.stderr);
+    assert_eq!(owner_of("outside"), 0);
+    // The control: a folder is given to root inside.
+    fs::remove_file(folder.join("writes/upper")).expect("remove the link");
+    let report = start();
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    assert_eq!(owner_of("writes/upper"), 1500);
 }
