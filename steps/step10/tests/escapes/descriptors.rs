@@ -12,7 +12,7 @@ use witness::{Folder, Machine, Report, run};
 use crate::files::identity;
 use crate::{
     ATTEMPT, Answer, PROGRAM, UNGUARDED, VARIABLE, answers, container, errno,
-    outside, own_program,
+    launcher, outside, own_program,
 };
 
 /// The numbers of this process's descriptors.
@@ -59,10 +59,10 @@ fn shell(arguments: &[String]) -> Command {
 
 /// Runs a command in a container that is started in this way.
 fn run_leaking(flags: &[&str], command: &[&str]) -> Report {
-    let start = container(flags, PROGRAM, &[]);
-    let end = start.len() - ATTEMPT.len() - 1;
-    let start: Vec<&str> = start[..end].iter().map(String::as_str).collect();
-    let arguments = leaking("env", &[&start[..], command].concat());
+    let start = launcher(flags);
+    let start: Vec<&str> = start.iter().map(String::as_str).collect();
+    let command = [&start[..], &["--"], command].concat();
+    let arguments = leaking("env", &command);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     run("sh", &arguments)
 }

@@ -122,11 +122,11 @@ fn the_machines_disk_cannot_be_mounted() {
     assert_eq!(outside(&[&make(&node)]), ["done"], "the control");
 
     // A node that is there already, brought in by a volume. The guard: it
-    // belongs to the machine's root, who is nobody inside. (This one is that of
-    // /dev/zero: not every machine lets its root open a disk that is in use.)
-    let zero = SFlag::S_IFCHR;
+    // belongs to the machine's root, who is nobody inside. (This one is
+    // /dev/zero's: not every machine lets root open a disk that is in use.)
     let mode = Mode::from_bits_truncate(0o600);
-    mknod(&folder.join("zero"), zero, mode, libc::makedev(1, 5))
+    let zero = libc::makedev(1, 5);
+    mknod(&folder.join("zero"), SFlag::S_IFCHR, mode, zero)
         .expect("make a node");
     let volume = format!("{}:/nodes", folder.path().display());
     let with_nodes = ["--volume", volume.as_str()];
@@ -138,9 +138,10 @@ fn the_machines_disk_cannot_be_mounted() {
     let tmpfs = "mount tmpfs none /tmp/memory";
     let mount = |node, target| format!("mount {} {node} {target}", disk.kind);
     let mount_inside = mount("/nodes/disk", "/tmp/disk");
-    // Three guards: the filter; CAP_SYS_ADMIN; and that in a user namespace
-    // only some types may be mounted at all (FS_USERNS_MOUNT, mount(2), EPERM).
-    // They all say the same, so a harmless tmpfs shows when two are off.
+    // Three guards: the filter; CAP_SYS_ADMIN; and that only some types may be
+    // mounted in a user namespace (user_namespaces(7), "Effect of capabilities
+    // within a user namespace"). They all say the same, so a harmless tmpfs
+    // shows when two of them are off.
     for (flags, memory) in [
         (&[][..], "EPERM"),
         (&NO_FILTER, "EPERM"),

@@ -21,8 +21,8 @@ mod files;
 mod groups;
 mod kernel;
 mod keys;
-mod launcher;
 mod processes;
+mod program;
 mod races;
 mod setuid;
 mod terminal;
@@ -82,8 +82,8 @@ const ATTEMPTS: &[Attempt] = &[
     ("set-agent", groups::set_agent),
     ("descriptors", descriptors::list),
     ("enter-leaked", descriptors::enter_leaked),
-    ("program-of", launcher::program_of),
-    ("overwrite", launcher::overwrite),
+    ("program-of", program::program_of),
+    ("overwrite", program::overwrite),
     ("socket", kernel::socket),
     ("keyring", keys::make_keyring),
     ("add-key", keys::add),
@@ -129,17 +129,24 @@ fn outside(attempts: &[&str]) -> Vec<String> {
 /// The arguments of env(1) that start a container with nobody behind it, in
 /// which `program`, a copy of this one, makes the attempts.
 fn container(flags: &[&str], program: &str, attempts: &[&str]) -> Vec<String> {
-    let alone = ["-u", "SUDO_UID", "-u", "SUDO_GID", STEP10, "-q"];
     let variable = format!("{VARIABLE}={}", attempts.join(";"));
-    let volume = format!("{}:{PROGRAM}:ro", own_program());
+    let mut all = launcher(&[flags, &["--env", &variable]].concat());
+    let command = ["--", program].into_iter().chain(ATTEMPT);
+    all.extend(command.map(String::from));
+    all
+}
+
+/// The same up to the command.
+fn launcher(flags: &[&str]) -> Vec<String> {
+    let alone = ["-u", "SUDO_UID", "-u", "SUDO_GID", STEP10, "-q"];
     let network = ["--network", "none"];
     let network = match flags.contains(&"--network") {
         true => &[][..],
         false => &network,
     };
-    let image = ["--image", "/", "--volume", &volume, "--env", &variable];
-    let command = [&["--", program][..], &ATTEMPT].concat();
-    let all = [&alone[..], network, &image, flags, &command].concat();
+    let volume = format!("{}:{PROGRAM}:ro", own_program());
+    let image = ["--image", "/", "--volume", &volume];
+    let all = [&alone[..], network, &image, flags].concat();
     all.into_iter().map(String::from).collect()
 }
 

@@ -7,8 +7,8 @@ use nix::errno::Errno;
 use witness::{Machine, eventually, process, start};
 
 use crate::{
-    ATTEMPT, Answer, PROGRAM, UNGUARDED, VARIABLE, container, done, errno,
-    inside, outside,
+    ATTEMPT, Answer, PROGRAM, UNGUARDED, VARIABLE, done, errno, inside,
+    launcher, outside,
 };
 
 /// Becomes the tracer of this process, which ends with this one (ptrace(2)).
@@ -81,10 +81,8 @@ fn nor_can_it_be_reached_where_it_has_one() {
     // (ptrace(2), "Ptrace access mode checking"), and root inside has none in
     // the machine's: not with every capability, not as the same user.
     for flags in [&[][..], &UNGUARDED] {
-        let command = container(flags, "sh", &[]);
-        let end = command.len() - ATTEMPT.len() - 2;
-        let flags: Vec<&str> =
-            command[..end].iter().map(String::as_str).collect();
+        let command = launcher(flags);
+        let flags: Vec<&str> = command.iter().map(String::as_str).collect();
         let attempt = ATTEMPT.join(" ");
         let script = format!(
             "read attempts; {VARIABLE}=\"$attempts\" {PROGRAM} {attempt} | \

@@ -1,9 +1,9 @@
 //! Races for the target of a volume: somebody exchanges a folder of the image
 //! for a symbolic link, in the moment between a look and a use.
 //!
-//! A container takes milliseconds to start and microseconds for this, so it is
-//! step03's own functions that are called here, hundreds of times, in mounts of
-//! the test's thread.
+//! A container takes milliseconds to start and microseconds for this. So it is
+//! step03's own functions that are called here, hundreds of times, in mounts
+//! of the test's thread.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

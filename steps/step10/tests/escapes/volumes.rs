@@ -122,8 +122,8 @@ fn a_link_of_the_image_leads_nowhere_else() {
     let outside = image.outside.display();
     link(&format!("{}{outside}", "../".repeat(40)), "up");
     link("/proc/self/root", "magic");
-    // The guard: openat2(2) with RESOLVE_IN_ROOT. A link is followed as it will
-    // be inside, and so are more `..` than there are folders.
+    // The guard: openat2(2) with RESOLVE_IN_ROOT. A link is followed as it
+    // will be inside, and so are more `..` than there are folders.
     for name in ["link", "up"] {
         let report = image.start(&format!("/{name}/deep"));
         let place = format!(" {outside}/deep ");
