@@ -123,8 +123,8 @@ pub fn settle_in(args: &Args) -> Result<()> {
 /// link of the image may lead there (CVE-2024-21626).
 ///
 /// # Errors
-/// ELOOP for such a link.
-fn enter(folder: &Path) -> nix::Result<()> {
+/// ELOOP for such a link, and as for chdir(2).
+pub fn enter(folder: &Path) -> nix::Result<()> {
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
