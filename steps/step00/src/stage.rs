@@ -14,7 +14,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Error, Result, bail};
 use nix::sched::{CloneFlags, setns};
@@ -22,7 +22,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::SignalFd;
 
-use crate::child::{Ending, Process};
+use crate::child::{Ending, Process, close_all_but};
 use crate::command::Command;
 use crate::failure::{self, Advice, Failure};
 use crate::gate::{self, Gate, Message};
@@ -238,7 +238,12 @@ impl<'a> Stage<'a> {
         }
         as_any_program_starts()?;
         if self.is_apart(libc::CLONE_NEWNS) {
-            close_on_exec()?;
+            // What the launcher was started with beside stdin, stdout and
+            // stderr, and what it has opened itself, is not for the container.
+            // Close-on-exec would be too late: execve(2) looks for the program
+            // before it closes anything, and the image may hold a symbolic
+            // link to /proc/self/fd/7/bin/sh (CVE-2024-21626).
+            close_all_but(&[Some(gate.as_fd().as_raw_fd())]);
         }
         (self.finale)(&self.command)
     }
@@ -294,19 +299,6 @@ fn as_any_program_starts() -> Result<()> {
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
         .context("unblock signals")
-}
-
-/// What the launcher was started with beside stdin, stdout and stderr is not
-/// for the container: an open folder of the machine would be a way around the
-/// blindfold (CVE-2024-21626).
-fn close_on_exec() -> Result<()> {
-    let flags = libc::CLOSE_RANGE_CLOEXEC as i32;
-    // SAFETY: close_range takes no pointer, and with this flag closes nothing
-    // before execve(2).
-    let answer = unsafe { libc::close_range(3, u32::MAX, flags) };
-    nix::errno::Errno::result(answer)
-        .map(drop)
-        .context("mark all other descriptors close-on-exec")
 }
 
 /// Waits for a message, but not longer than the user does: an interrupt ends

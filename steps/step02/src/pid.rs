@@ -40,6 +40,11 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     // Close-on-exec: it is init's, and the command is not to inherit it.
     let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)
         .context("open init's signalfd")?;
+    // Init is a copy of the launcher, and so are its environment and its
+    // program. Undumpable, /proc/1 shows them to the machine's root only, and
+    // no longer to that of a user namespace (step06). The command is a copy as
+    // well until execve(2), which makes it dumpable again.
+    prctl::set_dumpable(false).context("hide init's memory")?;
     // SAFETY: this process has one thread, so the child may use all of libc.
     match unsafe { fork() }.context("start the command under init")? {
         ForkResult::Child => {
@@ -51,10 +56,6 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
             // An init that kept the gate open would hide from the launcher
             // that the command has been executed.
             close_all_but(&[Some(signals.as_fd().as_raw_fd())]);
-            // Init is a copy of the launcher, and so are its environment and
-            // its program. Undumpable, /proc/1 shows them to the machine's
-            // root only, and no longer to that of a user namespace (step06).
-            prctl::set_dumpable(false).context("hide init's memory")?;
             let ending = look_after(child, &signals)?;
             std::process::exit(ending.status().into())
         }

@@ -32,9 +32,10 @@ mod devices;
 
 use std::fs::File;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use step00::{Advice, Line, Mark, Stage, Subject};
 
 use tree::Attributes;
@@ -118,9 +119,22 @@ pub fn settle_in(args: &Args) -> Result<()> {
         tree::change_alone(root.as_fd(), Attributes::READ_ONLY)
             .context("make / read-only")?;
     }
-    nix::unistd::chdir(&args.workdir)
+    enter(&args.workdir)
         .with_context(|| format!("enter {} inside", args.workdir.display()))
         .advice("--workdir takes a folder that the image or a volume has")
+}
+
+/// Changes the working directory, but by no "magic link": /proc/self/fd/7 is a
+/// way past the root, to a folder that the launcher has open, and a symbolic
+/// link of the image may lead there (CVE-2024-21626).
+///
+/// # Errors
+/// ELOOP for such a link, and as for chdir(2).
+pub fn enter(folder: &Path) -> nix::Result<()> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    nix::unistd::fchdir(openat2(AT_FDCWD, folder, how)?)
 }
 
 /// Reads what is mounted on `/` there: the fifth field of a line in

@@ -140,15 +140,16 @@ fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
 }
 
 /// Both modes are set afterwards, since a umask would narrow the first ones.
+/// By then somebody else may have put a symbolic link in its place.
 fn make_folder(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
     let mode = Mode::from_bits_truncate(0o755);
     mkdirat(parent, name, mode)?;
-    fchmodat(parent, name, mode, FchmodatFlags::FollowSymlink)
+    fchmodat(parent, name, mode, FchmodatFlags::NoFollowSymlink)
 }
 
 fn make_file(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
     let mode = Mode::from_bits_truncate(0o644);
     drop(openat(parent, name, flags, mode)?);
-    fchmodat(parent, name, mode, FchmodatFlags::FollowSymlink)
+    fchmodat(parent, name, mode, FchmodatFlags::NoFollowSymlink)
 }

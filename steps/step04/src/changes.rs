@@ -21,9 +21,20 @@ use crate::image::Image;
 /// (D)eleted. `upper` is what the container handed over.
 pub fn print(image: &Image, upper: &OwnedFd) -> Result<()> {
     for (kind, path) in list(image, upper)? {
-        step00::epilogue(&format!("{kind} {}", path.display()));
+        step00::epilogue(&format!("{kind} {}", printable(&path)));
     }
     Ok(())
+}
+
+/// A name that the container has chosen is not to speak to the terminal, nor
+/// to look like a line of ours.
+fn printable(path: &Path) -> String {
+    let text = path.display().to_string();
+    let escape = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(escape).collect()
 }
 
 fn list(image: &Image, upper: &OwnedFd) -> Result<Vec<(char, PathBuf)>> {

@@ -8,12 +8,13 @@
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{AtFlags, Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
+use nix::unistd::{Gid, Uid, fchownat};
 use step00::{Advice, Gate};
 use step03::tree::Tree;
 
@@ -63,11 +64,17 @@ impl Image {
     /// Gives the folders for the writes to the user who is root inside.
     pub fn give_upper_to(&self, uid: u32, gid: u32) -> Result<()> {
         let Some(upper) = &self.upper else { return Ok(()) };
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        // Not through a symbolic link, which a container that has this folder
+        // as a volume can put here: what it leads to would be given away.
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
         for name in ["upper", "work"] {
-            let path = upper.path.join(name);
-            chown(&path, Some(uid), Some(gid)).with_context(|| {
-                format!("give {} to user {uid}", path.display())
-            })?;
+            fchownat(upper.hold()?, name, uid, gid, flags).with_context(
+                || {
+                    let path = upper.path.join(name);
+                    format!("give {} to root inside", path.display())
+                },
+            )?;
         }
         Ok(())
     }
@@ -182,14 +189,19 @@ fn attach(tree: &Tree, folder: &Path) -> Result<()> {
     tree.attach(target)
 }
 
-/// A folder with mode 0755 whatever the umask is; it may be there already.
+/// A folder with mode 0755 whatever the umask is; it may be there already. A
+/// symbolic link is none, wherever it leads.
 fn make_folder(path: &Path) -> Result<PathBuf> {
+    let is_there = || path.symlink_metadata().is_ok_and(|it| it.is_dir());
     match fs::create_dir(path) {
-        Err(_) if path.is_dir() => return Ok(path.to_owned()),
+        Err(_) if is_there() => return Ok(path.to_owned()),
         made => made
             .and_then(|()| {
                 let mode = fs::Permissions::from_mode(0o755);
-                fs::set_permissions(path, mode)
+                let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW;
+                let mut options = fs::File::options();
+                let options = options.read(true).custom_flags(flags);
+                options.open(path)?.set_permissions(mode)
             })
             .with_context(|| format!("make the folder {}", path.display()))?,
     }

@@ -189,6 +189,17 @@ fn a_link_in_the_image_is_not_followed() {
 }
 
 #[test]
+fn a_name_cannot_forge_a_line_or_speak_to_the_terminal() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let script = r#"touch "$(printf 'a\033[31m\nD b')" plain"#;
+    let script = format!("mkdir /new; cd /new; {script}");
+    let found = changes(&[&image(&folder)], &script);
+    let forged = r"A /new/a\u{1b}[31m\nD b";
+    assert_eq!(found, ["A /new", forged, "A /new/plain"]);
+}
+
+#[test]
 fn they_are_listed_however_the_command_ends_and_only_if_asked_for() {
     let _machine = Machine::new();
     for (end, status) in [("exit 3", 3), ("kill -9 $$; sleep 9", 137)] {

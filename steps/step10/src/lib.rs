@@ -11,7 +11,8 @@
 //! - [`calls`] - the system calls for it, as Rust sees them.
 //! - [`capabilities`] - their names, and which are left.
 //! - [`masks`], [`rlimits`], [`labels`] - what else root could use.
-//! - [`sealed`] - the launcher's own program, out of the container's reach.
+//! - [`sealed`], [`keyring`] - the launcher's own program and keys, out of the
+//!   container's reach.
 //! - [`Args`] - `--cap-add`, `--cap-drop`, `--user`, `--new-privs`,
 //!   `--unmask`, `--rlimit`, `--apparmor`, `--selinux-label`.
 //! - [`ledger`] - the powers that are left, as the kernel reports them.
@@ -32,6 +33,7 @@ pub mod privileges;
 
 pub mod calls;
 pub mod capabilities;
+pub mod keyring;
 pub mod labels;
 pub mod masks;
 pub mod rlimits;
@@ -81,10 +83,11 @@ pub struct Args {
     pub selinux_label: Option<String>,
 }
 
-/// First of all: runs from a sealed copy, and looks whether the kernel has the
-/// labels that are asked for.
+/// First of all: runs from a sealed copy, without the caller's keys, and looks
+/// whether the kernel has the labels that are asked for.
 pub fn prepare(args: &Args) -> Result<()> {
     sealed::enter()?;
+    keyring::leave()?;
     labels::check(args)
 }
 

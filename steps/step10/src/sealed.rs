@@ -33,8 +33,10 @@ use step00::Advice;
 pub fn enter() -> Result<()> {
     let own = File::open("/proc/self/exe").context("open this program")?;
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    // Only a file in memory has seals; any other one answers EINVAL.
-    if fcntl(&own, FcntlArg::F_GET_SEALS).is_ok() {
+    // Only a file in memory has seals, any other one answers EINVAL. One on a
+    // tmpfs is in memory as well, but can be written to.
+    let seals = fcntl(&own, FcntlArg::F_GET_SEALS).unwrap_or(0);
+    if SealFlag::from_bits_truncate(seals).contains(SealFlag::F_SEAL_WRITE) {
         return take_name(Path::new(&arguments[0]));
     }
     let path = std::env::current_exe().context("find this program")?;

@@ -55,6 +55,7 @@ struct Recorded {
 /// Runs a command in it, and waits for its end.
 pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     step10::sealed::enter()?;
+    step10::keyring::leave()?;
     let state = state::read(&args.name)?;
     let target = way_in(state.running()?)?;
     let mut run = recorded(&state)?;
@@ -82,7 +83,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
         prctl::set_dumpable(false).context("hide this process's memory")?;
         enter::join(&target, apart.difference(before))?;
         step06::user::become_user(0, 0)?;
-        nix::unistd::chdir(&run.root.workdir)
+        step03::enter(&run.root.workdir)
             .with_context(|| format!("enter {}", run.root.workdir.display()))
             .advice("--workdir takes a folder that the container has")?;
         step08::install(&run.seccomp)?;

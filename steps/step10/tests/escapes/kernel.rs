@@ -1,0 +1,111 @@
+//! Parts of the kernel that no namespace, or a whole machine, has.
+
+use std::fs;
+
+use nix::errno::Errno;
+use witness::Machine;
+
+use crate::{
+    ALL_POWERS, Answer, IDENTITY, NO_FILTER, UNGUARDED, done, inside, outside,
+};
+
+/// Opens a socket that sees or makes whole packets: `raw` or `packet`.
+pub fn socket(kind: &str) -> Answer {
+    let (family, protocol) = match kind {
+        "raw" => (libc::AF_INET, libc::IPPROTO_ICMP),
+        _ => (libc::AF_PACKET, 0),
+    };
+    // SAFETY: socket(2) takes three numbers. The descriptor ends with us.
+    let answer = unsafe { libc::socket(family, libc::SOCK_RAW, protocol) };
+    Errno::result(answer)?;
+    done()
+}
+
+/// Gets a descriptor by which this program handles its own page faults: those
+/// of the `user` mode only, or those `all` that happen in the kernel as well,
+/// which can hold the kernel up in the middle of a copy (userfaultfd(2)).
+pub fn userfaultfd(faults: &str) -> Answer {
+    const UFFD_USER_MODE_ONLY: i32 = 1;
+    let flags = if faults == "user" { UFFD_USER_MODE_ONLY } else { 0 };
+    // SAFETY: userfaultfd(2) takes one number. The descriptor ends with us.
+    Errno::result(unsafe { libc::syscall(libc::SYS_userfaultfd, flags) })?;
+    done()
+}
+
+/// Loads a module that is empty, and so no module: ENOEXEC means that the
+/// kernel was willing to load one.
+pub fn load_module(_: &str) -> Answer {
+    // SAFETY: an empty buffer is not read, and the string ends with 0.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_init_module, c"".as_ptr(), 0, c"".as_ptr())
+    };
+    Errno::result(answer)?;
+    done()
+}
+
+#[test]
+fn whole_packets_take_net_raw() {
+    let _machine = Machine::new();
+    let attempts = ["socket raw", "socket packet"];
+    let dropped = ["--cap-drop", "net_raw"];
+    let free = [&UNGUARDED[..], &["--network", "host"]].concat();
+    for (flags, answer) in [
+        // The guard: no CAP_NET_RAW (packet(7), raw(7)).
+        (&dropped[..], "EPERM"),
+        // The control, on a network of the container's own.
+        (&[], "done"),
+        // Behind it: the machine's network belongs to the machine's user
+        // namespace, and what root inside has, counts for nothing there.
+        (&["--network", "host"], "EPERM"),
+        (&free, "EPERM"),
+    ] {
+        assert_eq!(inside(flags, &attempts), [answer; 2], "{flags:?}");
+    }
+    assert_eq!(outside(&attempts), ["done"; 2], "the control");
+}
+
+#[test]
+fn page_faults_are_the_kernels() {
+    let _machine = Machine::new();
+    let attempts = ["userfaultfd user", "userfaultfd all"];
+    // The guard: the filter. The kernel alone would allow the one for which
+    // nothing can happen to it.
+    assert_eq!(inside(&[], &attempts), ["EPERM", "EPERM"]);
+    assert_eq!(inside(&ALL_POWERS, &attempts), ["EPERM", "EPERM"]);
+    // Behind it: /proc/sys/vm/unprivileged_userfaultfd is 0, as it comes. Then
+    // it takes CAP_SYS_PTRACE on the machine.
+    let setting = fs::read_to_string("/proc/sys/vm/unprivileged_userfaultfd");
+    let all = match setting.expect("the setting").trim() {
+        "0" => "EPERM",
+        _ => "done",
+    };
+    assert_eq!(inside(&NO_FILTER, &attempts), ["done", all]);
+    assert_eq!(inside(&UNGUARDED, &attempts), ["done", all]);
+    assert_eq!(outside(&attempts), ["done", "done"], "the control");
+}
+
+#[test]
+fn the_filter_refuses_modules() {
+    let _machine = Machine::new();
+    assert_eq!(inside(&[], &["load-module"]), ["EPERM"]);
+    assert_eq!(inside(&ALL_POWERS, &["load-module"]), ["EPERM"]);
+    // The control: another answer without the filter, or none of this name.
+    let free = outside(&["load-module"]).remove(0);
+    assert!(["ENOEXEC", "ENOSYS"].contains(&free.as_str()), "{free}");
+}
+
+#[test]
+#[ignore = "needs a kernel with modules: scripts/test runs it in the VM"]
+fn behind_the_filter_modules_take_power_over_the_machine() {
+    let _machine = Machine::new();
+    // The guards: CAP_SYS_MODULE, which is not among the default ones; and the
+    // user namespace, since it has to be the machine's (init_module(2)).
+    for flags in [
+        &NO_FILTER[..],
+        &[&NO_FILTER[..], &["--cap-add", "sys_module"]].concat(),
+        &[&NO_FILTER[..], &ALL_POWERS, &IDENTITY].concat(),
+    ] {
+        assert_eq!(inside(flags, &["load-module"]), ["EPERM"], "{flags:?}");
+    }
+    assert_eq!(outside(&["load-module"]), ["ENOEXEC"], "the control");
+}
