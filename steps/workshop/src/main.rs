@@ -11,6 +11,7 @@ mod digest;
 mod download;
 mod elevate;
 mod oci;
+mod peek;
 mod remove;
 mod rootfs;
 mod store;
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     /// Make a root filesystem, or import an image
     Rootfs(rootfs::Rootfs),
+    /// Show which blindfolds, handcuffs and gags any process wears
+    Peek(peek::Peek),
     /// Load the AppArmor profile that step10 puts on
     #[command(name = "apparmor")]
     AppArmor(apparmor::AppArmor),
@@ -53,6 +56,7 @@ This companion helps on the way:
 
   cargo workshop rootfs          make target/rootfs from what is here
   cargo workshop rootfs alpine   or import a real image
+  cargo workshop peek --all      who on this machine lives in a container?
   cargo workshop apparmor        load the profile that step10 puts on
   cargo workshop clean           remove what the workshop made
 
@@ -75,6 +79,7 @@ fn run(out: &mut impl Write) -> Result<()> {
     match Cli::parse().command {
         None => out.write_all(OVERVIEW.as_bytes())?,
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
+        Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
