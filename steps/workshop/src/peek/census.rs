@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use nix::unistd::getpid;
 
 use super::proc::{KINDS, Process, all, printable};
 
@@ -42,7 +43,7 @@ impl Census {
     pub fn take() -> Result<Census> {
         let found = all()?.into_iter().filter_map(Resident::look);
         let residents = found.map(|r| (r.pid, r)).collect();
-        let own = spaces(&Process::open(std::process::id().cast_signed())?);
+        let own = spaces(&Process::open(getpid().as_raw())?);
         let first = Process::open(1).map(|first| spaces(&first));
         let mut machine = first.unwrap_or([None; KINDS.len()]);
         for (its, own) in machine.iter_mut().zip(own) {

@@ -2,14 +2,16 @@
 
 use std::fs;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
+use nix::unistd::getpid;
+use step00::Advice;
 
 use super::census::Census;
 
 /// The process that `who` means, and others that it could have meant.
 ///
 /// # Errors
-/// There is none.
+/// Nobody has that name.
 pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     if let Ok(pid) = who.parse() {
         return Ok((pid, Vec::new()));
@@ -24,17 +26,16 @@ pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     let all = census.residents.values();
     let named = all.filter(|resident| resident.name == short);
     // This process bears a name as well, and nobody means it.
-    let own = std::process::id().cast_signed();
+    let own = getpid().as_raw();
     let mut found: Vec<i32> =
         named.map(|resident| resident.pid).filter(|&pid| pid != own).collect();
     found.sort_unstable();
     // Of many it is rather the one that lives apart, and of those the oldest.
     found.sort_by_key(|pid| census.apart(&census.residents[pid]).is_empty());
     if found.is_empty() {
-        bail!(
-            "find {who:?}: no process has this name, and no container\n  \
-             try: cargo workshop peek --all, or a number that ps shows"
-        );
+        let missing = "no process has this name, and no container";
+        return Err(anyhow!("find {who:?}: {missing}"))
+            .advice("cargo workshop peek --all, or a number that ps shows");
     }
     let first = found.remove(0);
     Ok((first, found))
@@ -49,16 +50,4 @@ fn container(name: &str) -> Option<i32> {
     let state = fs::read(format!("/run/workshop/{name}/state.json")).ok()?;
     let state: serde_json::Value = serde_json::from_slice(&state).ok()?;
     state.get("pid")?.as_i64()?.try_into().ok()
-}
-
-/// The number in the way that an error would have it.
-///
-/// # Errors
-/// See [`super::proc::Process::open`].
-pub fn open(pid: i32) -> Result<super::proc::Process> {
-    let process = super::proc::Process::open(pid);
-    process.context("look at it").map_err(|error| {
-        let advice = "try: cargo workshop peek --all";
-        anyhow::anyhow!("{error:#}\n  {advice}")
-    })
 }

@@ -12,7 +12,7 @@ pub fn maker(process: &Process, census: &Census) -> Option<String> {
     let resident = census.residents.get(&process.pid)?;
     let groups = process.read("cgroup").ok()?;
     let paths = groups.lines().filter_map(|l| l.splitn(3, ':').nth(2));
-    let mut paths = paths.map(|path| printable(path)).peekable();
+    let mut paths = paths.map(printable).peekable();
     if census.apart(resident).is_empty() {
         return None;
     }

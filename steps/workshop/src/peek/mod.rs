@@ -8,8 +8,9 @@
 //! - [`proc`] - one process's folder in /proc.
 //! - [`census`] - all processes, and who shares what with whom.
 //! - [`blindfolds`], [`handcuffs`], [`gags`] - the three parts of a report.
-//! - [`tree`] - `--all`: the groups that live apart.
+//! - [`all`] - `--all`: the [`tree`] of groups that live apart.
 
+mod all;
 mod blindfolds;
 mod census;
 mod find;
@@ -27,6 +28,7 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use step00::Advice;
 
 use census::Census;
 use proc::{Process, printable};
@@ -34,6 +36,7 @@ use row::{Row, wrap};
 
 /// The flags of `workshop peek`.
 #[derive(Debug, Args)]
+#[command(override_usage = "cargo workshop peek PID|NAME|--all [--json]")]
 pub struct Peek {
     /// Its number or its name; or a container's name
     #[arg(value_name = "PID|NAME", required_unless_present = "all")]
@@ -55,10 +58,11 @@ pub struct Peek {
 pub fn run(args: &Peek, out: &mut impl Write) -> Result<()> {
     let census = Census::take()?;
     let Some(who) = &args.who else {
-        return tree::run(&census, args.json, out);
+        return all::run(&census, args.json, out);
     };
     let (pid, others) = find::find(who, &census)?;
-    let report = Report::make(&find::open(pid)?, &census, others);
+    let process = Process::open(pid).advice("cargo workshop peek --all")?;
+    let report = Report::make(&process, &census, others);
     match args.json {
         true => report.print_json(out),
         false => report.print(out),
