@@ -132,6 +132,9 @@ fn it_loads_and_unloads() -> Result<()> {
         assert!(is_loaded()?);
     }
     let wearer = Wearer::new()?;
+    let page = desk.run(&["peek", &wearer.0.id().to_string()])?;
+    let label = "gagged label     workshop-container (enforce)\n";
+    assert!(page.contains(label), "{page}");
     for command in [&["apparmor", "--remove"][..], &["clean"]] {
         let words = desk.fail(command)?;
         let wanted = format!("process {} wears it", wearer.0.id());

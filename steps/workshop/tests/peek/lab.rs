@@ -2,7 +2,8 @@
 
 use std::process::{Child, Command, Stdio};
 
-use nix::unistd::geteuid;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
 use witness::{eventually, process};
 
@@ -41,16 +42,27 @@ pub fn running(command: &[&str], name: &str) -> Box {
     found
 }
 
-/// A process and all that descends from it.
-pub fn descendants(pid: i32) -> Vec<i32> {
-    let children = process::children(pid).into_iter();
+/// A process and all that descends from it. Each thread has its own children:
+/// Go, in which runc is written, starts programs from any of them.
+fn descendants(pid: i32) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let children = threads.flat_map(|thread| {
+        let list = std::fs::read_to_string(thread.path().join("children"));
+        let list = list.unwrap_or_default();
+        let list = list.split_whitespace().flat_map(str::parse);
+        list.collect::<Vec<i32>>()
+    });
     std::iter::once(pid).chain(children.flat_map(descendants)).collect()
 }
 
 impl Drop for Box {
     fn drop(&mut self) {
-        // Its stdin ends, and so does `cat`; whoever waits for that follows.
+        // Whoever waits for it follows; SIGKILL reaches a frozen process too.
         drop(self.launcher.stdin.take());
+        if self.pid > 0 {
+            let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
+        }
         let _ = self.launcher.wait();
     }
 }
