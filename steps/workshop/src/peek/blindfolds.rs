@@ -33,7 +33,7 @@ fn row(process: &Process, census: &Census, index: usize) -> Row {
         "shared_with": others.as_ref().map(Vec::len),
     });
     let mut text = match (apart, others) {
-        (true, Some(others)) => format!("its own {}", company(&others)),
+        (true, Some(others)) => format!("its own{}", company(&others)),
         (true, None) => "its own".to_owned(),
         (false, _) => "the machine's".to_owned(),
     };
@@ -55,8 +55,8 @@ fn company(others: &[&str]) -> String {
     let more = if names.len() > 4 { " …" } else { "" };
     names.truncate(4);
     match others.len() {
-        0 => "alone".to_owned(),
-        count => format!("(with {count} more: {}{more})", names.join(", ")),
+        0 => ", alone".to_owned(),
+        count => format!(" (with {count} more: {}{more})", names.join(", ")),
     }
 }
 
