@@ -33,7 +33,13 @@ pub struct Census {
     /// The namespaces of the machine: those of process 1, or where that may
     /// not be looked at, those of the reader itself.
     pub machine: [Option<u64>; KINDS.len()],
+    /// Is the reader in a container itself? Then that is "the machine".
+    pub is_inside: bool,
 }
+
+/// The number of the first PID namespace is always the same, and that of no
+/// other: PROC_PID_INIT_INO, in the kernel's include/linux/proc_ns.h.
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 impl Census {
     /// Asks everybody. Who ends meanwhile is left out.
@@ -44,12 +50,13 @@ impl Census {
         let found = all()?.into_iter().filter_map(Resident::look);
         let residents = found.map(|r| (r.pid, r)).collect();
         let own = spaces(&Process::open(getpid().as_raw())?);
+        let is_inside = own[1].is_some_and(|pid| pid != FIRST_PID_NAMESPACE);
         let first = Process::open(1).map(|first| spaces(&first));
         let mut machine = first.unwrap_or([None; KINDS.len()]);
         for (its, own) in machine.iter_mut().zip(own) {
             *its = its.or(own);
         }
-        Ok(Census { residents, machine })
+        Ok(Census { residents, machine, is_inside })
     }
 
     /// The names of those in the same namespace, but for `pid` itself.

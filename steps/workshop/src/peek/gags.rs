@@ -1,5 +1,7 @@
 //! What it cannot say: system calls, capabilities, labels.
 
+use std::fs;
+
 use serde_json::json;
 use step00::Mark;
 
@@ -90,11 +92,21 @@ fn label(process: &Process) -> Row {
     let (mark, text) = match label.as_str() {
         "" => (Mark::Free, "none: no security module gives one".to_owned()),
         "unconfined" => (Mark::Free, label),
-        // SELinux has a type for this; AppArmor only complains.
-        _ if label.contains("unconfined_t") => (Mark::Free, label),
+        // SELinux: no policy is loaded; a type for this; it only complains.
+        "kernel" => (Mark::Free, label),
+        _ if label.contains(":unconfined_t") => (Mark::Free, label),
+        _ if is_permissive() => {
+            (Mark::Free, format!("{label}, but SELinux only complains"))
+        }
+        // AppArmor's words for the same.
         _ if label.ends_with("(complain)") => (Mark::Free, label),
         _ if label.ends_with("(unconfined)") => (Mark::Free, label),
         _ => (Mark::Gagged, label),
     };
     Row::with(mark, "label", text, facts)
+}
+
+fn is_permissive() -> bool {
+    let enforces = fs::read_to_string("/sys/fs/selinux/enforce");
+    enforces.is_ok_and(|enforces| enforces.trim() == "0")
 }

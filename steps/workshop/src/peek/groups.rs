@@ -74,6 +74,14 @@ impl Group {
         Some(text.trim().to_owned())
     }
 
+    /// The names of its files.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten();
+        let names = entries.flatten().map(|entry| entry.file_name());
+        names.filter_map(|name| name.into_string().ok()).collect()
+    }
+
     /// The number that a file holds; `None` for `max` too.
     #[must_use]
     pub fn number(&self, file: &str) -> Option<u64> {

@@ -3,12 +3,11 @@
 //! A limit holds for a group and all below it. So each row shows the tightest
 //! on the way up from the process's own group, and what *that* group uses.
 
-use std::fs;
-
 use serde_json::json;
 use step00::Mark;
 use step07::limits::human;
 
+use super::cpus;
 use super::groups::{Group, Groups};
 use super::proc::Process;
 use super::row::Row;
@@ -20,9 +19,10 @@ pub fn look(process: &Process) -> Vec<Row> {
     };
     let groups = Groups::of(&text);
     let mut rows = vec![memory(&groups), cpu(&groups), pids(&groups)];
-    rows.extend(cpuset(process));
+    rows.extend(cpus::look(process));
     rows.extend(io(&groups));
     rows.extend(frozen(&groups));
+    rows.extend(others(&groups));
     rows
 }
 
@@ -103,31 +103,6 @@ fn cpu(groups: &Groups) -> Row {
     cuffed("cpu", text, &group, used, json!(cpus))
 }
 
-/// On which CPUs, where not on all: by a group's cpuset or by taskset(1).
-fn cpuset(process: &Process) -> Option<Row> {
-    let online = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
-    let (online, allowed) =
-        (online.trim(), process.status("Cpus_allowed_list")?);
-    let may_not = numbers(online).any(|cpu| {
-        let mut allowed = numbers(&allowed);
-        !allowed.any(|number| number == cpu)
-    });
-    let text = format!("only on CPU {allowed} of {online}");
-    let facts = json!({ "limit": allowed });
-    may_not.then(|| Row::with(Mark::Cuffed, "cpuset", text, facts))
-}
-
-/// The numbers of a list such as `0-3,8`.
-fn numbers(list: &str) -> impl Iterator<Item = u32> {
-    list.split(',').flat_map(|range| {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        match (first.parse(), last.parse::<u32>()) {
-            (Ok(first), Ok(last)) => first..last.saturating_add(1),
-            _ => 0..0,
-        }
-    })
-}
-
 /// A line for each disk.
 fn io(groups: &Groups) -> Option<Row> {
     let v1 =
@@ -155,6 +130,29 @@ fn frozen(groups: &Groups) -> Option<Row> {
     let group = way.find(is_frozen)?;
     let text = format!("it stands still{}", group.whose());
     Some(cuffed("frozen", text, &group, None, json!(true)))
+}
+
+/// Whatever else of version 2 has a number for a limit: `memory.high`, huge
+/// pages … Each has its use in a file beside it.
+fn others(groups: &Groups) -> Option<Row> {
+    let known = ["memory.max", "pids.max", "memory.swap.max"];
+    let found = groups.way_up("").flat_map(|group| {
+        let files = group.files().into_iter().filter_map(|file| {
+            let stem = file.strip_suffix(".max");
+            let stem = stem.or_else(|| file.strip_suffix(".high"))?;
+            let limit = group.number(&file)?;
+            let used = group.number(&format!("{stem}.current"));
+            let used = used.map_or("?".to_owned(), |used| used.to_string());
+            (!known.contains(&file.as_str()))
+                .then(|| format!("{file} {used} of {limit}{}", group.whose()))
+        });
+        files.collect::<Vec<String>>()
+    });
+    let mut found: Vec<String> = found.collect();
+    found.sort();
+    let text = found.join("; ");
+    let facts = json!({ "limits": found });
+    (!text.is_empty()).then(|| Row::with(Mark::Cuffed, "others", text, facts))
 }
 
 fn free(subject: &'static str, used: &str, amount: Option<u64>) -> Row {

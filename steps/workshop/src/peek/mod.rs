@@ -13,6 +13,7 @@
 mod all;
 mod blindfolds;
 mod census;
+mod cpus;
 mod find;
 mod gags;
 mod groups;
@@ -57,6 +58,9 @@ pub struct Peek {
 /// There is no such process. That one ends meanwhile is no error.
 pub fn run(args: &Peek, out: &mut impl Write) -> Result<()> {
     let census = Census::take()?;
+    if census.is_inside && !args.json {
+        writeln!(out, "(seen from inside a container, here \"the machine\")")?;
+    }
     let Some(who) = &args.who else {
         return all::run(&census, args.json, out);
     };

@@ -84,6 +84,7 @@ fn limits_of_version_2_are_read_with_their_use() {
     above.write("cpu.max", "20000 100000");
     group.write("memory.max", "60M");
     group.write("pids.max", "9");
+    group.write("memory.high", "30M");
     group.take(&there);
     let found = report(there.pid);
     // The tighter of two limits holds, and it is not the process's own.
@@ -96,6 +97,10 @@ fn limits_of_version_2_are_read_with_their_use() {
     assert_eq!(pids["facts"]["limit"], 9, "{pids:#}");
     assert_eq!(pids["facts"]["used"], 1);
     assert_eq!(pids["facts"]["inherited"], false);
+    let others = row(&found, "handcuffs", "others")["text"].to_string();
+    let wanted = format!(" of {}", 30 << 20);
+    assert!(others.contains("memory.high "), "{others}");
+    assert!(others.contains(&wanted), "{others}");
     group.write("cgroup.freeze", "1");
     eventually("the group to be frozen", || {
         let found = report(there.pid);

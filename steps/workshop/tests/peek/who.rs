@@ -108,3 +108,17 @@ fn names_cannot_play_with_the_terminal() {
     assert!(page.contains("red?[31m?line"), "{page}");
     fs::remove_file(cat).expect("remove it");
 }
+
+#[test]
+fn a_reader_in_a_container_is_told_so() {
+    if !is_root() {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--mount-proc"]);
+    command.arg(env!("CARGO_BIN_EXE_workshop")).args(["peek", "1"]);
+    let output = command.output().expect("start the companion");
+    let page = String::from_utf8_lossy(&output.stdout);
+    assert!(page.starts_with("(seen from inside a container"), "{page}");
+    assert!(page.contains("SEES   processes the machine's"), "{page}");
+}
