@@ -26,6 +26,12 @@ pub fn look(process: &Process) -> Vec<Row> {
     rows
 }
 
+/// The process's own group. The root is everybody's: what is used there says
+/// nothing about one process.
+fn own(groups: &Groups, controller: &str) -> Option<Group> {
+    groups.way_up(controller).next().filter(|group| group.name != "/")
+}
+
 /// Version 1 says "no limit" with the largest multiple of a page.
 const V1_NO_LIMIT: u64 = 1 << 62;
 
@@ -40,7 +46,7 @@ fn memory(groups: &Groups) -> Row {
     let tightest = limits.min_by_key(|(limit, _)| *limit);
     let group = match &tightest {
         Some((_, group)) => Some(group.clone()),
-        None => groups.way_up("memory").next(),
+        None => own(groups, "memory"),
     };
     let used = group.as_ref().and_then(|group| {
         let used = group.number("memory.current");
@@ -84,7 +90,7 @@ fn cpu(groups: &Groups) -> Row {
     let tightest = limits.min_by(|(a, _), (b, _)| a.total_cmp(b));
     let group = match &tightest {
         Some((_, group)) => Some(group.clone()),
-        None => groups.way_up("cpu").next(),
+        None => own(groups, "cpu"),
     };
     let count = |key| group.as_ref().and_then(|g| g.value("cpu.stat", key));
     let used = count("usage_usec");
