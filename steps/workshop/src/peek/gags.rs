@@ -60,9 +60,9 @@ fn capabilities(process: &Process, census: &Census) -> Row {
         (0, _) if bound.is_empty() => "no capability, for good".to_owned(),
         (0, _) => format!("no capability (bounded by {})", bound.len()),
         (all, 0) => format!("all {all} capabilities of root{over}"),
-        (_, 1..=8) => {
+        (some, few) if few < some => {
             let missing = missing.join(" ");
-            format!("all capabilities of root but {missing}{over}")
+            format!("{some} capabilities{over}, all but {missing}")
         }
         (some, _) => {
             format!("{some} capabilities{over}: {}", held.join(" "))

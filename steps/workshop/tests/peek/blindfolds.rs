@@ -89,3 +89,19 @@ fn somebody_elses_process_is_shown_as_far_as_the_kernel_lets() {
     assert!(page.contains("SEES   processes the machine's"), "{page}");
     assert!(page.contains("FREE   syscalls"), "{page}");
 }
+
+/// It sees the machine's mounts, from a corner.
+#[test]
+fn chroot_is_no_namespace() {
+    if !is_root() {
+        return;
+    }
+    let folder = witness::Folder::new();
+    std::fs::copy("/bin/busybox", folder.join("cat")).expect("copy it");
+    let path = folder.path().to_str().expect("a path");
+    let there = crate::lab::running(&["chroot", path, "/cat"], "cat");
+    let found = report(there.pid);
+    assert_eq!(blind(&found), [""; 0]);
+    let files = row(&found, "blindfolds", "files")["text"].to_string();
+    assert!(files.contains("(chroot)") && files.contains(path), "{files}");
+}

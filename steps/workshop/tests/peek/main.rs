@@ -7,4 +7,5 @@ mod gags;
 mod handcuffs;
 mod lab;
 mod runc;
+mod selinux;
 mod who;

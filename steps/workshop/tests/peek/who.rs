@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde_json::Value;
+use witness::terminal::Terminal;
 use witness::{Folder, eventually, process};
 
 use crate::lab::{boxed, is_root, peek, running};
@@ -121,4 +122,26 @@ fn a_reader_in_a_container_is_told_so() {
     let page = String::from_utf8_lossy(&output.stdout);
     assert!(page.starts_with("(seen from inside a container"), "{page}");
     assert!(page.contains("SEES   processes the machine's"), "{page}");
+}
+
+#[test]
+fn colour_is_for_terminals_and_can_be_refused() {
+    let there = boxed(&["env"]);
+    let companion = env!("CARGO_BIN_EXE_workshop");
+    let on_a_terminal = |colour: Option<&str>| {
+        let mut command = Command::new(companion);
+        command.args(["peek", &there.pid.to_string()]);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR");
+        command.envs(colour.map(|value| ("NO_COLOR", value)));
+        let mut terminal = Terminal::run(command, true);
+        let mut page = terminal.expect("label");
+        assert_eq!(terminal.wait(), 0);
+        page += &terminal.screen;
+        page
+    };
+    let page = on_a_terminal(None);
+    assert!(page.contains("\u{1b}[33mFREE"), "{page:?}");
+    let page = on_a_terminal(Some("1"));
+    assert!(page.contains("FREE   powers") || page.contains("gagged powers"));
+    assert!(!page.contains('\u{1b}'), "{page:?}");
 }
