@@ -138,8 +138,8 @@ impl Line {
 }
 
 impl Mark {
-    /// The word is padded first: colour codes have no width.
-    fn word(self) -> ColoredString {
+    /// The word, in colour. It is padded first: colour codes have no width.
+    pub fn word(self) -> ColoredString {
         match self {
             Mark::Sees => "SEES  ".yellow(),
             Mark::Blind => "blind ".green(),

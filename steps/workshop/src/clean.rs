@@ -1,8 +1,8 @@
 //! `workshop clean`: takes away what the workshop made.
 //!
 //! It touches only names that the workshop itself gives, only below the target
-//! folder and in /sys/fs/cgroup/workshop, and follows no link out of it. It
-//! asks nothing and says each thing that it removed.
+//! folder, in /sys/fs/cgroup/workshop and among the AppArmor profiles, and
+//! follows no link out of it. It says each thing that it removed.
 
 use std::fs;
 use std::io::Write;
@@ -12,6 +12,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use step03::rootfs;
 
+use crate::apparmor;
 use crate::remove::remove;
 use crate::store::{shown, target};
 
@@ -20,30 +21,28 @@ use crate::store::{shown, target};
 /// # Errors
 /// Something could not be removed; by then the reason was printed.
 pub fn run(out: &mut impl Write) -> Result<()> {
-    let mut failed = 0;
-    let mut found = 0;
-    for path in ours(&target()?)? {
-        if path.symlink_metadata().is_err() {
-            continue;
-        }
+    let (mut found, mut failed) = (0, 0);
+    let mut tell = |what: String, removed: Result<()>| -> Result<()> {
         found += 1;
-        match remove(&path) {
-            Ok(()) => writeln!(out, "removed {}", shown(&path))?,
+        match removed {
+            Ok(()) => writeln!(out, "removed {what}")?,
             Err(error) => {
                 failed += 1;
                 let _ = writeln!(std::io::stderr(), "workshop: {error:#}");
             }
+        }
+        Ok(())
+    };
+    for path in ours(&target()?)? {
+        if path.symlink_metadata().is_ok() {
+            tell(shown(&path), remove(&path))?;
         }
     }
     for group in step07::leftovers() {
-        found += 1;
-        match remove_group(&group) {
-            Ok(()) => writeln!(out, "removed {}", group.display())?,
-            Err(error) => {
-                failed += 1;
-                let _ = writeln!(std::io::stderr(), "workshop: {error:#}");
-            }
-        }
+        tell(group.display().to_string(), remove_group(&group))?;
+    }
+    if apparmor::is_loaded() {
+        tell("the AppArmor profile".into(), apparmor::unload())?;
     }
     match (found, failed) {
         (0, _) => writeln!(out, "nothing to remove")?,

@@ -3,12 +3,15 @@
 //!
 //! Exit status: 0 done, 1 an error that was explained, 2 a wrong command line.
 
+mod apparmor;
 mod arch;
 mod archive;
 mod clean;
 mod digest;
 mod download;
+mod elevate;
 mod oci;
+mod peek;
 mod remove;
 mod rootfs;
 mod store;
@@ -33,7 +36,12 @@ struct Cli {
 enum Command {
     /// Make a root filesystem, or import an image
     Rootfs(rootfs::Rootfs),
-    /// Remove what the workshop made below the target folder
+    /// Show which blindfolds, handcuffs and gags any process wears
+    Peek(peek::Peek),
+    /// Load the AppArmor profile that step10 puts on
+    #[command(name = "apparmor")]
+    AppArmor(apparmor::AppArmor),
+    /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
 
@@ -48,6 +56,8 @@ This companion helps on the way:
 
   cargo workshop rootfs          make target/rootfs from what is here
   cargo workshop rootfs alpine   or import a real image
+  cargo workshop peek --all      who on this machine lives in a container?
+  cargo workshop apparmor        load the profile that step10 puts on
   cargo workshop clean           remove what the workshop made
 
 Every command explains itself with --help.
@@ -69,6 +79,8 @@ fn run(out: &mut impl Write) -> Result<()> {
     match Cli::parse().command {
         None => out.write_all(OVERVIEW.as_bytes())?,
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
+        Some(Command::Peek(args)) => peek::run(&args, out)?,
+        Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
     Ok(out.flush()?)

@@ -1,0 +1,59 @@
+//! Who put a process where it is.
+
+use super::census::Census;
+use super::proc::{Process, printable};
+
+/// The one who made its blindfolds; nobody did, where it wears none.
+///
+/// A container manager names the control group after the container. Else it
+/// is the nearest ancestor that has other namespaces; and where that is
+/// systemd, one of its units.
+pub fn maker(process: &Process, census: &Census) -> Option<String> {
+    let resident = census.residents.get(&process.pid)?;
+    let groups = process.read("cgroup").ok()?;
+    let paths = groups.lines().filter_map(|l| l.splitn(3, ':').nth(2));
+    let mut paths = paths.map(printable).peekable();
+    if census.apart(resident).is_empty() {
+        return None;
+    }
+    let path = paths.peek().cloned().unwrap_or_default();
+    if let Some(container) = paths.find_map(|path| container(&path)) {
+        return Some(container);
+    }
+    let mut ancestor = census.residents.get(&resident.parent)?;
+    while ancestor.spaces == resident.spaces {
+        ancestor = census.residents.get(&ancestor.parent)?;
+    }
+    let unit = path.rsplit('/').find(|part| part.ends_with(".service"));
+    match unit {
+        Some(unit) if ancestor.name.starts_with("systemd") => {
+            Some(format!("{} ({unit})", ancestor.name))
+        }
+        _ => Some(format!("{} ({})", ancestor.name, ancestor.pid)),
+    }
+}
+
+/// How container managers begin the name of a group.
+const MANAGERS: [(&str, &str); 7] = [
+    ("docker-", "Docker"),
+    ("docker/", "Docker"),
+    ("libpod-", "Podman"),
+    ("crio-", "CRI-O"),
+    ("cri-containerd-", "containerd"),
+    ("app-flatpak-", "Flatpak"),
+    ("machine-", "systemd-machined"),
+];
+
+/// Whose container has this group.
+fn container(path: &str) -> Option<String> {
+    let found = MANAGERS.iter().find_map(|(prefix, manager)| {
+        let (_, rest) = path.split_once(&format!("/{prefix}"))?;
+        Some((manager, rest))
+    });
+    let (manager, rest) = found?;
+    let name = rest.split('/').next()?.trim_end_matches(".scope");
+    // The 64 digits of a container's number are shown as its 12, everywhere.
+    let is_number = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let length = if is_number { 12.min(name.len()) } else { name.len() };
+    Some(format!("{manager} ({})", &name[..length]))
+}

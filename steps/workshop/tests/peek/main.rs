@@ -1,0 +1,11 @@
+//! `workshop peek` on processes that others have put in a box: bubblewrap,
+//! setpriv, runc, a control group, and the rungs.
+
+mod all;
+mod blindfolds;
+mod gags;
+mod handcuffs;
+mod lab;
+mod runc;
+mod selinux;
+mod who;

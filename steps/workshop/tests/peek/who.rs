@@ -1,0 +1,147 @@
+//! Whom a number or a name means.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use witness::terminal::Terminal;
+use witness::{Folder, eventually, process};
+
+use crate::lab::{boxed, is_root, peek, running};
+
+/// A copy of `cat` under a name that nobody else has.
+fn copy_of_cat(folder: &Folder, name: &str) -> String {
+    let mut copy = Command::new("cp");
+    copy.arg("/bin/cat").arg(folder.join(name));
+    assert!(copy.status().expect("cp").success());
+    folder.text(name)
+}
+
+fn whom(name: &str) -> Value {
+    serde_json::from_str(&peek(&[name, "--json"])).expect("JSON")
+}
+
+#[test]
+fn a_name_means_the_process_that_bears_it() {
+    let folder = Folder::new();
+    // Longer than the 15 bytes that the kernel keeps.
+    let cat = copy_of_cat(&folder, "peeked-at-by-name");
+    let first = running(&[&cat], "peeked-at-by-na");
+    let report = whom("peeked-at-by-name");
+    assert_eq!(report["pid"], first.pid);
+    assert_eq!(report["others_of_this_name"], serde_json::json!([]));
+    let second = running(&[&cat], "peeked-at-by-na");
+    let page = peek(&["peeked-at-by-name"]);
+    let others = format!("Others of this name: {}", second.pid);
+    assert!(page.contains(&others), "{page}");
+    if !is_root() {
+        return;
+    }
+    // The one that lives apart comes first.
+    let third = running(&["unshare", "--uts", &cat], "peeked-at-by-na");
+    assert_eq!(whom("peeked-at-by-name")["pid"], third.pid);
+}
+
+#[test]
+fn a_name_means_a_container() {
+    if !is_root() {
+        return;
+    }
+    let there = boxed(&["env"]);
+    let script = "mount -t tmpfs run /run; mkdir -p /run/workshop/$2; \
+        echo \"{\\\"pid\\\": $1}\" >/run/workshop/$2/state.json; \
+        exec \"$0\" peek peeked-container --json";
+    let look = |name: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-ec", script]);
+        command.arg(env!("CARGO_BIN_EXE_workshop"));
+        command.args([&there.pid.to_string(), name]);
+        command.output().expect("start the companion")
+    };
+    let output = look("peeked-container");
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{words}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(report["pid"], there.pid);
+    let output = look("another");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn whoever_is_not_there_is_named() {
+    for who in ["4194305", "nobody-bears-this", "../../etc", ""] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.args(["peek", who]).env_remove("RUST_BACKTRACE");
+        let output = command.output().expect("start the companion");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains("\n  try: "), "{words}");
+        assert!(words.contains(who), "{words}");
+    }
+}
+
+#[test]
+fn a_process_that_has_ended_is_no_error() {
+    let mut child = Command::new("true").spawn().expect("start true");
+    let pid = child.id() as i32;
+    eventually("it to end", || process::state(pid) == Some('Z'));
+    let page = peek(&[&pid.to_string()]);
+    assert!(page.contains("It has ended"), "{page}");
+    child.wait().expect("take it away");
+}
+
+#[test]
+fn names_cannot_play_with_the_terminal() {
+    let folder = Folder::new();
+    let name = "red\u{1b}[31m\nline";
+    let cat = folder.join(name);
+    assert!(
+        Command::new("cp")
+            .arg("/bin/cat")
+            .arg(&cat)
+            .status()
+            .is_ok_and(|status| status.success())
+    );
+    let cat = cat.to_str().expect("text").to_owned();
+    let there = running(&[&cat], name);
+    // The lab looks for escapes in what is printed.
+    let page = peek(&[&there.pid.to_string()]);
+    assert!(page.contains("red?[31m?line"), "{page}");
+    fs::remove_file(cat).expect("remove it");
+}
+
+#[test]
+fn a_reader_in_a_container_is_told_so() {
+    if !is_root() {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--pid", "--fork", "--mount-proc"]);
+    command.arg(env!("CARGO_BIN_EXE_workshop")).args(["peek", "1"]);
+    let output = command.output().expect("start the companion");
+    let page = String::from_utf8_lossy(&output.stdout);
+    assert!(page.starts_with("(seen from inside a container"), "{page}");
+    assert!(page.contains("SEES   processes the machine's"), "{page}");
+}
+
+#[test]
+fn colour_is_for_terminals_and_can_be_refused() {
+    let there = boxed(&["env"]);
+    let companion = env!("CARGO_BIN_EXE_workshop");
+    let on_a_terminal = |colour: Option<&str>| {
+        let mut command = Command::new(companion);
+        command.args(["peek", &there.pid.to_string()]);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR");
+        command.envs(colour.map(|value| ("NO_COLOR", value)));
+        let mut terminal = Terminal::run(command, true);
+        let mut page = terminal.expect("label");
+        assert_eq!(terminal.wait(), 0);
+        page += &terminal.screen;
+        page
+    };
+    let page = on_a_terminal(None);
+    assert!(page.contains("\u{1b}[33mFREE"), "{page:?}");
+    let page = on_a_terminal(Some("1"));
+    assert!(page.contains("FREE   powers") || page.contains("gagged powers"));
+    assert!(!page.contains('\u{1b}'), "{page:?}");
+}
