@@ -10,19 +10,27 @@ mod clean;
 mod digest;
 mod download;
 mod elevate;
+mod hint;
+mod ladder;
 mod oci;
+mod overview;
 mod peek;
+mod progress;
 mod remove;
+mod reset;
 mod rootfs;
+mod solution;
 mod store;
 mod unpack;
 mod whiteout;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
 use clap::{Parser, Subcommand};
+use ladder::Repository;
 
 /// The companion of the workshop Blindfolds & Handcuffs
 #[derive(Parser)]
@@ -30,10 +38,20 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+
+    /// The sources, if not those that this was built from
+    #[arg(long, global = true, hide = true, value_name = "FOLDER")]
+    repository: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Give a hint for an exercise; one more each time
+    Hint(hint::Hint),
+    /// Show the reference solution, after a try
+    Solution(solution::Solution),
+    /// Bring an exercise back as it came, and keep what was there
+    Reset(reset::Reset),
     /// Make a root filesystem, or import an image
     Rootfs(rootfs::Rootfs),
     /// Show which blindfolds, handcuffs and gags any process wears
@@ -44,24 +62,6 @@ enum Command {
     /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
-
-const OVERVIEW: &str = "\
-Blindfolds & Handcuffs: a container is an ordinary process that sees less
-(namespaces) and may use less (cgroups). The ladder puts one on at a time:
-
-  cargo run -p step00    a process as it is: it sees the whole building
-  cargo run -p step01    … and so on, up to step08
-
-This companion helps on the way:
-
-  cargo workshop rootfs          make target/rootfs from what is here
-  cargo workshop rootfs alpine   or import a real image
-  cargo workshop peek --all      who on this machine lives in a container?
-  cargo workshop apparmor        load the profile that step10 puts on
-  cargo workshop clean           remove what the workshop made
-
-Every command explains itself with --help.
-";
 
 fn main() -> ExitCode {
     match run(&mut io::stdout().lock()) {
@@ -76,8 +76,15 @@ fn main() -> ExitCode {
 }
 
 fn run(out: &mut impl Write) -> Result<()> {
-    match Cli::parse().command {
-        None => out.write_all(OVERVIEW.as_bytes())?,
+    let Cli { command, repository } = Cli::parse();
+    let repository = Repository::open(repository);
+    match command {
+        None => overview::run(&repository, out)?,
+        Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
+        Some(Command::Solution(args)) => {
+            solution::run(&args, &repository, out)?;
+        }
+        Some(Command::Reset(args)) => reset::run(&args, &repository, out)?,
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
         Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,

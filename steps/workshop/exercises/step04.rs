@@ -1,0 +1,90 @@
+//! The exercise of step04: an overlay mount. About 20 lines are yours.
+//!
+//! ```text
+//! cargo run -p step04 --features exercise -- ls /     try it
+//! cargo test -p step04 --features exercise            prove it
+//! cargo run -p step08 --features step04/exercise      climb on it
+//! cargo workshop hint 4                               a hint
+//! ```
+//!
+//! Several folders are shown as one; the first write to a file copies it to
+//! `upper`. All about it is in the kernel document filesystems/overlayfs.rst
+//! (docs.kernel.org). Replace `unwritten(…)` by a body of your own; the
+//! solution is in `overlay.rs`.
+
+#![allow(unused, reason = "until it is written")]
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::unistd::chdir;
+use step00::Advice;
+
+/// Some distributions have these on. Without them `upper` is plain: every
+/// file is whole and where the container has put it, and the next mount may
+/// have other layers below (index: ESTALE).
+const PLAIN: &str = "index=off,metacopy=off,redirect_dir=nofollow";
+
+/// Mounts an overlay on `folder/merged`.
+///
+/// `lowers` names the read-only layers, lowest first. `writable` holds two
+/// folders: `upper` for the writes, and `work`, in which the kernel prepares
+/// a file before it appears in `upper` at a stroke; so both must be on the same
+/// filesystem. All names are relative to `folder`.
+///
+/// # Errors
+/// EINVAL when `upper` is on a filesystem that cannot hold whiteouts, as
+/// another overlay; ELOOP when one folder is named twice, or is in another;
+/// ENODEV without the kernel's module; EPERM in a user namespace before 5.11.
+pub fn mount_overlay(
+    folder: &Path,
+    lowers: &[String],
+    writable: &str,
+) -> Result<()> {
+    // 1. Relative names are looked up from the working directory: chdir(2) to
+    //    `folder`. (Short names make room for many layers, see 5.)
+    //
+    // 2. The layers become one string, joined by colons: overlayfs.rst,
+    //    "Multiple lower layers". Usual mistake: the order. Which end of that
+    //    string is the top, and which end of `lowers` is?
+    //
+    // 3. The options are one string, too, separated by commas: the layers, the
+    //    upper folder, the work folder ("Upper and Lower"), and PLAIN.
+    //
+    // 4. What overlayfs notes about a folder it keeps in an extended attribute
+    //    `trusted.*`, which takes the machine's own root: xattr(7). There is
+    //    an option for everybody else ("User xattr"). `is_in_user_namespace`
+    //    knows whether it is needed.
+    //
+    // 5. mount(2) takes one page of options, 4096 bytes with the zero byte at
+    //    the end, and cuts off the rest without a word. So check the length
+    //    (`ensure!`), and say how many layers there were.
+    //
+    // 6. Mount it on "merged". It is no disk's file system, so source and type
+    //    are both its name. Of an error say with which options it came:
+    //    `.or_else(|errno| Err(errno).with_context(…).advice(why_not(errno)))`
+    step00::unwritten("mount_overlay", file!())
+}
+
+fn why_not(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ELOOP => "name each layer once, and none inside another",
+        Errno::ENODEV => "modprobe overlay, this kernel has no overlayfs yet",
+        Errno::EINVAL => {
+            "an --upper on ext4, xfs, btrfs or tmpfs, not on an overlay; \
+             `dmesg | tail` tells what the kernel did not like"
+        }
+        _ => "see mount(2) and the kernel document overlayfs.rst",
+    }
+}
+
+/// The machine's own user namespace maps every user to itself.
+fn is_in_user_namespace() -> Result<bool> {
+    let map = fs::read_to_string("/proc/self/uid_map")
+        .context("read /proc/self/uid_map")?;
+    let numbers: Vec<&str> = map.split_whitespace().collect();
+    Ok(numbers != ["0", "0", "4294967295"])
+}

@@ -1,0 +1,101 @@
+//! The exercise of step06: being root without being root. About 20 lines are
+//! yours.
+//!
+//! ```text
+//! cargo run -p step06 --features exercise -- id       try it
+//! cargo test -p step06 --features exercise            prove it
+//! cargo run -p step08 --features step06/exercise      climb on it
+//! cargo workshop hint 6                               a hint
+//! ```
+//!
+//! In a new user namespace everybody is `nobody`, until a map says which
+//! number inside stands for which number outside. user_namespaces(7) is the
+//! longest of its kind, and worth reading. Replace each `unwritten(…)` by a
+//! body of your own; the solution is in `user.rs`.
+
+#![allow(unused, reason = "until it is written")]
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use nix::sys::prctl;
+use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
+use step00::Advice;
+
+use crate::ids::{Mapping, Maps, Writer};
+
+/// Outside: writes both maps of process `pid`. Each can be written once.
+///
+/// Without root only one line is allowed, which maps one's own number; and
+/// setgroups(2) must be forbidden before the gid map, since giving up a group
+/// can give access to a file that its members are denied.
+///
+/// # Errors
+/// EPERM when a number outside is not the writer's to give; EINVAL when
+/// ranges overlap, or there are more than 340.
+pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
+    // `maps` says who writes them, and what follows from that (src/ids.rs).
+    //
+    // 1. The helpers are programs that may write more than we may: run
+    //    newuidmap(1) and newgidmap(1) with `crate::ids::run_helper`, each
+    //    with its own map, and there is no more to be done.
+    //
+    // 2. Without root and without helpers: user_namespaces(7), "The
+    //    /proc/pid/setgroups file". Which word goes in there? Usual mistake:
+    //    to write it *after* the gid map, which answers EPERM by then.
+    //
+    // 3. Now both maps, each into its file: "User and group ID mappings:
+    //    uid_map and gid_map". `write` and `lines` below are given. A second
+    //    write to the same file is an error, so all lines go in at once.
+    step00::unwritten("write_maps", file!())
+}
+
+/// Inside, with the maps written: takes the number 0.
+///
+/// The process has had every capability in its namespace since it was cloned;
+/// but execve(2) lets only user 0 keep them.
+pub fn become_root() -> Result<()> {
+    // 1. Take the numbers, by `become_user` below.
+    //
+    // 2. A process that changes its user is not "dumpable" any more, and its
+    //    files in /proc belong to the machine's root: proc(5), /proc/pid.
+    //    Nothing secret of that root is in this memory, so switch it on again:
+    //    PR_SET_DUMPABLE, and `nix::sys::prctl` has a function for it.
+    step00::unwritten("become_root", file!())
+}
+
+/// Inside: takes these numbers, and gives up all groups beside.
+///
+/// # Errors
+/// EINVAL when the maps have no such user or group.
+pub fn become_user(uid: u32, gid: u32) -> Result<()> {
+    // 1. Give up the launcher's groups: setgroups(2), with none. That is not
+    //    allowed everywhere: what /proc/self/setgroups says decides (a line,
+    //    so trim it).
+    //
+    // 2. Become that group and that user (`Gid::from_raw`). A process has
+    //    three of each, real, effective and saved: credentials(7).
+    //    setresgid(2) and setresuid(2) set all three. Usual mistake: the wrong
+    //    order. Whoever has given up the user may not change the group.
+    //
+    // Each of them can fail; the context says at what.
+    step00::unwritten("become_user", file!())
+}
+
+/// Writes a file of the process in /proc.
+fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::write(&path, text).or_else(|error| {
+        let advice = crate::ids::why_not(&error);
+        Err(error)
+            .with_context(|| format!("write {:?} to {path}", text.trim_end()))
+            .advice(advice)
+    })
+}
+
+/// One line for each range: inside, outside, how many.
+fn lines(mappings: &[Mapping]) -> String {
+    let line =
+        |m: &Mapping| format!("{} {} {}\n", m.inside, m.outside, m.count);
+    mappings.iter().map(line).collect()
+}

@@ -1,0 +1,133 @@
+//! The ladder: its rungs, and what belongs to the exercise of each.
+//!
+//! Texts are compiled in, so that a lost file can be brought back. The learner's
+//! own exercise is not among them: it is read where it lies, when it is asked
+//! about, and may be anything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+
+/// One rung.
+#[derive(Debug)]
+pub struct Rung {
+    /// Its number, for good.
+    pub number: u8,
+    /// What it adds to the rung below.
+    pub adds: &'static str,
+    /// The name of the file that holds the primitive.
+    pub primitive: &'static str,
+    /// That file: the reference.
+    pub solution: &'static str,
+    /// The exercise as it came, in a copy: when this is compiled, the learner
+    /// may long have written in the other one. `tests/teaching.rs` compares.
+    pub untouched: &'static str,
+    /// The hints, as Markdown.
+    pub hints: &'static str,
+}
+
+macro_rules! rung {
+    ($number:literal, $name:literal, $primitive:literal, $adds:literal) => {
+        Rung {
+            number: $number,
+            adds: $adds,
+            primitive: $primitive,
+            solution: include_str!(concat!(
+                "../../", $name, "/src/", $primitive, ".rs"
+            )),
+            untouched: include_str!(concat!("../exercises/", $name, ".rs")),
+            hints: include_str!(concat!("../../", $name, "/hints.md")),
+        }
+    };
+}
+
+/// All that have an exercise, from the ground up.
+pub static LADDER: [Rung; 12] = [
+    rung!(0, "step00", "process", "fork, exec, wait: no isolation at all"),
+    rung!(1, "step01", "uts", "UTS namespace: a hostname of its own"),
+    rung!(2, "step02", "pid", "PID namespace: being PID 1"),
+    rung!(3, "step03", "root", "mount namespace, pivot_root: another /"),
+    rung!(4, "step04", "overlay", "overlayfs: a shared image"),
+    rung!(5, "step05", "network", "network namespace: veth, routes, NAT"),
+    rung!(6, "step06", "user", "user namespace: root without being root"),
+    rung!(7, "step07", "cgroup", "control groups: the handcuffs"),
+    rung!(8, "step08", "seccomp", "seccomp: words it cannot say"),
+    rung!(9, "step09", "ipc", "the last blindfolds: ipc, cgroup, time"),
+    rung!(10, "step10", "privileges", "capabilities: root without powers"),
+    rung!(11, "step11", "enter", "setns, pidfd: walking back in"),
+];
+
+impl Rung {
+    /// `step03`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("step{:02}", self.number)
+    }
+
+    /// The file that the learner writes in, as seen from the repository.
+    #[must_use]
+    pub fn exercise(&self) -> PathBuf {
+        Path::new("steps").join(self.name()).join("src/exercise.rs")
+    }
+
+    /// The functions that are the learner's to write, in their order.
+    #[must_use]
+    pub fn functions(&self) -> Vec<&'static str> {
+        unwritten(self.untouched)
+    }
+}
+
+/// The functions whose bodies are left out of an exercise.
+#[must_use]
+pub fn unwritten(exercise: &str) -> Vec<&str> {
+    let calls = exercise.split("unwritten(\"").skip(1);
+    let names = calls.filter_map(|rest| rest.split_once("\", file!())"));
+    names.map(|(name, _)| name).collect()
+}
+
+/// How a rung is named on the command line: `3`, `03` or `step03`.
+#[derive(Debug, Clone, Copy)]
+pub struct Which(pub &'static Rung);
+
+impl FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_prefix("step").unwrap_or(text).parse::<u8>();
+        let found = LADDER.iter().find(|rung| number == Ok(rung.number));
+        found.map(Which).ok_or_else(|| {
+            let last = LADDER.len() - 1;
+            format!("the rungs with an exercise are 0 to {last}")
+        })
+    }
+}
+
+/// The repository: the companion is always built in the one that it belongs
+/// to. A test has a copy of its own.
+#[derive(Debug, Clone)]
+pub struct Repository(pub PathBuf);
+
+impl Repository {
+    /// Where the sources are.
+    #[must_use]
+    pub fn open(other: Option<PathBuf>) -> Repository {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+        let own = own.unwrap_or(Path::new("/")).to_path_buf();
+        Repository(other.unwrap_or(own))
+    }
+
+    /// What the learner's exercise of this rung holds now.
+    ///
+    /// # Errors
+    /// It is not there, or is no text.
+    pub fn read_exercise(&self, rung: &Rung) -> Result<String> {
+        let path = rung.exercise();
+        fs::read_to_string(self.0.join(&path)).with_context(|| {
+            let number = rung.number;
+            let path = path.display();
+            format!("read {path}\n  try: cargo workshop reset {number}")
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! What has been done, in one file: `.workshop.json` beside Cargo.toml.
+//!
+//! Not below `target`, or `cargo clean` would take it along; not in the home
+//! folder, or two clones would share it. Git ignores it. Whoever deletes it
+//! begins anew, and loses nothing else.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::ladder::{Repository, Rung};
+
+const FILE: &str = ".workshop.json";
+
+/// The file's contents.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Progress {
+    /// By the name of the rung. What is missing has not been begun.
+    #[serde(default)]
+    rungs: BTreeMap<String, Entry>,
+    #[serde(skip)]
+    path: PathBuf,
+}
+
+/// What is known of one rung.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Entry {
+    /// The learner's own code has passed its check.
+    pub done: bool,
+    /// How often code of the learner's own has been checked.
+    pub tries: u32,
+    /// How many hints have been given, by function.
+    pub hints: BTreeMap<String, usize>,
+}
+
+impl Progress {
+    /// Reads it; no file means that nothing has been done.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not what this has written.
+    pub fn load(repository: &Repository) -> Result<Progress> {
+        let path = repository.0.join(FILE);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => "{}".into(),
+            read => {
+                read.with_context(|| format!("read {}", path.display()))?
+            }
+        };
+        let progress = serde_json::from_str::<Progress>(&text);
+        let progress = progress.with_context(|| {
+            let path = path.display();
+            format!("understand {path}\n  try: delete it, and begin anew")
+        })?;
+        Ok(Progress { path, ..progress })
+    }
+
+    /// Writes it, whole or not at all.
+    ///
+    /// # Errors
+    /// The folder is not writable.
+    pub fn save(&self) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        let new = self.path.with_extension("json.new");
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &self.path))
+            .with_context(|| format!("write {}", self.path.display()))
+    }
+
+    /// What is known of this rung.
+    pub fn entry(&mut self, rung: &Rung) -> &mut Entry {
+        self.rungs.entry(rung.name()).or_default()
+    }
+
+    /// Has it passed its check?
+    #[must_use]
+    pub fn is_done(&self, rung: &Rung) -> bool {
+        self.rungs.get(&rung.name()).is_some_and(|entry| entry.done)
+    }
+
+    /// Has it been tried?
+    #[must_use]
+    pub fn is_begun(&self, rung: &Rung) -> bool {
+        self.rungs.get(&rung.name()).is_some_and(|entry| entry.tries > 0)
+    }
+
+    /// Forgets all about a rung.
+    pub fn forget(&mut self, rung: &Rung) {
+        self.rungs.remove(&rung.name());
+    }
+}

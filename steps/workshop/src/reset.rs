@@ -1,0 +1,72 @@
+//! `workshop reset N`: the exercise as it came. What was there is kept.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::ladder::{Repository, Which};
+use crate::progress::Progress;
+
+/// The flags of `workshop reset`.
+#[derive(Debug, Args)]
+pub struct Reset {
+    /// The rung: 3 or step03
+    #[arg(value_name = "N")]
+    rung: Which,
+}
+
+/// Brings it back, and forgets what hints were given.
+///
+/// # Errors
+/// The folder is not writable. Then nothing has been lost.
+pub fn run(
+    args: &Reset,
+    repository: &Repository,
+    out: &mut impl Write,
+) -> Result<()> {
+    let rung = args.rung.0;
+    let shown = rung.exercise();
+    let path = repository.0.join(&shown);
+    let kept = match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Ok(own) if own == rung.untouched.as_bytes() => None,
+        own => {
+            let own =
+                own.with_context(|| format!("read {}", path.display()))?;
+            Some(keep(&path, &own)?)
+        }
+    };
+    let new = path.with_extension("rs.new");
+    fs::write(&new, rung.untouched)
+        .and_then(|()| fs::rename(&new, &path))
+        .with_context(|| format!("write {}", path.display()))?;
+    let mut progress = Progress::load(repository)?;
+    progress.forget(rung);
+    progress.save()?;
+
+    writeln!(out, "{} is as it came", shown.display())?;
+    if let Some(kept) = kept {
+        let kept = shown.with_file_name(kept.file_name().unwrap_or_default());
+        writeln!(out, "yours is kept in {}", kept.display())?;
+    }
+    Ok(())
+}
+
+/// Puts it beside, under the first name that is free. Git and cargo take no
+/// notice of it.
+fn keep(path: &Path, own: &[u8]) -> Result<PathBuf> {
+    for number in 1.. {
+        let kept = path.with_extension(format!("kept-{number}.rs"));
+        match OpenOptions::new().write(true).create_new(true).open(&kept) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
+            made => made
+                .and_then(|mut file| file.write_all(own))
+                .with_context(|| format!("write {}", kept.display()))?,
+        }
+        return Ok(kept);
+    }
+    unreachable!("there is always another number")
+}

@@ -1,0 +1,47 @@
+//! `workshop solution N`: the reference, once one's own has been tried.
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::ladder::{Repository, Which};
+use crate::progress::Progress;
+
+/// The flags of `workshop solution`.
+#[derive(Debug, Args)]
+pub struct Solution {
+    /// The rung: 3 or step03
+    #[arg(value_name = "N")]
+    rung: Which,
+
+    /// Without having tried
+    #[arg(long)]
+    anyway: bool,
+}
+
+/// Prints it. Who has written something, or has had it checked, has tried.
+///
+/// # Errors
+/// Nothing has been tried yet.
+pub fn run(
+    args: &Solution,
+    repository: &Repository,
+    out: &mut impl Write,
+) -> Result<()> {
+    let rung = args.rung.0;
+    let is_tried = || -> Result<bool> {
+        Ok(repository.read_exercise(rung)? != rung.untouched
+            || Progress::load(repository)?.is_begun(rung))
+    };
+    if !args.anyway && !is_tried()? {
+        let (path, number) = (rung.exercise(), rung.number);
+        bail!(
+            "{} is as it came: try it first\n  \
+             cargo workshop hint {number}               a hint\n  \
+             cargo workshop solution {number} --anyway  if you must",
+            path.display()
+        );
+    }
+    Ok(out.write_all(rung.solution.as_bytes())?)
+}

@@ -1,0 +1,182 @@
+//! `hint`, `solution`, `reset`, and `workshop` alone, on a copy of the
+//! exercises: nobody's own are touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use witness::Folder;
+
+const RUNGS: usize = 12;
+
+/// A repository with nothing in it but the exercises as they came.
+struct Copy(Folder);
+
+impl Copy {
+    fn new() -> Copy {
+        let copy = Copy(Folder::new());
+        for number in 0..RUNGS {
+            let path = copy.exercise(number);
+            fs::create_dir_all(path.parent().expect("src")).expect("make it");
+            fs::copy(untouched(number), path).expect("copy an exercise");
+        }
+        copy
+    }
+
+    fn exercise(&self, number: usize) -> PathBuf {
+        self.0.join(&format!("steps/step{number:02}/src/exercise.rs"))
+    }
+
+    /// Runs the companion on it: did it succeed, and what did it say?
+    fn workshop(&self, arguments: &[&str]) -> (bool, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
+            .args(arguments)
+            .arg("--repository")
+            .arg(self.0.path())
+            .env_remove("RUST_BACKTRACE")
+            .output()
+            .expect("start the companion");
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("text");
+        let is_wide = |line: &str| line.chars().count() > 80;
+        assert!(!text.lines().any(is_wide), "over 80 columns: {text}");
+        (output.status.success(), text)
+    }
+
+    /// The same, when it must succeed.
+    fn says(&self, arguments: &[&str]) -> String {
+        let (is_ok, text) = self.workshop(arguments);
+        assert!(is_ok, "{arguments:?}: {text}");
+        text
+    }
+
+    /// The same, when it must not.
+    fn refuses(&self, arguments: &[&str]) -> String {
+        let (is_ok, text) = self.workshop(arguments);
+        assert!(!is_ok, "{arguments:?}: {text}");
+        text
+    }
+}
+
+/// The copy of an exercise from which `reset` is compiled.
+fn untouched(number: usize) -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.join(format!("exercises/step{number:02}.rs"))
+}
+
+#[test]
+fn reset_brings_back_what_is_in_the_repository() {
+    if std::env::var_os("WORKSHOP_UNTOUCHED").is_none() {
+        return; // somebody may have begun
+    }
+    for number in 0..RUNGS {
+        let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let own = format!("step{number:02}/src/exercise.rs");
+        let read = |path: PathBuf| fs::read_to_string(path).expect("read it");
+        let (own, copy) = (steps.join(own), untouched(number));
+        let advice = format!("cp {} {}", own.display(), copy.display());
+        assert!(read(own) == read(copy), "they differ; try: {advice}");
+    }
+}
+
+#[test]
+fn there_is_one_hint_more_each_time() {
+    let copy = Copy::new();
+    let first = copy.says(&["hint", "3"]);
+    assert!(first.contains("step03, seclude: hint 1 of 3"), "{first}");
+    assert!(!first.contains("hint 2 of 3"), "{first}");
+    let second = copy.says(&["hint", "step03"]);
+    assert!(second.contains("hint 1 of 3"), "{second}");
+    assert!(second.contains("hint 2 of 3"), "{second}");
+    copy.says(&["hint", "3"]);
+    let last = copy.says(&["hint", "3"]);
+    assert!(last.contains("cargo workshop solution 3"), "{last}");
+
+    // What is written needs no hint, unless it is asked for.
+    let text = fs::read_to_string(copy.exercise(3)).expect("read it");
+    let text = text.replace("unwritten(\"seclude\"", "written(\"\"");
+    fs::write(copy.exercise(3), text).expect("write it");
+    let next = copy.says(&["hint", "3"]);
+    assert!(next.contains("bind_onto_itself: hint 1"), "{next}");
+    let other = copy.says(&["hint", "3", "pivot"]);
+    assert!(other.contains("pivot: hint 1"), "{other}");
+    let wrong = copy.refuses(&["hint", "3", "jump"]);
+    assert!(wrong.contains("seclude, bind_onto_itself"), "{wrong}");
+    let wrong = copy.refuses(&["hint", "12"]);
+    assert!(wrong.contains("0 to 11"), "{wrong}");
+}
+
+#[test]
+fn every_function_has_its_hints() {
+    let copy = Copy::new();
+    for number in 0..RUNGS {
+        let text = fs::read_to_string(untouched(number)).expect("read it");
+        for call in text.split("unwritten(\"").skip(1) {
+            let Some((name, _)) = call.split_once("\", file!())") else {
+                continue;
+            };
+            let said = copy.says(&["hint", &number.to_string(), name]);
+            assert!(said.contains(&format!("{name}: hint 1 of")), "{said}");
+        }
+    }
+}
+
+#[test]
+fn the_solution_is_for_those_who_have_tried() {
+    let copy = Copy::new();
+    let said = copy.refuses(&["solution", "1"]);
+    assert!(said.contains("try it first"), "{said}");
+    let solution = copy.says(&["solution", "1", "--anyway"]);
+    assert!(solution.contains("nix::unistd::sethostname"), "{solution}");
+    fs::write(copy.exercise(1), "fn mine() {}\n").expect("write it");
+    assert_eq!(copy.says(&["solution", "1"]), solution);
+}
+
+#[test]
+fn reset_keeps_what_was_there() {
+    let copy = Copy::new();
+    let said = copy.says(&["reset", "2"]);
+    assert!(!said.contains("kept"), "nothing was changed: {said}");
+    let own = |name: &str| copy.exercise(2).with_file_name(name);
+    for (text, name) in
+        [("first", "exercise.kept-1.rs"), ("second", "exercise.kept-2.rs")]
+    {
+        copy.says(&["hint", "2"]);
+        fs::write(copy.exercise(2), text).expect("write it");
+        let said = copy.says(&["reset", "2"]);
+        assert!(said.contains(name), "{said}");
+        assert_eq!(fs::read_to_string(own(name)).expect("kept"), text);
+    }
+    let back = fs::read(copy.exercise(2)).expect("read it");
+    assert_eq!(back, fs::read(untouched(2)).expect("read it"));
+    let hint = copy.says(&["hint", "2"]);
+    assert!(hint.contains("hint 1 of") && !hint.contains("hint 2 of"));
+
+    fs::remove_file(copy.exercise(2)).expect("lose it");
+    let said = copy.refuses(&["hint", "2"]);
+    assert!(said.contains("cargo workshop reset 2"), "{said}");
+    copy.says(&["reset", "2"]);
+    assert!(copy.exercise(2).exists());
+}
+
+#[test]
+fn alone_it_shows_the_ladder_and_what_is_next() {
+    let copy = Copy::new();
+    let said = copy.says(&[]);
+    assert!(said.contains("Next: step00"), "{said}");
+    assert!(!said.contains("done"), "{said}");
+
+    let progress = copy.0.join(".workshop.json");
+    let done = r#"{"rungs": {"step00": {"done": true}}}"#;
+    fs::write(&progress, done).expect("write it");
+    fs::write(copy.exercise(1), "fn mine() {}\n").expect("write it");
+    let said = copy.says(&[]);
+    assert!(said.contains("  done   step00"), "{said}");
+    assert!(said.contains("  begun  step01"), "{said}");
+    assert!(said.contains("Next: step01"), "{said}");
+
+    fs::write(&progress, "nonsense").expect("write it");
+    assert!(copy.refuses(&[]).contains("delete it"));
+    fs::remove_file(&progress).expect("delete it");
+    assert!(copy.says(&[]).contains("Next: step00"), "it may be deleted");
+}
