@@ -6,6 +6,7 @@
 mod apparmor;
 mod arch;
 mod archive;
+mod check;
 mod clean;
 mod digest;
 mod download;
@@ -46,6 +47,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Try a rung with your code, and look from outside at what happened
+    Check(check::Check),
+    /// The part of `check` that starts the rung, as root if need be
+    #[command(hide = true)]
+    Trial(check::TrialArgs),
     /// Give a hint for an exercise; one more each time
     Hint(hint::Hint),
     /// Show the reference solution, after a try
@@ -80,6 +86,8 @@ fn run(out: &mut impl Write) -> Result<()> {
     let repository = Repository::open(repository);
     match command {
         None => overview::run(&repository, out)?,
+        Some(Command::Check(args)) => check::run(&args, &repository, out)?,
+        Some(Command::Trial(args)) => check::run_trial(&args)?,
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
         Some(Command::Solution(args)) => {
             solution::run(&args, &repository, out)?;

@@ -20,8 +20,8 @@ mod groups;
 mod handcuffs;
 mod maker;
 mod powers;
-mod proc;
-mod row;
+pub mod proc;
+pub mod row;
 mod tree;
 
 use std::io::Write;

@@ -1,0 +1,208 @@
+//! A rung that is started for a trial, and how it ended.
+//!
+//! What is tried may hang or die at any place, so everything has a time limit,
+//! and nothing outlives the scene. Outputs go to files without a name
+//! (memfd_create(2)): a pipe would have to be emptied all the time.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::outside;
+
+/// How long a rung may take: for a virtual machine under emulation as well.
+pub const LIMIT: Duration = Duration::from_secs(15);
+/// How long a signal may take.
+const SHORT: Duration = Duration::from_secs(3);
+
+/// What a rung has printed, and how it ended.
+#[derive(Debug)]
+pub struct Report {
+    /// Its exit status, or 128+N if signal N killed it; `None` if it had to be
+    /// ended, because it did not end by itself.
+    pub status: Option<i32>,
+    /// What the command printed.
+    pub stdout: String,
+    /// What the rung printed.
+    pub stderr: String,
+}
+
+impl Report {
+    /// The status, in words.
+    #[must_use]
+    pub fn ending(&self) -> String {
+        match self.status {
+            Some(status) => status.to_string(),
+            None => "it did not end".into(),
+        }
+    }
+
+    /// The last lines that the rung has said.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let last = &lines[lines.len().saturating_sub(4)..];
+        let last: Vec<&str> = last.iter().map(|line| line.trim()).collect();
+        match (self.status, &*last.join(" ")) {
+            (None, "") => "nothing happens".into(),
+            (Some(status), "") => format!("no word, exit status {status}"),
+            (_, words) => words.to_owned(),
+        }
+    }
+}
+
+/// A rung whose command waits for the end of its stdin.
+#[derive(Debug)]
+pub struct Scene {
+    launcher: Child,
+    stdout: File,
+    stderr: File,
+    /// The process that was made, by its number outside.
+    pub pid: i32,
+    /// What its script has printed.
+    pub said: String,
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// It cannot be started.
+pub fn run(mut command: Command) -> Result<Report> {
+    command.stdin(Stdio::null());
+    let mut scene = Scene::spawn(command)?;
+    let status = scene.wait(LIMIT);
+    scene.report(status)
+}
+
+impl Scene {
+    fn spawn(mut command: Command) -> Result<Scene> {
+        let file = |name| memfd_create(name, MFdFlags::MFD_CLOEXEC);
+        let stdout = File::from(file(c"stdout").context("make a file")?);
+        let stderr = File::from(file(c"stderr").context("make a file")?);
+        command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
+        // A rung prints no colours into a file, and no backtrace is wanted.
+        command.env_remove("RUST_BACKTRACE");
+        let launcher = command.spawn().with_context(|| {
+            format!("start {}", command.get_program().display())
+        })?;
+        Ok(Scene { launcher, stdout, stderr, pid: 0, said: String::new() })
+    }
+
+    /// Starts `command`, whose script says `begun` when it has done its part
+    /// and then waits. If it never does: how it ended.
+    ///
+    /// # Errors
+    /// It cannot be started at all.
+    pub fn start(mut command: Command) -> Result<Result<Scene, Report>> {
+        command.stdin(Stdio::piped());
+        let mut scene = Scene::spawn(command)?;
+        let start = Instant::now();
+        loop {
+            // In this order: what it printed before its end is there then.
+            let has_ended = scene.launcher.try_wait()?.is_some();
+            let said = contents(&scene.stdout)?;
+            if let Some(said) = said.strip_suffix("begun\n") {
+                scene.said = said.to_owned();
+                scene.pid = scene.find_process();
+                return Ok(Ok(scene));
+            }
+            if has_ended || start.elapsed() > LIMIT {
+                let status = scene.wait(Duration::ZERO);
+                return Ok(Err(scene.report(status)?));
+            }
+            sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// The number of the launcher.
+    #[must_use]
+    pub fn launcher(&self) -> i32 {
+        self.launcher.id() as i32
+    }
+
+    /// The youngest child of the launcher that is not its guardian.
+    fn find_process(&self) -> i32 {
+        let mut children = outside::children(self.launcher()).into_iter();
+        let is_guardian = |pid: i32| outside::name(pid) == "guardian";
+        children.rfind(|&pid| !is_guardian(pid)).unwrap_or(0)
+    }
+
+    /// Sends a signal to the launcher, as `kill` would, and waits for a while.
+    ///
+    /// # Errors
+    /// What it printed cannot be read.
+    pub fn signal(mut self, signal: Signal) -> Result<Report> {
+        let _ = kill(Pid::from_raw(self.launcher()), signal);
+        let status = self.wait(SHORT);
+        self.report(status)
+    }
+
+    /// Lets the command come to its end.
+    ///
+    /// # Errors
+    /// What it printed cannot be read.
+    pub fn end(mut self) -> Result<Report> {
+        drop(self.launcher.stdin.take());
+        let status = self.wait(LIMIT);
+        self.report(status)
+    }
+
+    /// Its status, or `None` when time is over. Then it is ended.
+    fn wait(&mut self, limit: Duration) -> Option<i32> {
+        let start = Instant::now();
+        loop {
+            if let Ok(Some(status)) = self.launcher.try_wait() {
+                let signal = status.signal().unwrap_or(0);
+                return Some(status.code().unwrap_or(128 + signal));
+            }
+            if start.elapsed() > limit {
+                self.kill();
+                return None;
+            }
+            sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// Ends the launcher, and with it whatever it has made.
+    fn kill(&mut self) {
+        if !matches!(self.launcher.try_wait(), Ok(None)) {
+            return; // its number may be somebody else's
+        }
+        // While its parent is alive, a child's number stays its own.
+        for pid in outside::children(self.launcher()) {
+            if outside::name(pid) != "guardian" {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+        let _ = self.launcher.kill();
+        let _ = self.launcher.wait();
+    }
+
+    fn report(&self, status: Option<i32>) -> Result<Report> {
+        let stdout = contents(&self.stdout)?;
+        Ok(Report { status, stdout, stderr: contents(&self.stderr)? })
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// All of a file, wherever its writers have got to.
+fn contents(file: &File) -> io::Result<String> {
+    let length = file.metadata()?.len();
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,139 @@
+//! step00: fork, exec, wait.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::scene::{self, Report};
+use super::{Causes, Trial, outside};
+
+const CAUSES: &Causes = &[
+    (
+        &["ECHILD"],
+        "exit_signal is 0 in `fork`: a child that sends nobody a signal is \
+         not one that waitid(2) finds; it wants SIGCHLD",
+    ),
+    (
+        &["panicked", "fd != -1"],
+        "CLONE_PIDFD is missing in `fork`: the kernel has written no \
+         descriptor to pidfd",
+    ),
+    (
+        &["panicked", "-1"],
+        "CLONE_PIDFD is missing in `fork`, or args.pidfd: the kernel has \
+         written no descriptor to it",
+    ),
+    (
+        &["EINVAL"],
+        "clone3(2) was given a struct or a size that it does not know",
+    ),
+];
+
+/// Looks at it.
+pub fn look(trial: &mut Trial) -> Result<()> {
+    let Some(scene) = trial.start(&[], "", CAUSES)? else { return Ok(()) };
+    trial.same(
+        "it is a child of the launcher's, and another process",
+        outside::status(scene.pid, "PPid"),
+        scene.launcher(),
+        "`fork` must return in two processes: answer 0 is the child's",
+    )?;
+    let apart = ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup", "time"];
+    let apart = apart.iter().filter(|kind| outside::is_apart(scene.pid, kind));
+    let apart: Vec<&str> = apart.copied().collect();
+    trial.same(
+        "it is in all namespaces that the launcher is in",
+        apart.join(" "),
+        "",
+        "args.flags has more than the caller asked for: 0, here",
+    )?;
+    let ended = scene.end()?;
+    trial.same(
+        "when its command is done, the launcher ends, with status 0",
+        ended.ending(),
+        0,
+        "`wait` takes another answer than an ending for the end",
+    )?;
+    statuses(trial)?;
+    search(trial)
+}
+
+/// The end of a process is told truly.
+fn statuses(trial: &mut Trial) -> Result<()> {
+    let told = "`wait` does not return the ending that `reap` gave it";
+    for (what, script, status) in [
+        ("exit status 7 comes back as 7", "exit 7", 7),
+        ("death by SIGTERM comes back as 128+15", "kill -TERM $$", 143),
+    ] {
+        let report = trial.run(&[], script)?;
+        trial.same(what, report.ending(), status, told)?;
+    }
+    Ok(())
+}
+
+/// How a program is looked for in PATH.
+fn search(trial: &mut Trial) -> Result<()> {
+    let folder = std::env::temp_dir()
+        .join(format!("workshop-check-{}", std::process::id()));
+    let result = search_in(trial, &folder);
+    let _ = fs::remove_dir_all(&folder);
+    result
+}
+
+fn search_in(trial: &mut Trial, folder: &Path) -> Result<()> {
+    for (name, mode) in [("first", 0o644), ("second", 0o755), ("empty", 0)] {
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder).context("make a folder")?;
+        if mode != 0 {
+            let program = folder.join("program");
+            fs::write(&program, "#!/bin/sh\nexit 5\n")?;
+            fs::set_permissions(&program, Permissions::from_mode(mode))?;
+        }
+    }
+    let one_folder = "`execute` gives up too early: ENOENT, ENOTDIR and \
+                      EACCES mean that the next folder is to be tried";
+    let forgets = "`execute` reports what the last folder answered: EACCES \
+                   is to be remembered, ENOENT is not";
+    for (what, path, program, status, mistake) in [
+        ("no such program: 127", "empty", "program", 127, forgets),
+        (
+            "it is looked for in the next folder too",
+            "empty:second",
+            "program",
+            5,
+            one_folder,
+        ),
+        (
+            "a file that may not be executed is passed over",
+            "first:second",
+            "program",
+            5,
+            one_folder,
+        ),
+        (
+            "if that was the only one: 126",
+            "first:empty",
+            "program",
+            126,
+            forgets,
+        ),
+    ] {
+        let folders = path.split(':').map(|name| folder.join(name));
+        let report = run_with(trial, folders, program)?;
+        trial.same(what, report.ending(), status, mistake)?;
+    }
+    Ok(())
+}
+
+fn run_with(
+    trial: &Trial,
+    folders: impl Iterator<Item = std::path::PathBuf>,
+    program: &str,
+) -> Result<Report> {
+    let mut command = std::process::Command::new(trial.binary());
+    command.args(["-q", "--", program]);
+    command.env("PATH", std::env::join_paths(folders)?);
+    scene::run(command)
+}

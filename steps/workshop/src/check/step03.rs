@@ -1,0 +1,144 @@
+//! step03: another root directory.
+
+use anyhow::Result;
+
+use super::scene::Scene;
+use super::{Causes, Trial, outside};
+
+const CAUSES: &Causes = &[
+    (
+        &["pivot_root", "EINVAL"],
+        "`seclude` must make every mount private (MS_REC | MS_PRIVATE): \
+         pivot_root(2) refuses to work among shared ones",
+    ),
+    (
+        &["pivot_root", "EBUSY"],
+        "`bind_onto_itself` must make the new root a mount: pivot_root(2) \
+         exchanges mounts, not folders",
+    ),
+    (
+        &["unmount the old root", "EBUSY"],
+        "the old root is busy: umount2(2) takes it away all the same with \
+         MNT_DETACH",
+    ),
+    (
+        &["execute sh: ENOENT"],
+        "`pivot` has not arrived in the new root: after pivot_root(2) you \
+         are in the old one; chdir(\"/\") comes last",
+    ),
+];
+
+/// Looks at it.
+pub fn look(trial: &mut Trial) -> Result<()> {
+    let before = points("self");
+    let Some(scene) = trial.start(&[], "", CAUSES)? else {
+        return lost(trial, &before);
+    };
+    trial.found(
+        "it is in a mount namespace of its own",
+        outside::is_apart(scene.pid, "mnt"),
+        "the launcher's",
+        "another one",
+        "main.rs sets CLONE_NEWNS: was it changed?",
+    )?;
+    roots(trial, &scene)?;
+    kernel_files(trial, &scene)?;
+    let shared = outside::mounts(&scene.pid.to_string()).into_iter();
+    let shared = shared.filter(|mount| !mount.propagation.is_empty());
+    let shared: Vec<String> = shared.map(|mount| mount.point).collect();
+    trial.same(
+        "none of its mounts is shared with the machine",
+        shared.join(" "),
+        "",
+        "`seclude`: MS_PRIVATE, with MS_REC, comes before any other mount",
+    )?;
+    lost(trial, &before)?;
+    let ended = scene.end()?;
+    let mistake = "the command could not end by itself";
+    trial.same("it ends with status 0", ended.ending(), 0, mistake)
+}
+
+/// Where does `/` lead, for the process and for the whole namespace?
+fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
+    let pid = scene.pid;
+    let inside = outside::identity(format!("/proc/{pid}/root"))?;
+    trial.found(
+        "its / is another one than the machine's",
+        inside != outside::identity("/")?,
+        "the machine's /",
+        "the new root",
+        "`pivot` changes nothing",
+    )?;
+    let whole = outside::within(pid, "mnt", || outside::identity("/"))?;
+    trial.found(
+        "whoever enters its mount namespace lands there too",
+        whole == inside,
+        "nsenter(1) lands in the machine's /, which is still mounted",
+        "the new root",
+        "`pivot` uses chroot(2), which changes this one process's view, and \
+         not the namespace: take pivot_root(2)",
+    )?;
+    let mounts = outside::mounts(&pid.to_string());
+    let roots = mounts.iter().filter(|mount| mount.point == "/").count();
+    trial.same(
+        "nothing is left of the old root: one mount on /",
+        roots,
+        1,
+        "`pivot` leaves the old root mounted: umount2(\".\", MNT_DETACH) \
+         comes right after pivot_root(2)",
+    )
+}
+
+/// Its /proc, which is the learner's, and /dev.
+fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
+    let pid = scene.pid;
+    let proc = outside::mount_at(pid, "/proc");
+    let kind = proc.as_ref().map_or("nothing", |mount| &mount.kind);
+    trial.same(
+        "a proc is mounted on its /proc",
+        kind,
+        "proc",
+        "`furnish` has mounted none: `ps` would find nothing, or the \
+         machine's processes",
+    )?;
+    let path = format!("/proc/{pid}/root/proc/1/comm");
+    let first = std::fs::read_to_string(path).unwrap_or_default();
+    trial.same(
+        "PID 1 of that proc is the process itself",
+        first.trim_end(),
+        outside::name(pid),
+        "that proc shows the machine's PID namespace: mount a new one, do \
+         not bind the old one",
+    )?;
+    let flags = proc.map(|mount| mount.flags).unwrap_or_default();
+    let has = |flag: &&&str| flags.split(',').any(|f| f == **flag);
+    let hard = ["nosuid", "nodev", "noexec"];
+    let missing: Vec<&&str> = hard.iter().filter(|f| !has(f)).collect();
+    trial.found(
+        "it is nosuid, nodev and noexec",
+        missing.is_empty(),
+        &flags,
+        hard.join(","),
+        "`furnish` has `common` for the flags of this mount",
+    )
+}
+
+/// What has become of our own mounts, which were shared.
+fn lost(trial: &mut Trial, before: &[String]) -> Result<()> {
+    let after = points("self");
+    let changes = before.iter().filter(|point| !after.contains(point));
+    let gone: Vec<String> = changes.map(|p| format!("{p} is gone")).collect();
+    let new = after.iter().filter(|point| !before.contains(point));
+    let new: Vec<String> = new.map(|p| format!("{p} is new")).collect();
+    trial.same(
+        "the machine's own mounts are as they were",
+        [gone, new].concat().join(", "),
+        "",
+        "`seclude` left some of them shared (MS_REC means those below / as \
+         well), and what is unmounted here was unmounted there",
+    )
+}
+
+fn points(who: &str) -> Vec<String> {
+    outside::mounts(who).into_iter().map(|mount| mount.point).collect()
+}

@@ -1,0 +1,151 @@
+//! step06: being root without being root.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use nix::unistd::{Gid, setgroups};
+
+use super::scene::Scene;
+use super::{Causes, Trial, outside};
+
+const FLAGS: &[&str] = &["--network", "none"];
+
+const CAUSES: &Causes = &[
+    (
+        &["gid_map", "EPERM"],
+        "who is not root may write gid_map only after \"deny\" was written to \
+         `setgroups`: in this order",
+    ),
+    (
+        &["setgroups", "EPERM"],
+        "`setgroups` can no longer be denied when gid_map has been written: \
+         it comes first",
+    ),
+    (
+        &["become user 0", "EINVAL"],
+        "user 0 is not mapped: `write_maps` must write uid_map",
+    ),
+    (
+        &["become group 0", "EINVAL"],
+        "group 0 is not mapped: `write_maps` must write gid_map",
+    ),
+    (
+        &["become group", "EPERM"],
+        "`become_user` has given up the user first, and with it the right to \
+         change the group",
+    ),
+];
+
+/// Looks at it.
+pub fn look(trial: &mut Trial) -> Result<()> {
+    // Groups that the process must give up: root has often none beside its own.
+    setgroups(&[Gid::from_raw(0), Gid::from_raw(4)])?;
+    let Some(scene) = trial.start(FLAGS, "", CAUSES)? else {
+        return Ok(());
+    };
+    users(trial, &scene)?;
+    drop(scene);
+    rootless(trial)
+}
+
+fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
+    let pid = scene.pid;
+    trial.found(
+        "it is in a user namespace of its own",
+        outside::is_apart(pid, "user"),
+        "the launcher's",
+        "another one",
+        "main.rs sets CLONE_NEWUSER: was it changed?",
+    )?;
+    for (kind, field, file) in
+        [("user", "Uid", "uid_map"), ("group", "Gid", "gid_map")]
+    {
+        let map = outside::read(pid, file);
+        let mut lines = map.lines().map(|line| line.split_whitespace());
+        let root = lines.find_map(|mut words| {
+            (words.next() == Some("0")).then(|| words.next())?
+        });
+        let root = root.unwrap_or("nobody");
+        trial.found(
+            &format!("{kind} 0 inside is an ordinary {kind} outside"),
+            root.parse::<u32>().is_ok_and(|number| number > 0),
+            format!("{file} says {root}"),
+            "a number above 0",
+            &format!("`write_maps` has not written {file}"),
+        )?;
+        trial.same(
+            &format!(
+                "it is that {kind}: real, effective, saved and for files"
+            ),
+            outside::status(pid, field),
+            [root; 4].join(" "),
+            "`become_root` must take the number 0, all three kinds of it: \
+             setresuid(2), setresgid(2)",
+        )?;
+    }
+    trial.same(
+        "it is in no group beside",
+        outside::status(pid, "Groups"),
+        "",
+        "`become_user` keeps the launcher's groups: setgroups(2) with none",
+    )
+}
+
+/// The same without any root outside.
+fn rootless(trial: &mut Trial) -> Result<()> {
+    let folder = std::env::temp_dir()
+        .join(format!("workshop-check-{}", std::process::id()));
+    let result = alone(trial, &folder);
+    let _ = fs::remove_dir_all(&folder);
+    result
+}
+
+fn alone(trial: &mut Trial, folder: &Path) -> Result<()> {
+    // The person behind sudo, or somebody whom nobody has heard of.
+    let person = std::env::var("SUDO_UID").ok().and_then(|n| n.parse().ok());
+    let person: u32 = person.filter(|&uid| uid > 0).unwrap_or(61_234);
+    let binary = settle(trial, folder, person)?;
+    let mut command = Command::new(&binary);
+    let script = "echo begun\ncat >/dev/null";
+    command.args(["-q", "--rootless", "--", "sh", "-c", script]);
+    command.uid(person).gid(person).current_dir("/");
+    // Without the helpers newuidmap and newgidmap.
+    command.env("PATH", "/nowhere").env_remove("SUDO_UID");
+    let Some(scene) = trial.start_command(command, CAUSES)? else {
+        return Ok(());
+    };
+    trial.same(
+        "without root, setgroups(2) is denied in it",
+        outside::read(scene.pid, "setgroups").trim_end(),
+        "deny",
+        "`write_maps` must write \"deny\" to `setgroups` before gid_map",
+    )?;
+    trial.same(
+        "without root, it is root inside and its caller outside",
+        outside::status(scene.pid, "Uid"),
+        [person.to_string().as_str(); 4].join(" "),
+        "`write_maps` and `become_root` do the same as with root",
+    )
+}
+
+/// A copy of the program and of its image, which belongs to this person.
+fn settle(trial: &Trial, folder: &Path, person: u32) -> Result<PathBuf> {
+    let image = trial.binary().ancestors().nth(2);
+    let image = image.context("find target")?.join("rootfs");
+    let owner = format!("{person}:{person}");
+    fs::create_dir_all(folder.join("debug")).context("make a folder")?;
+    let binary = folder.join("debug/step06");
+    for (program, arguments) in [
+        ("cp", vec![Path::new("-a"), trial.binary(), &binary]),
+        ("cp", vec![Path::new("-a"), &image, folder]),
+        ("chown", vec![Path::new("-hR"), Path::new(&owner), folder]),
+    ] {
+        let status = Command::new(program).args(arguments).status();
+        let status = status.with_context(|| format!("run {program}"))?;
+        ensure!(status.success(), "{program} failed");
+    }
+    Ok(binary)
+}

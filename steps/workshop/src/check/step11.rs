@@ -1,0 +1,92 @@
+//! step11: walking back in.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::scene::{self, Report, Scene};
+use super::{Causes, Trial, outside};
+
+const CAUSES: &Causes = &[
+    (
+        &["join the namespaces", "EBADF"],
+        "setns(2) was given no descriptor of the process: it is in \
+         target.pidfd",
+    ),
+    (
+        &["another one by now"],
+        "`open` takes the process for another one: what is to be equal is \
+         Some(start)",
+    ),
+];
+
+/// The kinds that a command must share with the container.
+const KINDS: [&str; 7] = ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup"];
+
+/// Looks at it.
+pub fn look(trial: &mut Trial) -> Result<()> {
+    let name = format!("check-{}", std::process::id());
+    // In a container that the reference could have made as well.
+    let flags = ["--name", &name, "--network", "none"];
+    let Some(first) = trial.start(&flags, "", CAUSES)? else {
+        return Ok(());
+    };
+    let script = "echo begun\ncat >/dev/null";
+    let command = exec(trial, &name, &["sh", "-c", script]);
+    if let Some(second) = trial.start_command(command, CAUSES)? {
+        together(trial, &first, &second)?;
+    }
+    impostor(trial, &name)
+}
+
+fn exec(trial: &Trial, name: &str, program: &[&str]) -> Command {
+    let mut command = Command::new(trial.binary());
+    command.args(["exec", name]).args(program);
+    command
+}
+
+/// Two processes in the same room.
+fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
+    let link = |pid: i32, kind: &str| {
+        fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap_or_default()
+    };
+    let mut elsewhere = KINDS.to_vec();
+    elsewhere.retain(|kind| link(first.pid, kind) != link(second.pid, kind));
+    trial.same(
+        "the second command is in all namespaces of the first",
+        elsewhere.join(" "),
+        "",
+        "`join` must hand `walls` to setns(2), all of it: those that are \
+         named above were left out",
+    )?;
+    let root = |pid: i32| outside::identity(format!("/proc/{pid}/root"));
+    trial.found(
+        "both have the same /",
+        root(first.pid)? == root(second.pid)?,
+        "another /",
+        "the container's",
+        "`join` has not joined the mount namespace",
+    )
+}
+
+/// The record is made to name the right number, but another process's start.
+fn impostor(trial: &mut Trial, name: &str) -> Result<()> {
+    let path = format!("/run/workshop/{name}/state.json");
+    let read = fs::read_to_string(&path);
+    let text = read.with_context(|| format!("read {path}"))?;
+    let mut state: serde_json::Value = serde_json::from_str(&text)?;
+    ensure!(state.get("start").is_some(), "no start in {path}");
+    state["start"] = 1.into();
+    fs::write(&path, state.to_string()).context("write the record")?;
+    let report: Report = scene::run(exec(trial, name, &["true"]))?;
+    fs::write(&path, text).context("write the record")?;
+    trial.found(
+        "a process that has only the number is not entered",
+        report.status.is_some_and(|status| status != 0),
+        "it was entered",
+        "an error",
+        "`open` must compare step07::start_time with `start`: a number is \
+         used again",
+    )
+}
