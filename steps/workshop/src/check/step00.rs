@@ -26,6 +26,11 @@ const CAUSES: &Causes = &[
          written no descriptor to it",
     ),
     (
+        &["execute sh", "ENOENT"],
+        "`execute` gives up too early: ENOENT and ENOTDIR mean that the next \
+         folder is to be tried",
+    ),
+    (
         &["EINVAL"],
         "clone3(2) was given a struct or a size that it does not know",
     ),

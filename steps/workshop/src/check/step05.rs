@@ -17,12 +17,12 @@ const CAUSES: &Causes = &[
     ),
     (
         &["ENETUNREACH"],
-        "`configure` adds the route before eth0 has its address and is on: \
-         the kernel knows no way to the gateway yet",
+        "`configure` adds the route before eth0 has its address, or the veth \
+         is left down: the kernel knows no way to the gateway yet",
     ),
     (
         &["ENETDOWN"],
-        "`configure` adds the route before eth0 is on: `bring_up` comes first",
+        "the veth is left down: `bring_up` comes before the route",
     ),
     (&["switch", "EEXIST"], "CREATE in `bring_up` asks for a new interface"),
     (

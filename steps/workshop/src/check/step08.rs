@@ -15,9 +15,9 @@ const CAUSES: &Causes = &[
          instructions, does every path end in an answer?",
     ),
     (
-        &["EPERM"],
-        "the filter refuses what is allowed: look at the order of the \
-         answers in `default_answer`, and at both ends of a `range`",
+        &[],
+        "the filter refuses what every program needs: look at the order of \
+         the answers in `default_answer`, and at both ends of a `range`",
     ),
 ];
 

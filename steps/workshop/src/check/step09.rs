@@ -18,6 +18,11 @@ const CAUSES: &Causes = &[
          to be made first, and a path with a slash in front is the machine's",
     ),
     (
+        &["enter the new time namespace"],
+        "ns/time is where the process is already; setns(2) to \
+         ns/time_for_children enters it",
+    ),
+    (
         &["shift the uptime"],
         "the offset is written before the namespace is made, or after \
          somebody is in it: unshare, write, setns",

@@ -34,7 +34,9 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     };
     let script = "echo begun\ncat >/dev/null";
     let command = exec(trial, &name, &["sh", "-c", script]);
-    if let Some(second) = trial.start_command(command, CAUSES)? {
+    if let Some(second) =
+        trial.start_command("exec starts a second command", command, CAUSES)?
+    {
         together(trial, &first, &second)?;
     }
     impostor(trial, &name)

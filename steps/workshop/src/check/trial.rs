@@ -82,6 +82,20 @@ impl Trial {
         command
     }
 
+    /// Runs another program than the shell.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run_program(
+        &self,
+        flags: &[&str],
+        program: &[&str],
+    ) -> Result<Report> {
+        let mut command = Command::new(&self.binary);
+        command.arg("-q").args(flags).arg("--").args(program);
+        scene::run(command)
+    }
+
     /// What was built.
     #[must_use]
     pub fn binary(&self) -> &Path {
@@ -108,7 +122,11 @@ impl Trial {
         causes: &Causes,
     ) -> Result<Option<Scene>> {
         let script = format!("{script}\necho begun\ncat >/dev/null");
-        self.start_command(self.command(flags, &script), causes)
+        let what = match flags {
+            [] => "it starts, and executes its command".into(),
+            flags => format!("it starts with {}", flags.join(" ")),
+        };
+        self.start_command(&what, self.command(flags, &script), causes)
     }
 
     /// The same with a command line that is already put together.
@@ -117,10 +135,10 @@ impl Trial {
     /// As for [`Trial::start`].
     pub fn start_command(
         &mut self,
+        what: &str,
         command: Command,
         causes: &Causes,
     ) -> Result<Option<Scene>> {
-        let what = "it starts, and executes its command";
         match Scene::start(command)? {
             Ok(scene) => {
                 self.found(what, true, "", "", "")?;
@@ -146,6 +164,7 @@ impl Trial {
         let words = report.words();
         let hint = format!("cargo workshop hint {}", self.number);
         let stderr = &report.stderr;
+        let is_panic = stderr.contains("panicked");
         let cause = match causes
             .iter()
             .find(|(texts, _)| texts.iter().all(|t| stderr.contains(t)))
@@ -153,11 +172,13 @@ impl Trial {
             _ if stderr.contains("is yours to write") => {
                 format!("it is not written yet: {hint}")
             }
-            Some((_, cause)) => (*cause).to_owned(),
-            None if stderr.contains("panicked") => {
+            Some((texts, cause)) if !texts.is_empty() || !is_panic => {
+                (*cause).to_owned()
+            }
+            _ if is_panic => {
                 "your code panicked, at the line that is named".into()
             }
-            None => "the words say which step failed, and what the kernel \
+            _ => "the words say which step failed, and what the kernel \
                      answered to it"
                 .into(),
         };
