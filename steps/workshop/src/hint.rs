@@ -111,7 +111,8 @@ fn complaint(rung: &crate::ladder::Rung) -> Option<String> {
             return Some(format!("{function} has {} hints", hints.len()));
         }
         let lines = hints.iter().flat_map(|hint| hint.lines());
-        for line in lines.clone().filter(|line| line.chars().count() > 80) {
+        let is_wide = |line: &&str| line.chars().count() > 80;
+        if let Some(line) = lines.clone().find(is_wide) {
             return Some(format!("{function}: too long: {line}"));
         }
         // What is indented is code; `…` is what the learner has to find.

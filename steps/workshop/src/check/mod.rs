@@ -12,8 +12,11 @@
 //!   mistake where it is not so.
 
 mod build;
+mod expect;
 mod filter;
 mod outside;
+mod report;
+mod room;
 mod scene;
 mod trial;
 mod watch;
@@ -42,7 +45,8 @@ use nix::unistd::geteuid;
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::progress::Progress;
 
-use trial::{Causes, Trial};
+use expect::Causes;
+use trial::Trial;
 pub use trial::{TrialArgs, run as run_trial};
 
 /// The flags of `workshop check`.

@@ -18,47 +18,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::outside;
+use super::report::Report;
 
 /// How long a rung may take: for a virtual machine under emulation as well.
 pub const LIMIT: Duration = Duration::from_secs(15);
 /// How long a signal may take.
 const SHORT: Duration = Duration::from_secs(3);
-
-/// What a rung has printed, and how it ended.
-#[derive(Debug)]
-pub struct Report {
-    /// Its exit status, or 128+N if signal N killed it; `None` if it had to be
-    /// ended, because it did not end by itself.
-    pub status: Option<i32>,
-    /// What the command printed.
-    pub stdout: String,
-    /// What the rung printed.
-    pub stderr: String,
-}
-
-impl Report {
-    /// The status, in words.
-    #[must_use]
-    pub fn ending(&self) -> String {
-        match self.status {
-            Some(status) => status.to_string(),
-            None => "it did not end".into(),
-        }
-    }
-
-    /// The last lines that the rung has said.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let lines: Vec<&str> = self.stderr.lines().collect();
-        let last = &lines[lines.len().saturating_sub(4)..];
-        let last: Vec<&str> = last.iter().map(|line| line.trim()).collect();
-        match (self.status, &*last.join(" ")) {
-            (None, "") => "nothing happens".into(),
-            (Some(status), "") => format!("no word, exit status {status}"),
-            (_, words) => words.to_owned(),
-        }
-    }
-}
 
 /// A rung whose command waits for the end of its stdin.
 #[derive(Debug)]
@@ -92,7 +57,7 @@ impl Scene {
         // A rung prints no colours into a file, and no backtrace is wanted.
         command.env_remove("RUST_BACKTRACE");
         let launcher = command.spawn().with_context(|| {
-            format!("start {}", command.get_program().display())
+            format!("start {}", command.get_program().to_string_lossy())
         })?;
         Ok(Scene { launcher, stdout, stderr, pid: 0, said: String::new() })
     }

@@ -2,11 +2,12 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::scene::{self, Report};
+use super::report::Report;
+use super::room::Room;
+use super::scene;
 use super::{Causes, Trial, outside};
 
 const CAUSES: &Causes = &[
@@ -80,16 +81,9 @@ fn statuses(trial: &mut Trial) -> Result<()> {
 
 /// How a program is looked for in PATH.
 fn search(trial: &mut Trial) -> Result<()> {
-    let folder = std::env::temp_dir()
-        .join(format!("workshop-check-{}", std::process::id()));
-    let result = search_in(trial, &folder);
-    let _ = fs::remove_dir_all(&folder);
-    result
-}
-
-fn search_in(trial: &mut Trial, folder: &Path) -> Result<()> {
+    let room = Room::new()?;
     for (name, mode) in [("first", 0o644), ("second", 0o755), ("empty", 0)] {
-        let folder = folder.join(name);
+        let folder = room.join(name);
         fs::create_dir_all(&folder).context("make a folder")?;
         if mode != 0 {
             let program = folder.join("program");
@@ -125,7 +119,7 @@ fn search_in(trial: &mut Trial, folder: &Path) -> Result<()> {
             forgets,
         ),
     ] {
-        let folders = path.split(':').map(|name| folder.join(name));
+        let folders = path.split(':').map(|name| room.join(name));
         let report = run_with(trial, folders, program)?;
         trial.same(what, report.ending(), status, mistake)?;
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::room::Room;
 use super::{Causes, Trial, outside};
 
 const CAUSES: &Causes = &[
@@ -28,12 +29,12 @@ const CAUSES: &Causes = &[
 
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
-    let image = trial.binary().ancestors().nth(2).context("find target")?;
-    let image = image.join("rootfs");
+    // A copy: whoever writes to the image shall not write to everybody's.
+    let room = Room::new()?;
+    let image = room.copy_image(trial.binary())?;
+    let flags = ["--image", image.to_str().context("a plain path")?];
     let script = "echo written >/checked; rm /etc/os-release; true";
-    let started = trial.start(&[], script, CAUSES)?;
-    let is_written = image.join("checked").exists();
-    let _ = fs::remove_file(image.join("checked"));
+    let started = trial.start(&flags, script, CAUSES)?;
     let Some(scene) = started else { return Ok(()) };
     let mount = outside::mount_at(scene.pid, "/");
     trial.same(
@@ -51,25 +52,22 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     )?;
     trial.found(
         "and not in the image, which others use too",
-        !is_written && image.join("etc/os-release").exists(),
+        !image.join("checked").exists()
+            && image.join("etc/os-release").exists(),
         "the image was changed",
         "the image as it was",
         "the image must be a lower layer, and nothing is ever bound to it",
     )?;
     drop(scene);
-    let folder = std::env::temp_dir()
-        .join(format!("workshop-check-{}", std::process::id()));
-    let result = layers(trial, &image, &folder);
-    let _ = fs::remove_dir_all(&folder);
-    result
+    layers(trial, &image, &room)
 }
 
 /// Two layers that disagree.
-fn layers(trial: &mut Trial, image: &Path, folder: &Path) -> Result<()> {
+fn layers(trial: &mut Trial, image: &Path, room: &Room) -> Result<()> {
     let mut flags = vec!["--image".to_owned(), image.display().to_string()];
     for (name, text) in [("lower", "from the lower"), ("top", "from the top")]
     {
-        let layer = folder.join(name);
+        let layer = room.join(name);
         fs::create_dir_all(&layer).context("make a layer")?;
         fs::write(layer.join("layer"), text).context("fill a layer")?;
         flags.extend(["--image".to_owned(), layer.display().to_string()]);

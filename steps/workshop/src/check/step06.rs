@@ -1,13 +1,12 @@
 //! step06: being root without being root.
 
-use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use nix::unistd::{Gid, setgroups};
 
+use super::room::Room;
 use super::scene::Scene;
 use super::{Causes, Trial, outside};
 
@@ -105,18 +104,14 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
 
 /// The same without any root outside.
 fn rootless(trial: &mut Trial) -> Result<()> {
-    let folder = std::env::temp_dir()
-        .join(format!("workshop-check-{}", std::process::id()));
-    let result = alone(trial, &folder);
-    let _ = fs::remove_dir_all(&folder);
-    result
-}
-
-fn alone(trial: &mut Trial, folder: &Path) -> Result<()> {
     // The person behind sudo, or somebody whom nobody has heard of.
     let person = std::env::var("SUDO_UID").ok().and_then(|n| n.parse().ok());
     let person: u32 = person.filter(|&uid| uid > 0).unwrap_or(61_234);
-    let binary = settle(trial, folder, person)?;
+    // A copy of the program finds its image beside itself.
+    let room = Room::new()?;
+    let binary = room.copy(trial.binary(), "debug/step06")?;
+    room.copy_image(trial.binary())?;
+    room.give_to(person)?;
     let mut command = Command::new(&binary);
     let script = "echo begun\ncat >/dev/null";
     command.args(["-q", "--rootless", "--", "sh", "-c", script]);
@@ -140,23 +135,4 @@ fn alone(trial: &mut Trial, folder: &Path) -> Result<()> {
         [person.to_string().as_str(); 4].join(" "),
         "`write_maps` and `become_root` do the same as with root",
     )
-}
-
-/// A copy of the program and of its image, which belongs to this person.
-fn settle(trial: &Trial, folder: &Path, person: u32) -> Result<PathBuf> {
-    let image = trial.binary().ancestors().nth(2);
-    let image = image.context("find target")?.join("rootfs");
-    let owner = format!("{person}:{person}");
-    fs::create_dir_all(folder.join("debug")).context("make a folder")?;
-    let binary = folder.join("debug/step06");
-    for (program, arguments) in [
-        ("cp", vec![Path::new("-a"), trial.binary(), &binary]),
-        ("cp", vec![Path::new("-a"), &image, folder]),
-        ("chown", vec![Path::new("-hR"), Path::new(&owner), folder]),
-    ] {
-        let status = Command::new(program).args(arguments).status();
-        let status = status.with_context(|| format!("run {program}"))?;
-        ensure!(status.success(), "{program} failed");
-    }
-    Ok(binary)
 }

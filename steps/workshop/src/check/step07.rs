@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
@@ -9,6 +11,12 @@ use super::{Causes, Trial, outside};
 
 const FLAGS: &[&str] = &["--network", "none"];
 const GROUPS: &str = "/sys/fs/cgroup";
+
+/// A limit that comes so long after the process began comes too late.
+const LATE: Duration = Duration::from_secs(3);
+const TOO_LATE: &str = "the limit was written after execve(2): by then the \
+                        process may have used what it likes. `limit` must \
+                        have written all when it returns";
 
 const CAUSES: &Causes = &[
     (
@@ -87,8 +95,16 @@ pub fn look(trial: &mut Trial) -> Result<()> {
         if file.contains("swap") && !folder.join(file).exists() {
             continue; // a kernel without swap
         }
-        let text = fs::read_to_string(folder.join(file));
-        let text = text.unwrap_or_else(|error| error.to_string());
+        let read = || fs::read_to_string(folder.join(file));
+        let text = read().unwrap_or_else(|error| error.to_string());
+        let is_late = || {
+            sleep(LATE);
+            read().is_ok_and(|text| text.trim_end() == expected)
+        };
+        let mistake = match text.trim_end() == expected || !is_late() {
+            true => mistake,
+            false => TOO_LATE,
+        };
         let what = format!("its {file} is {expected}");
         trial.same(&what, text.trim_end(), expected, mistake)?;
     }

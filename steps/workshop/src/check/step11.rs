@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::scene::{self, Report, Scene};
+use super::report::Report;
+use super::scene::{self, Scene};
 use super::{Causes, Trial, outside};
 
 const CAUSES: &Causes = &[

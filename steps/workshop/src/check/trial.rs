@@ -1,8 +1,6 @@
 //! `workshop trial N BINARY`: tries a rung that has been built. `check` runs
 //! it, as root where that is needed.
 
-use std::fmt::Display;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,10 +8,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 use nix::unistd::geteuid;
 
-use super::scene::{self, Report, Scene};
+use super::report::Report;
+use super::scene::{self, Scene};
 use super::*;
 use crate::ladder::Which;
-use crate::peek::row::wrap;
 
 /// The flags of `workshop trial`.
 #[derive(Debug, Args)]
@@ -24,16 +22,13 @@ pub struct TrialArgs {
     binary: PathBuf,
 }
 
-/// Words of the kernel or of the rung, and the mistake that is behind them.
-pub type Causes = [(&'static [&'static str], &'static str)];
-
 /// One rung that is being looked at.
 #[derive(Debug)]
 pub struct Trial {
     binary: PathBuf,
-    number: u8,
-    met: usize,
-    missed: usize,
+    pub(super) number: u8,
+    pub(super) met: usize,
+    pub(super) missed: usize,
 }
 
 /// Tries it, and prints what was found.
@@ -150,95 +145,4 @@ impl Trial {
             }
         }
     }
-
-    /// It did not get as far as it should have.
-    ///
-    /// # Errors
-    /// Those of stdout.
-    pub fn failed(
-        &mut self,
-        what: &str,
-        report: &Report,
-        causes: &Causes,
-    ) -> Result<()> {
-        let words = report.words();
-        let hint = format!("cargo workshop hint {}", self.number);
-        let stderr = &report.stderr;
-        let is_panic = stderr.contains("panicked");
-        let cause = match causes
-            .iter()
-            .find(|(texts, _)| texts.iter().all(|t| stderr.contains(t)))
-        {
-            _ if stderr.contains("is yours to write") => {
-                format!("it is not written yet: {hint}")
-            }
-            Some((texts, cause)) if !texts.is_empty() || !is_panic => {
-                (*cause).to_owned()
-            }
-            _ if is_panic => {
-                "your code panicked, at the line that is named".into()
-            }
-            _ => "the words say which step failed, and what the kernel \
-                     answered to it"
-                .into(),
-        };
-        self.found(what, false, words, "no error", &cause)
-    }
-
-    /// Are these two the same?
-    ///
-    /// # Errors
-    /// Those of stdout.
-    pub fn same(
-        &mut self,
-        what: &str,
-        found: impl Display,
-        expected: impl Display,
-        mistake: &str,
-    ) -> Result<()> {
-        let (found, expected) = (found.to_string(), expected.to_string());
-        self.found(what, found == expected, found, expected, mistake)
-    }
-
-    /// Notes and prints one expectation. When it is not met: what was found,
-    /// what should have been, and the likeliest mistake.
-    ///
-    /// # Errors
-    /// Those of stdout.
-    pub fn found(
-        &mut self,
-        what: &str,
-        is_met: bool,
-        found: impl Display,
-        expected: impl Display,
-        mistake: &str,
-    ) -> Result<()> {
-        let mut out = io::stdout().lock();
-        print(&mut out, if is_met { "met" } else { "NOT" }, what)?;
-        match is_met {
-            true => self.met += 1,
-            false => {
-                self.missed += 1;
-                detail(&mut out, "found", &found.to_string())?;
-                detail(&mut out, "expected", &expected.to_string())?;
-                detail(&mut out, "likely", mistake)?;
-            }
-        }
-        Ok(out.flush()?)
-    }
-}
-
-fn print(out: &mut impl Write, mark: &str, what: &str) -> io::Result<()> {
-    let mut lines = wrap(what, 72).into_iter();
-    writeln!(out, "  {mark}  {}", lines.next().unwrap_or_default())?;
-    lines.try_for_each(|line| writeln!(out, "       {line}"))
-}
-
-fn detail(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
-    let text = if text.is_empty() { "nothing" } else { text.trim_end() };
-    let text = crate::peek::proc::printable(&text.replace('\n', ", "));
-    let mut lines = wrap(&text, 60).into_iter();
-    let first = lines.next().unwrap_or_default();
-    writeln!(out, "         {label:<8}  {first}")?;
-    lines.try_for_each(|line| writeln!(out, "{:19}{line}", ""))
 }
