@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run -p step00 --features exercise -- echo hello     try it
 //! cargo test -p step00 --features exercise                  prove it
+//! cargo workshop check 0                                    look at it
 //! cargo workshop hint 0                                     a hint
 //! ```
 //!

@@ -4,6 +4,7 @@
 //! cargo run -p step01 --features exercise -- hostname     try it
 //! cargo test -p step01 --features exercise                prove it
 //! cargo run -p step08 --features step01/exercise          climb on it
+//! cargo workshop check 1                                  look at it
 //! cargo workshop hint 1                                   a hint
 //! ```
 //!

@@ -4,6 +4,7 @@
 //! cargo run -p step03 --features exercise -- ls /     try it
 //! cargo test -p step03 --features exercise            prove it
 //! cargo run -p step08 --features step03/exercise      climb on it
+//! cargo workshop check 3                              look at it
 //! cargo workshop hint 3                               a hint
 //! ```
 //!

@@ -5,6 +5,7 @@
 //! cargo run -p step06 --features exercise -- id       try it
 //! cargo test -p step06 --features exercise            prove it
 //! cargo run -p step08 --features step06/exercise      climb on it
+//! cargo workshop check 6                              look at it
 //! cargo workshop hint 6                               a hint
 //! ```
 //!

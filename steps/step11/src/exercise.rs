@@ -5,6 +5,7 @@
 //! cargo run -p step11 -- run -d --name web sleep 1000    something to enter
 //! cargo run -p step11 --features exercise exec web ps    try it
 //! cargo test -p step11 --features exercise               prove it
+//! cargo workshop check 11                                look at it
 //! cargo workshop hint 11                                 a hint
 //! ```
 //!

@@ -4,6 +4,7 @@
 //! cargo run -p step02 --features exercise -- --init ps      try it
 //! cargo test -p step02 --features exercise                  prove it
 //! cargo run -p step08 --features step02/exercise -- --init  climb on it
+//! cargo workshop check 2                                    look at it
 //! cargo workshop hint 2                                     a hint
 //! ```
 //!

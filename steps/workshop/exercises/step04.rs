@@ -4,6 +4,7 @@
 //! cargo run -p step04 --features exercise -- ls /     try it
 //! cargo test -p step04 --features exercise            prove it
 //! cargo run -p step08 --features step04/exercise      climb on it
+//! cargo workshop check 4                              look at it
 //! cargo workshop hint 4                               a hint
 //! ```
 //!

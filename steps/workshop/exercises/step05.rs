@@ -6,6 +6,7 @@
 //! cargo run -p step05 $f -- --network none ip link    part 1
 //! cargo run -p step05 $f -- ip address                parts 2 and 3
 //! cargo test -p step05 $f                             prove it
+//! cargo workshop check 5                              look at it
 //! cargo workshop hint 5                               a hint
 //! ```
 //!

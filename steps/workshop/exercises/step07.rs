@@ -5,6 +5,7 @@
 //! cargo run -p step07 --features exercise                        try it
 //! cargo test -p step07 --features exercise -- --include-ignored  prove it
 //! cargo run -p step08 --features step07/exercise                 climb on it
+//! cargo workshop check 7                                         look at it
 //! cargo workshop hint 7                                          a hint
 //! ```
 //!

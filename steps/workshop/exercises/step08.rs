@@ -6,6 +6,7 @@
 //! cargo run -p step08 --features exercise -- --dump-seccomp   see it
 //! cargo run -p step08 --features exercise                     try it
 //! cargo test -p step08 --features exercise                    prove it
+//! cargo workshop check 8                                      look at it
 //! cargo workshop hint 8                                       a hint
 //! ```
 //!

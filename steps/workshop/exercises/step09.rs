@@ -5,6 +5,7 @@
 //! cargo run -p step09 --features exercise -- ls /dev/mqueue   try it
 //! cargo test -p step09 --features exercise                    prove it
 //! cargo run -p step10 --features step09/exercise              climb on it
+//! cargo workshop check 9                                      look at it
 //! cargo workshop hint 9                                       a hint
 //! ```
 //!

@@ -5,6 +5,7 @@
 //! cargo run -p step10 --features exercise -- id       try it
 //! cargo test -p step10 --features exercise            prove it
 //! cargo run -p step11 --features step10/exercise run  climb on it
+//! cargo workshop check 10                             look at it
 //! cargo workshop hint 10                              a hint
 //! ```
 //!

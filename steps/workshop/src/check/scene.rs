@@ -5,7 +5,7 @@
 //! (memfd_create(2)): a pipe would have to be emptied all the time.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
@@ -99,6 +99,15 @@ impl Scene {
         let mut children = outside::children(self.launcher()).into_iter();
         let is_guardian = |pid: i32| outside::name(pid) == "guardian";
         children.rfind(|&pid| !is_guardian(pid)).unwrap_or(0)
+    }
+
+    /// Writes a line to its stdin.
+    ///
+    /// # Errors
+    /// Nobody reads it.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        let stdin = self.launcher.stdin.as_mut().context("an open stdin")?;
+        writeln!(stdin, "{line}").context("write to its stdin")
     }
 
     /// Sends a signal to the launcher, as `kill` would, and waits for a while.

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::{Causes, Trial, outside};
 
@@ -14,6 +16,8 @@ const GROUPS: &str = "/sys/fs/cgroup";
 
 /// A limit that comes so long after the process began comes too late.
 const LATE: Duration = Duration::from_secs(3);
+/// And so long may it take until the memory is full.
+const PATIENCE: Duration = Duration::from_secs(10);
 const TOO_LATE: &str = "the limit was written after execve(2): by then the \
                         process may have used what it likes. `limit` must \
                         have written all when it returns";
@@ -79,9 +83,7 @@ pub fn is_possible() -> Result<()> {
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
     let Some(scene) = trial.start(FLAGS, "", CAUSES)? else { return Ok(()) };
-    let groups = outside::read(scene.pid, "cgroup");
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    let group = group.unwrap_or("/").to_owned();
+    let group = group_of(scene.pid);
     trial.found(
         "it was born in a group of its own",
         group.starts_with("/workshop/"),
@@ -109,14 +111,60 @@ pub fn look(trial: &mut Trial) -> Result<()> {
         trial.same(&what, text.trim_end(), expected, mistake)?;
     }
     drop(scene);
+    out_of_memory(trial)
+}
+
+/// Takes more than it may, and looks at the group before it is removed.
+fn out_of_memory(trial: &mut Trial) -> Result<()> {
     // tail keeps what it may have to print.
-    let hog = "head -c 90000000 /dev/zero | tail -c 90000000 >/dev/null";
+    let hog = "echo begun; read go
+        head -c 90000000 /dev/zero | tail -c 90000000 >/dev/null";
     let flags = [FLAGS, &["--memory", "32M"]].concat();
-    let report = trial.run(&flags, hog)?;
-    trial.same(
-        "who uses more memory than --memory allows is killed: 128+9",
-        report.ending(),
-        137,
+    let what = "it starts with --memory 32M";
+    let command = trial.command(&flags, hog);
+    let Some(mut scene) = trial.start_command(what, command, CAUSES)? else {
+        return Ok(());
+    };
+    let group = group_of(scene.pid);
+    let events = format!("{GROUPS}{group}/memory.events");
+    // A launcher that sleeps does not remove the group.
+    let launcher = Pid::from_raw(scene.launcher());
+    kill(launcher, Signal::SIGSTOP).context("stop the launcher")?;
+    scene.say("go")?;
+    let is_killed = || count(&events, "oom_kill") > 0;
+    let start = Instant::now();
+    while !is_killed() && start.elapsed() < PATIENCE {
+        sleep(Duration::from_millis(20));
+    }
+    let told = fs::read_to_string(&events).unwrap_or_default();
+    let is_met = is_killed();
+    kill(launcher, Signal::SIGCONT).context("go on")?;
+    trial.found(
+        "when it uses more, the kernel counts an oom_kill: memory.events",
+        is_met,
+        told,
+        "oom_kill above 0",
         "the limit does not hold: memory.max, and no swap",
+    )?;
+    trial.same(
+        "and the launcher tells of it: 128+9",
+        scene.end()?.ending(),
+        137,
+        "without memory.oom.group the shell may have survived",
     )
+}
+
+/// A number out of a file with one on each line.
+fn count(file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    let value = lines.find(|(field, _)| *field == name);
+    value.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
+}
+
+/// The path of the group that a process is in.
+fn group_of(pid: i32) -> String {
+    let groups = outside::read(pid, "cgroup");
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
+    group.unwrap_or("/").to_owned()
 }
