@@ -158,9 +158,11 @@ impl<'a> Stage<'a> {
         outside(process)?;
         gate.open()?;
         let mut handed_over = Vec::new();
-        let hostname = loop {
+        let subject = loop {
             match hear(gate, signals)? {
-                Message::Ready(hostname) => break hostname,
+                Message::Ready { hostname, label } => {
+                    break Subject { pid: process.pid, hostname, label };
+                }
                 Message::Descriptor(descriptor) => {
                     handed_over.push(descriptor)
                 }
@@ -169,7 +171,6 @@ impl<'a> Stage<'a> {
             }
         };
         if !self.quiet {
-            let subject = Subject { pid: process.pid, hostname };
             narrator::tell(self.rung, &subject, looks)?;
         }
         // The container's terminal is the last that was handed over.
@@ -229,7 +230,7 @@ impl<'a> Stage<'a> {
         };
         self.look_for_shell()?;
         let name = nix::unistd::gethostname().context("read the hostname")?;
-        gate.ready(&name.to_string_lossy())?;
+        gate.ready(&name.to_string_lossy(), &narrator::label_at_execve())?;
         gate.wait()?;
         if let Some(slave) = slave {
             terminal::attach(slave.as_fd())?;

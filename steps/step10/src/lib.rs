@@ -143,10 +143,9 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     let mut lines = vec![powers(process)?, new_privileges(process)?];
     lines.extend(user(process)?);
     lines.push(machines_files(process)?);
-    let (asked, current) = labels::read(process);
-    if !asked.is_empty() {
-        let name = asked.strip_prefix("exec ").unwrap_or(&asked);
-        lines.push(Line::new(Mark::Gagged, "label", name));
+    let current = labels::current(process);
+    if !process.label.is_empty() {
+        lines.push(Line::new(Mark::Gagged, "label", &*process.label));
     } else if !current.is_empty() {
         lines.push(Line::new(Mark::Free, "label", current));
     }
