@@ -28,6 +28,7 @@ fn describe(state: &State) -> Result<Value> {
     value["status"] = match &status {
         Status::Running(_) => json!("running"),
         Status::Exited(_) => json!("exited"),
+        Status::Ending => json!("ending"),
         Status::Lost => json!("lost"),
     };
     if let Status::Running(process) = &status {

@@ -47,6 +47,7 @@ fn line(state: &State) -> String {
             format!("exited {} {} ago", ended.status, since(ended.at)),
             "-".into(),
         ),
+        Status::Ending => ("ending".into(), "-".into()),
         Status::Lost => ("lost".into(), "-".into()),
     };
     let command = cut(&state.command.join(" ").escape_debug().to_string(), 31);

@@ -107,6 +107,14 @@ pub fn list() -> Result<Vec<State>> {
     Ok(states)
 }
 
+/// Is its launcher there, be it that the container has ended?
+pub fn has_launcher(name: &str) -> bool {
+    let folder = base().map(|base| base.join(name));
+    folder.is_ok_and(|folder| {
+        folder.exists() && hold(&folder, FlockArg::LockSharedNonblock).is_err()
+    })
+}
+
 /// Waits until its launcher has written down how it ended, and is gone.
 pub fn settled(name: &str) -> Result<()> {
     let folder = base()?.join(name);

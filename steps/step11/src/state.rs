@@ -24,7 +24,7 @@ use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use step00::{Advice, Process};
 
-use crate::enter;
+use crate::{enter, record};
 
 /// What is written down of a container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,6 +69,8 @@ pub enum Status {
     Running(Process),
     /// It has ended, and its launcher has written down how.
     Exited(Ended),
+    /// It has ended, and its launcher is about to write down how.
+    Ending,
     /// It has ended, and so had its launcher: nobody knows how.
     Lost,
 }
@@ -132,7 +134,12 @@ impl State {
             Ok(process) if this_boot && !has_ended(&process, 0) => {
                 Status::Running(process)
             }
-            _ => Status::Lost,
+            _ if record::has_launcher(&self.name) => Status::Ending,
+            // Gone, and perhaps with a last word since this was read.
+            _ => match read(&self.name).map(|state| state.ended) {
+                Ok(Some(ended)) => Status::Exited(ended),
+                _ => Status::Lost,
+            },
         }
     }
 
@@ -153,6 +160,7 @@ impl std::fmt::Display for Status {
         match self {
             Status::Running(_) => f.write_str("running"),
             Status::Exited(ended) => write!(f, "exited ({})", ended.status),
+            Status::Ending => f.write_str("ending"),
             Status::Lost => f.write_str("lost (its launcher was killed)"),
         }
     }

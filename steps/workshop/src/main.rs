@@ -50,7 +50,7 @@ Blindfolds & Handcuffs: a container is an ordinary process that sees less
 (namespaces) and may use less (cgroups). The ladder puts one on at a time:
 
   cargo run -p step00    a process as it is: it sees the whole building
-  cargo run -p step01    … and so on, up to step08
+  cargo run -p step01    … and so on, up to step11
 
 This companion helps on the way:
 
