@@ -38,6 +38,14 @@ impl Record {
     pub fn claim(wanted: Option<&str>) -> Result<Record> {
         let (base, _mutex) = mutex()?;
         sweep(&base);
+        Record::claim_below(&base, wanted).inspect_err(|_| {
+            // A folder that was made, and whose lock nobody holds by now.
+            sweep(&base);
+            let _ = fs::remove_dir(&base);
+        })
+    }
+
+    fn claim_below(base: &Path, wanted: Option<&str>) -> Result<Record> {
         let folder = match wanted {
             Some(name) => base.join(name),
             None => (1..)
@@ -182,12 +190,20 @@ fn mutex() -> Result<(PathBuf, Flock<File>)> {
                 made.with_context(|| format!("make {}", base.display()))?
             }
         }
-        let Ok(file) = File::open(&base) else { continue };
-        let inode = file.metadata()?.ino();
+        let file = match File::open(&base) {
+            // The last one out was here in between.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            file => {
+                file.with_context(|| format!("open {}", base.display()))?
+            }
+        };
+        let inode = file.metadata();
+        let inode =
+            inode.with_context(|| format!("look at {}", base.display()))?;
         let lock = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| errno)
             .with_context(|| format!("lock {}", base.display()))?;
-        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode) {
+        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode.ino()) {
             return Ok((base, lock));
         }
     }
