@@ -115,6 +115,8 @@ fn user_namespace(maps: &Maps) -> Result<File> {
         .advice("see /proc/sys/user/max_user_namespaces")?;
     let Some(holder) = holder else {
         let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+        // A guardian's pipe is among them, and must not be kept open here.
+        process::close_all_but(&[]);
         // Another parent means that the launcher died before that line.
         while getppid() == launcher {
             pause();
@@ -125,7 +127,8 @@ fn user_namespace(maps: &Maps) -> Result<File> {
     let path = format!("/proc/{}/ns/user", holder.pid);
     let namespace = write_maps(holder.pid, maps)
         .and_then(|()| File::open(&path).with_context(|| path.clone()));
-    process::signal(&holder, libc::SIGKILL)?;
+    process::signal(&holder, libc::SIGKILL)
+        .context("end the process that holds a user namespace")?;
     process::wait(&holder)?;
     namespace
 }
