@@ -30,9 +30,12 @@ use crate::capabilities::Set;
 /// before a change of user.
 pub fn limit_bounding(kept: Set) -> Result<()> {
     for number in 0..64 {
-        let in_set = prctl_number(libc::PR_CAPBSET_READ, number);
-        // EINVAL: that was the last one that this kernel has.
-        let Ok(in_set) = in_set else { break };
+        let in_set = match prctl_number(libc::PR_CAPBSET_READ, number) {
+            // That was the last one that this kernel has.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => break,
+            in_set => in_set
+                .with_context(|| format!("look for capability {number}"))?,
+        };
         if in_set == 1 && kept & Set(1 << number) == Set::NONE {
             prctl_number(libc::PR_CAPBSET_DROP, number)
                 .with_context(|| format!("drop capability {number}"))?;
