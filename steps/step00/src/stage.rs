@@ -130,7 +130,10 @@ impl<'a> Stage<'a> {
         drop(other_side);
         let (terminal, handed_over) = self
             .accompany(&gate, &process, &signals, borrowed, outside, looks)
-            .inspect_err(|_| end(&process))?;
+            .map_err(|error| {
+                end(&process);
+                last_words(&gate).unwrap_or(error)
+            })?;
         Ok(Performance {
             process,
             signals,
@@ -326,6 +329,18 @@ fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
                 message: "interrupted while the container was set up".into(),
             }
             .into());
+        }
+    }
+}
+
+/// What the process has said before it ended, if that was an error: then what
+/// went wrong in the launcher is only the consequence.
+fn last_words(gate: &Gate) -> Option<Error> {
+    loop {
+        match listen(gate) {
+            Ok(Message::Closed) => return None,
+            Ok(_) => {}
+            Err(error) => return error.is::<Failure>().then_some(error),
         }
     }
 }
