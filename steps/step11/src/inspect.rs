@@ -29,6 +29,7 @@ fn describe(state: &State) -> Result<Value> {
         Status::Running(_) => json!("running"),
         Status::Exited(_) => json!("exited"),
         Status::Lost => json!("lost"),
+        Status::Unknown(_) => json!("unknown"),
     };
     if let Status::Running(process) = &status {
         value["kernel"] = look(process);
