@@ -70,7 +70,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let before = enter::before_birth(walls);
     stage.joined = walls.bits() as u64;
     stage.birthplace = Some((target.pidfd.as_fd(), before));
-    let group = place::group_of(target.pid).map(File::open).transpose();
+    let group = place::group_of(target.pid)?.map(File::open).transpose();
     let group = group.context("open its group")?;
     stage.cgroup = group.as_ref().map(File::as_fd);
 

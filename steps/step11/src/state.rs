@@ -132,7 +132,10 @@ impl State {
         if let Some(ended) = &self.ended {
             return Status::Exited(ended.clone());
         }
-        let this_boot = boot().is_ok_and(|boot| boot == self.boot);
+        let this_boot = match boot() {
+            Ok(boot) => boot == self.boot,
+            Err(error) => return Status::Unknown(format!("{error:#}")),
+        };
         match enter::open(self.pid, self.start) {
             Ok(process) if this_boot && !has_ended(&process, 0) => {
                 Status::Running(process)
