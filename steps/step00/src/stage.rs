@@ -133,8 +133,10 @@ impl<'a> Stage<'a> {
         let accompanied = catch(|| {
             self.accompany(&gate, &process, &signals, borrowed, outside, looks)
         });
-        let (terminal, handed_over) =
-            accompanied.inspect_err(|_| process.kill())?;
+        let (terminal, handed_over) = accompanied.map_err(|error| {
+            process.kill();
+            last_words(&gate).unwrap_or(error)
+        })?;
         Ok(Performance {
             process,
             signals,
@@ -323,6 +325,18 @@ fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
                 message: "interrupted while the container was set up".into(),
             }
             .into());
+        }
+    }
+}
+
+/// What the process has said before it ended, if that was an error: then what
+/// went wrong in the launcher is only the consequence.
+fn last_words(gate: &Gate) -> Option<Error> {
+    loop {
+        match listen(gate) {
+            Ok(Message::Closed) => return None,
+            Ok(_) => {}
+            Err(error) => return error.is::<Failure>().then_some(error),
         }
     }
 }

@@ -30,6 +30,7 @@ fn describe(state: &State) -> Result<Value> {
         Status::Exited(_) => json!("exited"),
         Status::Ending => json!("ending"),
         Status::Lost => json!("lost"),
+        Status::Unknown(_) => json!("unknown"),
     };
     if let Status::Running(process) = &status {
         value["kernel"] = look(process);
