@@ -249,7 +249,8 @@ impl<'a> Stage<'a> {
             // Close-on-exec would be too late: execve(2) looks for the program
             // before it closes anything, and the image may hold a symbolic
             // link to /proc/self/fd/7/bin/sh (CVE-2024-21626).
-            close_all_but(&[Some(gate.as_fd().as_raw_fd())]);
+            close_all_but(&[Some(gate.as_fd().as_raw_fd())])
+                .context("close what the launcher has open")?;
         }
         (self.finale)(&self.command)
     }

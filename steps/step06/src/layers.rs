@@ -116,7 +116,7 @@ fn user_namespace(maps: &Maps) -> Result<File> {
     let Some(holder) = holder else {
         let _ = prctl::set_pdeathsig(Signal::SIGKILL);
         // A guardian's pipe is among them, and must not be kept open here.
-        step00::child::close_all_but(&[]);
+        let _ = step00::child::close_all_but(&[]);
         // Another parent means that the launcher died before that line.
         while getppid() == launcher {
             pause();

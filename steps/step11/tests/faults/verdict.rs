@@ -24,6 +24,8 @@ const HARMLESS: &[Exception] = &[
     ("openat", "/self/gid_map", "terminals belong to the user's group then"),
     ("read", "/gid_map>", "terminals belong to the user's group then"),
     ("poll", "[pidfd]>, events=POLLIN}], 1, 0)", "who is gone is not entered"),
+    ("pidfd_send_signal", "SIGKILL", "a helper ends with its launcher"),
+    ("waitid", "P_PIDFD", "the same; the machine's init waits for it"),
     // The ledger is for people: what cannot be told is left out.
     ("write", "step11: process", "nobody reads the ledger"),
     ("", "/attr/", "no label is told"),
