@@ -108,17 +108,15 @@ impl Drop for Handcuffs {
 
 /// Ends and removes the group that this process has made, or was about to
 /// make: for a guardian, which is a copy of it and outlives it (step00).
-pub fn last_resort() -> impl FnOnce() + use<> {
-    let name = name_of_owner();
-    move || {
+pub fn last_resort() -> Result<impl FnOnce()> {
+    let name = name_of_owner()?;
+    Ok(move || {
         let Ok(Place::Below(base)) = Place::find() else { return };
-        let group = name.map(|name| base.join(PARENT).join(name));
-        if let Ok(group) = group {
-            if group.exists() {
-                end(&group);
-            }
+        let group = base.join(PARENT).join(name);
+        if group.exists() {
+            end(&group);
         }
-    }
+    })
 }
 
 /// cgroup.kill (Linux 5.14) ends whatever is left in the group. A process
@@ -212,19 +210,23 @@ fn has_owner(group: &Path) -> bool {
     let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else {
         return true; // not a name that we have given
     };
-    start_time(pid) == Some(start)
+    // A zombie has ended, and is only waiting to be waited for.
+    let is_dead = matches!(field(pid, 3).as_deref(), None | Some("Z" | "X"));
+    start_time(pid) == Some(start) && !is_dead
 }
 
-/// When a process that still runs was started: field 22 of /proc/PID/stat, in
-/// clock ticks since boot. The second field is the program's name, which may
-/// hold anything, a ")" too. The third one tells who has ended, and is only
-/// waiting to be waited for.
+/// When a process was started, in clock ticks since boot: field 22 of
+/// /proc/PID/stat.
 pub fn start_time(pid: u32) -> Option<u64> {
+    field(pid, 22)?.parse().ok()
+}
+
+/// The second field is the program's name, which may hold anything, a ")" too;
+/// so they are counted from the third one on.
+fn field(pid: u32, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    let has_ended = matches!(fields.first(), Some(&("Z" | "X")));
-    (!has_ended).then(|| fields.get(22 - 3)?.parse().ok())?
+    rest.split_whitespace().nth(number - 3).map(str::to_owned)
 }
 
 fn is_populated(group: &Path) -> bool {

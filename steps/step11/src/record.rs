@@ -67,7 +67,7 @@ impl Record {
         }
         let lock = hold(&folder, FlockArg::LockExclusiveNonblock)?;
         let (kept, gone) = (lock.as_fd(), folder.clone());
-        let end_group = step07::last_resort();
+        let end_group = step07::last_resort()?;
         let guardian = Guardian::start(Some(kept), move || {
             let Ok((base, _mutex)) = mutex() else { return };
             if remove_unless_kept(&gone) {
