@@ -12,6 +12,7 @@ mod download;
 mod elevate;
 mod oci;
 mod peek;
+mod records;
 mod remove;
 mod rootfs;
 mod store;
