@@ -38,7 +38,8 @@ fn shorten(command: Command, rung: &'static str) -> Command {
             && !heading.starts_with(rung)
             && !argument.is_positional()
     };
-    if !command.get_arguments().any(is_old) {
+    let heading = |argument: &Arg| argument.get_help_heading().is_some();
+    if !command.get_arguments().any(heading) {
         return command;
     }
     command

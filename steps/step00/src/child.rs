@@ -24,10 +24,13 @@ impl Process {
         while reap(libc::P_PIDFD, pidfd, 0) == Err(Errno::EINTR) {}
     }
 
-    /// Ends it at once, and waits until it is gone.
+    /// Ends it at once, and waits until it is gone. If it cannot be killed, it
+    /// ends with its launcher, as all of these do.
     pub(crate) fn kill(&self) {
-        let _ = signal(self, libc::SIGKILL);
-        self.bury();
+        match signal(self, libc::SIGKILL) {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {}
+            _ => self.bury(),
+        }
     }
 }
 
@@ -113,7 +116,10 @@ pub fn signal(process: &Process, signal: i32) -> io::Result<()> {
 /// For a process that only waits from now on: what it holds open, stays alive
 /// (a pipe's writer, a lock, a mount). No owner of what is closed may be used
 /// or dropped afterwards.
-pub fn close_all_but(kept: &[Option<RawFd>]) {
+///
+/// # Errors
+/// ENOSYS before Linux 5.9.
+pub fn close_all_but(kept: &[Option<RawFd>]) -> nix::Result<()> {
     let mut kept: Vec<u32> =
         kept.iter().flatten().map(|&fd| fd as u32).collect();
     kept.sort_unstable();
@@ -122,8 +128,10 @@ pub fn close_all_but(kept: &[Option<RawFd>]) {
     for next in kept {
         if first < next {
             // SAFETY: close_range takes no pointer; see above for the owners.
-            unsafe { libc::close_range(first, next - 1, 0) };
+            let answer = unsafe { libc::close_range(first, next - 1, 0) };
+            Errno::result(answer)?;
         }
         first = first.max(next.saturating_add(1));
     }
+    Ok(())
 }

@@ -30,8 +30,8 @@ pub struct Gate(OwnedFd);
 pub(crate) enum Message {
     /// Outside to inside: go on.
     Open,
-    /// Inside to outside: all is set up; this is my hostname.
-    Ready(String),
+    /// Inside to outside: all is set up; this is what only I can read.
+    Ready { hostname: String, label: String },
     /// Inside to outside: keep this descriptor.
     Descriptor(OwnedFd),
     /// Inside to outside: I stopped here.
@@ -80,9 +80,9 @@ impl Gate {
         })
     }
 
-    /// Inside: says that all is set up.
-    pub(crate) fn ready(&self, hostname: &str) -> Result<()> {
-        self.send(b'R', hostname.as_bytes(), &[])
+    /// Inside: says that all is set up, and what nobody else can read.
+    pub(crate) fn ready(&self, hostname: &str, label: &str) -> Result<()> {
+        self.send(b'R', format!("{hostname}\0{label}").as_bytes(), &[])
     }
 
     /// Inside: says at what it stopped. The launcher may be dead by now, in
@@ -137,7 +137,15 @@ impl Gate {
         Ok(match (buffer[0], descriptor) {
             _ if length == 0 => Message::Closed,
             (b'O', _) => Message::Open,
-            (b'R', _) => Message::Ready(text(1)),
+            (b'R', _) => {
+                let text = text(1);
+                let (hostname, label) =
+                    text.split_once('\0').unwrap_or_default();
+                Message::Ready {
+                    hostname: hostname.into(),
+                    label: label.into(),
+                }
+            }
             (b'D', Some(descriptor)) => Message::Descriptor(descriptor),
             (b'E', _) => Message::Failed(Failure {
                 status: buffer[1],

@@ -43,7 +43,7 @@ impl Guardian {
                 // held that ourselves, the read below would never end.
                 std::mem::forget(writer);
                 let kept = kept.map(|descriptor| descriptor.as_raw_fd());
-                close_all_but(&[Some(reader.as_raw_fd()), kept]);
+                let _ = close_all_but(&[Some(reader.as_raw_fd()), kept]);
                 stand_apart();
                 while read(&reader, &mut [0]) == Err(nix::errno::Errno::EINTR)
                 {

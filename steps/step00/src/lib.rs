@@ -49,6 +49,10 @@ mod gate;
 #[cfg(target_os = "linux")]
 mod guardian;
 #[cfg(target_os = "linux")]
+mod inherited;
+#[cfg(target_os = "linux")]
+mod listen;
+#[cfg(target_os = "linux")]
 mod narrator;
 #[cfg(target_os = "linux")]
 mod performance;

@@ -47,6 +47,9 @@ pub struct Subject {
     pub pid: Pid,
     /// What uname(2) answers there. /proc shows only the reader's own name.
     pub hostname: String,
+    /// The label of AppArmor or SELinux that it has asked for, if any. Whoever
+    /// else reads that file may see their own.
+    pub label: String,
 }
 
 /// A rung's part of the ledger: looks at the process, from outside.
@@ -117,6 +120,14 @@ impl Subject {
         });
         Ok(lines)
     }
+}
+
+/// Inside: what this process has written to `attr/exec` (proc_pid_attr(5)).
+pub(crate) fn label_at_execve() -> String {
+    let read = |file| fs::read_to_string(format!("/proc/self/attr/{file}"));
+    let labels = ["apparmor/exec", "exec"].map(read).into_iter().flatten();
+    let label = labels.into_iter().find(|label| !label.is_empty());
+    label.unwrap_or_default().trim_end_matches(['\0', '\n']).into()
 }
 
 impl Line {

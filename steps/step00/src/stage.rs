@@ -19,13 +19,16 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use anyhow::{Context, Error, Result, bail};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::sys::signalfd::SignalFd;
 
-use crate::child::{Ending, Process, close_all_but};
+use crate::child::{Process, close_all_but};
 use crate::command::Command;
 use crate::failure::{self, Advice, Failure};
 use crate::gate::{self, Gate, Message};
+use crate::inherited::{
+    as_any_program_starts, die_with_launcher, keep_zombies,
+};
+use crate::listen::{died_early, hear, last_words, listen};
 use crate::narrator::{self, Look, Subject};
 use crate::performance::{Outcome, Performance};
 use crate::process;
@@ -133,8 +136,10 @@ impl<'a> Stage<'a> {
         let accompanied = catch(|| {
             self.accompany(&gate, &process, &signals, borrowed, outside, looks)
         });
-        let (terminal, handed_over) =
-            accompanied.inspect_err(|_| process.kill())?;
+        let (terminal, handed_over) = accompanied.map_err(|error| {
+            process.kill();
+            last_words(&gate).unwrap_or(error)
+        })?;
         Ok(Performance {
             process,
             signals,
@@ -158,9 +163,11 @@ impl<'a> Stage<'a> {
         outside(process)?;
         gate.open()?;
         let mut handed_over = Vec::new();
-        let hostname = loop {
+        let subject = loop {
             match hear(gate, signals)? {
-                Message::Ready(hostname) => break hostname,
+                Message::Ready { hostname, label } => {
+                    break Subject { pid: process.pid, hostname, label };
+                }
                 Message::Descriptor(descriptor) => {
                     handed_over.push(descriptor)
                 }
@@ -169,7 +176,6 @@ impl<'a> Stage<'a> {
             }
         };
         if !self.quiet {
-            let subject = Subject { pid: process.pid, hostname };
             narrator::tell(self.rung, &subject, looks)?;
         }
         // The container's terminal is the last that was handed over.
@@ -229,7 +235,7 @@ impl<'a> Stage<'a> {
         };
         self.look_for_shell()?;
         let name = nix::unistd::gethostname().context("read the hostname")?;
-        gate.ready(&name.to_string_lossy())?;
+        gate.ready(&name.to_string_lossy(), &narrator::label_at_execve())?;
         gate.wait()?;
         if let Some(slave) = slave {
             terminal::attach(slave.as_fd())?;
@@ -243,7 +249,8 @@ impl<'a> Stage<'a> {
             // Close-on-exec would be too late: execve(2) looks for the program
             // before it closes anything, and the image may hold a symbolic
             // link to /proc/self/fd/7/bin/sh (CVE-2024-21626).
-            close_all_but(&[Some(gate.as_fd().as_raw_fd())]);
+            close_all_but(&[Some(gate.as_fd().as_raw_fd())])
+                .context("close what the launcher has open")?;
         }
         (self.finale)(&self.command)
     }
@@ -270,79 +277,6 @@ impl<'a> Stage<'a> {
     /// Is it in a namespace of this kind that is not the launcher's?
     fn is_apart(&self, flag: i32) -> bool {
         (self.flags | self.joined) & flag as u64 != 0
-    }
-}
-
-/// Asks the kernel for SIGKILL when the launcher dies, even if that was killed
-/// itself (prctl(2), PR_SET_PDEATHSIG). If it is dead already, the gate says
-/// end-of-file. From step02 on this process is PID 1, and when PID 1 dies the
-/// kernel kills all others in its namespace; before that, its own children
-/// live on.
-fn die_with_launcher() -> Result<()> {
-    prctl::set_pdeathsig(Signal::SIGKILL)
-        .context("set the parent-death signal")
-}
-
-/// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
-/// keeps no dead child until it is waited for: its exit status would be lost.
-fn keep_zombies() {
-    use nix::sys::signal::{SigHandler, signal};
-    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
-    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
-}
-
-/// Undoes what this process has inherited from a Rust program: blocked
-/// signals, and SIGPIPE ignored. execve(2) would keep both.
-fn as_any_program_starts() -> Result<()> {
-    use nix::sys::signal::{SigHandler, signal, sigprocmask};
-    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
-    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
-    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
-        .context("unblock signals")
-}
-
-/// Waits for a message, but not longer than the user does: an interrupt ends
-/// a set-up that hangs.
-fn hear(gate: &Gate, signals: &SignalFd) -> Result<Message> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let mut fds = [gate.as_fd(), signals.as_fd()]
-        .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-    loop {
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(errno) => return Err(errno).context("wait at the gate"),
-        }
-        if fds[0].any() == Some(true) {
-            return listen(gate);
-        }
-        let signal = signals.read_signal()?.map_or(0, |info| info.ssi_signo);
-        if watch::is_for_command(signal as i32) {
-            return Err(Failure {
-                status: 128 + signal as u8,
-                message: "interrupted while the container was set up".into(),
-            }
-            .into());
-        }
-    }
-}
-
-/// Waits for a message, and takes the error for one.
-fn listen(gate: &Gate) -> Result<Message> {
-    match gate.hear()? {
-        Message::Failed(failure) => Err(failure.into()),
-        message => Ok(message),
-    }
-}
-
-fn died_early(process: &Process) -> String {
-    match process::wait(process) {
-        Ok(Ending::Killed(libc::SIGKILL)) => {
-            "the process was killed while it was set up; its memory limit \
-             may be too small for that"
-                .into()
-        }
-        Ok(ending) => format!("the process ended too early: {ending:?}"),
-        Err(error) => format!("{error:#}"),
     }
 }
 

@@ -55,7 +55,8 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
         ForkResult::Parent { child } => {
             // An init that kept the gate open would hide from the launcher
             // that the command has been executed.
-            close_all_but(&[Some(signals.as_fd().as_raw_fd())]);
+            close_all_but(&[Some(signals.as_fd().as_raw_fd())])
+                .context("close what the launcher has open")?;
             let ending = look_after(child, &signals)?;
             std::process::exit(ending.status().into())
         }

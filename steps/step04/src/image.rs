@@ -151,7 +151,9 @@ fn open_layer(folder: &Path) -> Result<Tree> {
     let tree = Tree::open_alone(folder)
         .context("open an image layer")
         .advice("cargo workshop rootfs --help tells where images come from")?;
-    if !tree.path.is_dir() {
+    let found = fs::metadata(&tree.path)
+        .with_context(|| format!("look at {}", tree.path.display()))?;
+    if !found.is_dir() {
         let error =
             anyhow!("open an image layer: {} is no folder", folder.display());
         return Err(error).advice("cargo workshop rootfs unpacks archives");

@@ -4,6 +4,7 @@
 //! range by binding a socket in the abstract namespace (unix(7)): a name that
 //! the kernel gives to one process only, and takes back when that ends.
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -51,7 +52,10 @@ pub fn claim() -> Result<Claim> {
         let name = format!("workshop/{}", Ipv4Addr::from(network));
         let name =
             SocketAddr::from_abstract_name(name).context("name a claim")?;
-        let Ok(socket) = UnixDatagram::bind_addr(&name) else { continue };
+        let socket = match UnixDatagram::bind_addr(&name) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => continue,
+            bound => bound.context("claim a range of addresses")?,
+        };
         // Whoever had this name may have let go of it only just now, and the
         // cable goes a moment later than the name.
         if is_routed(network, &routes("self")?) {

@@ -14,6 +14,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use step00::{Advice, Guardian};
 
@@ -37,7 +38,7 @@ pub fn borrow_uplink() -> Result<Option<Guardian>> {
     let mutex = lock(ALL, FlockArg::LockExclusive)?;
 
     let was_on = is_on(&path)?;
-    let nobody_borrows = lock(&path, FlockArg::LockExclusiveNonblock).is_ok();
+    let nobody_borrows = is_free(&path)?;
     if was_on && nobody_borrows {
         // It is on because somebody wants it so. Not ours to switch off.
         return Ok(None);
@@ -77,6 +78,18 @@ fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
     Flock::lock(file, kind)
         .map_err(|(_, errno)| errno)
         .with_context(|| format!("lock {path}"))
+}
+
+/// Has nobody a share in the lock? Only EWOULDBLOCK says that somebody has: to
+/// take another error for it would be to switch off what is not ours.
+fn is_free(path: &str) -> Result<bool> {
+    match lock(path, FlockArg::LockExclusiveNonblock) {
+        Ok(_) => Ok(true),
+        Err(error) if error.downcast_ref() == Some(&Errno::EWOULDBLOCK) => {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn is_on(path: &str) -> Result<bool> {

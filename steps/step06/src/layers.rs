@@ -115,6 +115,8 @@ fn user_namespace(maps: &Maps) -> Result<File> {
         .advice("see /proc/sys/user/max_user_namespaces")?;
     let Some(holder) = holder else {
         let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+        // A guardian's pipe is among them, and must not be kept open here.
+        let _ = step00::child::close_all_but(&[]);
         // Another parent means that the launcher died before that line.
         while getppid() == launcher {
             pause();

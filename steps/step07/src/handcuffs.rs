@@ -49,7 +49,7 @@ impl Handcuffs {
         let _mutex = mutex(base)?;
         let _tidy = Tidy(base);
         let parent = Place::prepare(base, controllers)?;
-        sweep(&parent);
+        remove_abandoned(&parent);
         let group = parent.join(name_of_owner()?);
         fs::create_dir(&group)
             .with_context(|| format!("make the group {}", group.display()))?;
@@ -101,21 +101,38 @@ impl Handcuffs {
 }
 
 impl Drop for Handcuffs {
-    /// cgroup.kill (Linux 5.14) ends whatever is left in the group. A process
-    /// that is dying is still in it, so wait for the kernel to say it is empty.
     fn drop(&mut self) {
-        let _ = fs::write(self.group.join("cgroup.kill"), "1");
-        if let Ok(events) = File::open(self.group.join("cgroup.events")) {
-            while is_populated(&self.group) {
-                let fd = PollFd::new(events.as_fd(), PollFlags::POLLPRI);
-                let _ = poll(&mut [fd], PollTimeout::from(100u8));
-            }
+        end(&self.group);
+    }
+}
+
+/// Ends and removes the group that this process has made, or was about to
+/// make: for a guardian, which is a copy of it and outlives it (step00).
+pub fn last_resort() -> Result<impl FnOnce()> {
+    let name = name_of_owner()?;
+    Ok(move || {
+        let Ok(Place::Below(base)) = Place::find() else { return };
+        let group = base.join(PARENT).join(name);
+        if group.exists() {
+            end(&group);
         }
-        let _ = fs::remove_dir(&self.group);
-        let base = self.group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
-        if let Ok(_mutex) = mutex(base) {
-            drop(Tidy(base));
+    })
+}
+
+/// cgroup.kill (Linux 5.14) ends whatever is left in the group. A process
+/// that is dying is still in it, so wait for the kernel to say it is empty.
+fn end(group: &Path) {
+    let _ = fs::write(group.join("cgroup.kill"), "1");
+    if let Ok(events) = File::open(group.join("cgroup.events")) {
+        while is_populated(group) {
+            let fd = PollFd::new(events.as_fd(), PollFlags::POLLPRI);
+            let _ = poll(&mut [fd], PollTimeout::from(100u8));
         }
+    }
+    let _ = fs::remove_dir(group);
+    let base = group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
+    if let Ok(_mutex) = mutex(base) {
+        drop(Tidy(base));
     }
 }
 
@@ -148,8 +165,19 @@ fn abandoned(parent: &Path) -> Vec<PathBuf> {
     groups.filter(is_left).collect()
 }
 
-/// Removes those of an earlier run; if somebody else is quicker, so be it.
-fn sweep(parent: &Path) {
+/// Removes the groups of launchers that were killed.
+pub fn sweep() {
+    let Ok(Place::Below(base)) = Place::find() else { return };
+    if base.join(PARENT).exists() {
+        if let Ok(_mutex) = mutex(&base) {
+            remove_abandoned(&base.join(PARENT));
+            drop(Tidy(&base));
+        }
+    }
+}
+
+/// If somebody else is quicker, so be it.
+fn remove_abandoned(parent: &Path) {
     for group in abandoned(parent) {
         let _ = fs::remove_dir(group);
     }
@@ -182,15 +210,23 @@ fn has_owner(group: &Path) -> bool {
     let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else {
         return true; // not a name that we have given
     };
-    start_time(pid) == Some(start)
+    // A zombie has ended, and is only waiting to be waited for.
+    let is_dead = matches!(field(pid, 3).as_deref(), None | Some("Z" | "X"));
+    start_time(pid) == Some(start) && !is_dead
 }
 
-/// Field 22 of /proc/PID/stat, in clock ticks since boot. The second field is
-/// the program's name, which may hold anything, a ")" too.
+/// When a process was started, in clock ticks since boot: field 22 of
+/// /proc/PID/stat.
 pub fn start_time(pid: u32) -> Option<u64> {
+    field(pid, 22)?.parse().ok()
+}
+
+/// The second field is the program's name, which may hold anything, a ")" too;
+/// so they are counted from the third one on.
+fn field(pid: u32, number: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(22 - 3)?.parse().ok()
+    rest.split_whitespace().nth(number - 3).map(str::to_owned)
 }
 
 fn is_populated(group: &Path) -> bool {

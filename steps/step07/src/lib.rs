@@ -39,7 +39,7 @@ use step00::{Line, Mark, Outcome, Subject};
 use step03::volumes::Volume;
 use step04::Image;
 
-pub use handcuffs::{Handcuffs, leftovers, start_time};
+pub use handcuffs::{Handcuffs, last_resort, leftovers, start_time, sweep};
 use limits::{Bytes, Cpus, Pids, human};
 use place::Place;
 

@@ -140,9 +140,16 @@ pub(crate) fn group_in(groups: &str) -> Option<PathBuf> {
 
 /// The folder of the group that a container has to itself. Where there are no
 /// handcuffs, its processes are in a group that others are in as well.
-pub fn group_of(pid: Pid) -> Option<PathBuf> {
-    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let group = group_in(&groups)?;
-    let parent = group.parent()?.file_name()?;
-    (parent == PARENT).then_some(group)
+///
+/// # Errors
+/// When that cannot be read. To take this for no group would be to let
+/// somebody in without handcuffs.
+pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
+    let path = format!("/proc/{pid}/cgroup");
+    let groups =
+        fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    let is_own = |group: &PathBuf| {
+        group.parent().is_some_and(|parent| parent.ends_with(PARENT))
+    };
+    Ok(group_in(&groups).filter(is_own))
 }

@@ -80,6 +80,7 @@ pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
 /// it cannot be switched off (PR_SET_NO_NEW_PRIVS(2const)).
 pub fn forbid_new_privileges() -> Result<()> {
     // It is one operation of prctl(2), and `nix::sys::prctl` has a function
-    // for it. Say at what it failed if it does.
+    // for it. Say at what it failed if it does. Then look at NoNewPrivs in
+    // /proc/self/status, and at what a set-user-ID program does with it.
     step00::unwritten("forbid_new_privileges", file!())
 }

@@ -73,7 +73,7 @@ pub fn set(args: &Args) -> Result<()> {
             .with_context(|| format!("ask for the profile {profile}"))?;
     }
     if let Some(label) = &args.selinux_label {
-        write(&["exec"], label)
+        write(&["exec"], label.trim())
             .with_context(|| format!("ask for the context {label}"))
             .advice("USER:ROLE:TYPE:LEVEL, as the policy knows them: ps -Z")?;
     }
@@ -81,23 +81,32 @@ pub fn set(args: &Args) -> Result<()> {
 }
 
 fn write(files: &[&str], text: &str) -> Result<()> {
-    for file in files {
-        let path = format!("/proc/thread-self/attr/{file}");
-        if Path::new(&path).exists() {
-            return fs::write(&path, text)
-                .with_context(|| format!("write {text:?} to {path}"));
-        }
+    let paths = files.iter().map(|f| format!("/proc/thread-self/attr/{f}"));
+    let Some(path) = paths.into_iter().find(|path| Path::new(path).exists())
+    else {
+        bail!("find /proc/thread-self/attr/{}", files[0]);
+    };
+    fs::write(&path, text)
+        .with_context(|| format!("write {text:?} to {path}"))?;
+    // SELinux without a policy takes any word, and keeps to its own. AppArmor
+    // adds the mode: "profile (enforce)".
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = clean(&kept).split(" (").next().unwrap_or_default();
+    match kept == text.trim_start_matches("exec ") {
+        true => Ok(()),
+        false => bail!("the kernel made {kept:?} of it"),
     }
-    bail!("find /proc/thread-self/attr/{}", files[0])
 }
 
-/// The label that the process asked for, and the one that it has: the first
-/// is empty when it asked for none.
-pub fn read(process: &Subject) -> (String, String) {
-    let read = |files: [&str; 2]| {
-        let texts = files.map(|file| process.read(&format!("attr/{file}")));
-        let text = texts.into_iter().flatten().find(|text| !text.is_empty());
-        text.unwrap_or_default().trim_end_matches(['\0', '\n']).to_owned()
-    };
-    (read(["apparmor/exec", "exec"]), read(["apparmor/current", "current"]))
+/// A label may end in a zero byte, or in a new line.
+fn clean(label: &str) -> &str {
+    label.trim_end_matches(['\0', '\n'])
+}
+
+/// The label that the process has now, before its execve(2).
+pub fn current(process: &Subject) -> String {
+    let files = ["attr/apparmor/current", "attr/current"];
+    let texts = files.map(|file| process.read(file)).into_iter().flatten();
+    let text = texts.into_iter().find(|text| !text.is_empty());
+    clean(&text.unwrap_or_default()).to_owned()
 }

@@ -39,10 +39,13 @@ pub mod masks;
 pub mod rlimits;
 pub mod sealed;
 
+mod ledger;
+
 use anyhow::Result;
-use step00::{Advice, Line, Mark, Subject};
+use step00::Advice;
 
 use capabilities::{Set, Wanted};
+pub use ledger::ledger;
 
 /// The flags of this rung.
 #[derive(Debug, Clone, clap::Args)]
@@ -135,111 +138,6 @@ pub fn strip(args: &Args) -> Result<()> {
 fn become_user(uid: u32, gid: u32) -> Result<()> {
     step06::user::become_user(uid, gid)
         .advice("only users of the map exist in here; see --uid-map")
-}
-
-/// Reads the sets, the masks and the label back: proc_pid_status(5),
-/// proc_pid_mountinfo(5), proc_pid_attr(5).
-pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
-    let mut lines = vec![powers(process)?, new_privileges(process)?];
-    lines.extend(user(process)?);
-    lines.push(machines_files(process)?);
-    let (asked, current) = labels::read(process);
-    if !asked.is_empty() {
-        let name = asked.strip_prefix("exec ").unwrap_or(&asked);
-        lines.push(Line::new(Mark::Gagged, "label", name));
-    } else if !current.is_empty() {
-        lines.push(Line::new(Mark::Free, "label", current));
-    }
-    Ok(lines)
-}
-
-/// The effective set. A newer kernel may have more than we have names for.
-fn powers(process: &Subject) -> Result<Line> {
-    let set = |field| {
-        let bits = process.status(field)?;
-        Result::<_>::Ok(Set(u64::from_str_radix(&bits, 16)?))
-    };
-    let (effective, bounding) = (set("CapEff")?, set("CapBnd")?);
-    let count = |set: Set| set.numbers().count();
-    let all = count(Set::ALL);
-    if effective & Set::ALL == Set::ALL {
-        let text = format!("all {} capabilities of root", count(effective));
-        return Ok(Line::new(Mark::Free, "powers", text));
-    }
-    let text = match effective {
-        Set::NONE => {
-            format!("no capability of {all} (bounded by {})", count(bounding))
-        }
-        set => format!(
-            "{} of {all} capabilities:\n{}",
-            count(set),
-            fold(&set.to_string())
-        ),
-    };
-    Ok(Line::new(Mark::Gagged, "powers", text))
-}
-
-fn new_privileges(process: &Subject) -> Result<Line> {
-    Ok(match process.status("NoNewPrivs")?.as_str() {
-        "0" => Line::new(Mark::Free, "new privs", "set-user-ID works"),
-        _ => Line::new(Mark::Gagged, "new privs", "set-user-ID has no effect"),
-    })
-}
-
-/// Only worth a line when it is not root: of the four numbers in the field the
-/// second is the effective one, as outside knows it.
-fn user(process: &Subject) -> Result<Option<Line>> {
-    let uids = process.status("Uid")?;
-    let uid = uids.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    let map = process.read("uid_map")?;
-    let mut lines = map.lines().map(|line| {
-        line.split_whitespace()
-            .filter_map(|number| number.parse::<u64>().ok())
-            .collect::<Vec<_>>()
-    });
-    let number: u64 = uid.parse()?;
-    let inside = lines.find_map(|line| {
-        let range = line[1]..line[1] + line[2];
-        range.contains(&number).then(|| line[0] + number - line[1])
-    });
-    Ok(inside.filter(|&inside| inside != 0).map(|inside| {
-        let text = format!("uid {inside} inside, {uid} outside");
-        Line::new(Mark::Gagged, "user", text)
-    }))
-}
-
-fn machines_files(process: &Subject) -> Result<Line> {
-    let mounts = process.read("mountinfo")?;
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    let points: Vec<&str> = points.collect();
-    let count = |paths: &[&str]| {
-        paths.iter().filter(|path| points.contains(path)).count()
-    };
-    let masked = count(&masks::MASKED);
-    let fixed = count(&masks::READ_ONLY);
-    let text = format!("/proc, /sys: {masked} masked, {fixed} read-only");
-    Ok(match masked + fixed {
-        0 => Line::new(Mark::Free, "settings", "/proc and /sys as they are"),
-        _ => Line::new(Mark::Gagged, "settings", text),
-    })
-}
-
-/// Breaks a list of words into lines that fit beside the ledger's subjects.
-fn fold(words: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in words.split(' ') {
-        let last = lines.last().map_or(0, String::len);
-        if last + word.len() >= 60 {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines.join("\n")
 }
 
 /// Reads `UID[:GID]`; without GID both are the same number.

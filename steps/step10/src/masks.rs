@@ -4,10 +4,11 @@
 //! and its memory. The lists are Docker's (the OCI runtime specification calls
 //! them `maskedPaths` and `readonlyPaths`).
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
@@ -36,20 +37,32 @@ pub const READ_ONLY: [&str; 5] =
 
 /// Inside, after the pivot, and before step08 takes mount(2) away.
 pub fn put_on() -> Result<()> {
-    // What this kernel does not have needs no mask.
-    let exists = |path: &PathBuf| path.exists();
-    for path in MASKED.map(PathBuf::from).iter().filter(|p| exists(p)) {
-        mask(path).with_context(|| format!("mask {}", path.display()))?;
+    for path in MASKED.map(Path::new) {
+        let Some(found) = look_for(path)? else { continue };
+        mask(path, found.is_dir())
+            .with_context(|| format!("mask {}", path.display()))?;
     }
-    for path in READ_ONLY.map(PathBuf::from).iter().filter(|p| exists(p)) {
+    for path in READ_ONLY.map(Path::new) {
+        let Some(_) = look_for(path)? else { continue };
         tree::bind_read_only(path, path)
             .with_context(|| format!("make {} read-only", path.display()))?;
     }
     Ok(())
 }
 
-fn mask(path: &Path) -> Result<()> {
-    if path.is_dir() {
+/// What this kernel does not have needs no mask. Any other answer is an error:
+/// a mask that is left out in silence is none.
+fn look_for(path: &Path) -> Result<Option<Metadata>> {
+    match path.metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        found => found
+            .map(Some)
+            .with_context(|| format!("look at {}", path.display())),
+    }
+}
+
+fn mask(path: &Path, is_folder: bool) -> Result<()> {
+    if is_folder {
         let flags = MsFlags::MS_RDONLY
             | MsFlags::MS_NOSUID
             | MsFlags::MS_NODEV

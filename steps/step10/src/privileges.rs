@@ -33,7 +33,8 @@ pub fn limit_bounding(kept: Set) -> Result<()> {
         let is_there = match bounding_has(number) {
             // That was the last one that this kernel has.
             Err(error) if error.raw_os_error() == Some(EINVAL) => break,
-            answer => answer.context("read the bounding set")?,
+            answer => answer
+                .with_context(|| format!("look for capability {number}"))?,
         };
         if is_there && !kept.has(number) {
             drop_from_bounding(number)

@@ -79,10 +79,11 @@ impl Detached {
     /// EPIPE when nobody waits any more: it was interrupted, and nobody wants
     /// this container.
     pub fn is_up(&self, name: &str) -> Result<()> {
-        self.say(0, name).context("say that the container runs")?;
+        // First what may fail, as long as it can be told.
         redirect(libc::STDOUT_FILENO)?;
         redirect(libc::STDERR_FILENO)?;
-        std::env::set_current_dir("/").context("enter /")
+        std::env::set_current_dir("/").context("enter /")?;
+        self.say(0, name).context("say that the container runs")
     }
 
     fn report(&self, error: &anyhow::Error) -> u8 {

@@ -71,7 +71,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let before = walls::before_birth(apart);
     stage.joined = apart.bits() as u64;
     stage.birthplace = Some((target.pidfd.as_fd(), before));
-    let group = place::group_of(target.pid).map(File::open).transpose();
+    let group = place::group_of(target.pid)?.map(File::open).transpose();
     let group = group.context("open its group")?;
     stage.cgroup = group.as_ref().map(File::as_fd);
 

@@ -28,7 +28,9 @@ fn describe(state: &State) -> Result<Value> {
     value["status"] = match &status {
         Status::Running(_) => json!("running"),
         Status::Exited(_) => json!("exited"),
+        Status::Ending => json!("ending"),
         Status::Lost => json!("lost"),
+        Status::Unknown(_) => json!("unknown"),
     };
     if let Status::Running(process) = &status {
         value["kernel"] = look(process);

@@ -47,7 +47,9 @@ fn line(state: &State) -> String {
             format!("exited {} {} ago", ended.status, since(ended.at)),
             "-".into(),
         ),
+        Status::Ending => ("ending".into(), "-".into()),
         Status::Lost => ("lost".into(), "-".into()),
+        Status::Unknown(_) => ("unknown".into(), "-".into()),
     };
     let command = cut(&state.command.join(" ").escape_debug().to_string(), 31);
     format!("{:<15} {status:<22} {pid:<8} {command}\n", state.name)

@@ -38,6 +38,14 @@ impl Record {
     pub fn claim(wanted: Option<&str>) -> Result<Record> {
         let (base, _mutex) = mutex()?;
         sweep(&base);
+        Record::claim_below(&base, wanted).inspect_err(|_| {
+            // A folder that was made, and whose lock nobody holds by now.
+            sweep(&base);
+            let _ = fs::remove_dir(&base);
+        })
+    }
+
+    fn claim_below(base: &Path, wanted: Option<&str>) -> Result<Record> {
         let folder = match wanted {
             Some(name) => base.join(name),
             None => (1..)
@@ -59,9 +67,12 @@ impl Record {
         }
         let lock = hold(&folder, FlockArg::LockExclusiveNonblock)?;
         let (kept, gone) = (lock.as_fd(), folder.clone());
+        let end_group = step07::last_resort()?;
         let guardian = Guardian::start(Some(kept), move || {
             let Ok((base, _mutex)) = mutex() else { return };
-            remove_unless_kept(&gone);
+            if remove_unless_kept(&gone) {
+                end_group();
+            }
             let _ = fs::remove_dir(base);
         })?;
         Ok(Record { folder, guardian: Some(guardian), _lock: lock })
@@ -107,6 +118,14 @@ pub fn list() -> Result<Vec<State>> {
     Ok(states)
 }
 
+/// Is its launcher there, be it that the container has ended?
+pub fn has_launcher(name: &str) -> bool {
+    let folder = base().map(|base| base.join(name));
+    folder.is_ok_and(|folder| {
+        folder.exists() && hold(&folder, FlockArg::LockSharedNonblock).is_err()
+    })
+}
+
 /// Waits until its launcher has written down how it ended, and is gone.
 pub fn settled(name: &str) -> Result<()> {
     let folder = base()?.join(name);
@@ -142,6 +161,7 @@ fn stays(state: &State) -> bool {
 
 /// The folders of launchers that are gone, and left nothing to be kept.
 fn sweep(base: &Path) {
+    step07::sweep();
     let folders = fs::read_dir(base).into_iter().flatten().flatten();
     for folder in folders.map(|entry| entry.path()) {
         if hold(&folder, FlockArg::LockExclusiveNonblock).is_ok() {
@@ -150,11 +170,13 @@ fn sweep(base: &Path) {
     }
 }
 
-fn remove_unless_kept(folder: &Path) {
+/// Returns whether it was removed.
+fn remove_unless_kept(folder: &Path) -> bool {
     let kept = read(&name_of(folder)).is_ok_and(|state| stays(&state));
     if !kept {
         let _ = fs::remove_dir_all(folder);
     }
+    !kept
 }
 
 /// Takes the lock of one container.
@@ -182,12 +204,20 @@ fn mutex() -> Result<(PathBuf, Flock<File>)> {
                 made.with_context(|| format!("make {}", base.display()))?
             }
         }
-        let Ok(file) = File::open(&base) else { continue };
-        let inode = file.metadata()?.ino();
+        let file = match File::open(&base) {
+            // The last one out was here in between.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            file => {
+                file.with_context(|| format!("open {}", base.display()))?
+            }
+        };
+        let inode = file.metadata();
+        let inode =
+            inode.with_context(|| format!("look at {}", base.display()))?;
         let lock = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, errno)| errno)
             .with_context(|| format!("lock {}", base.display()))?;
-        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode) {
+        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode.ino()) {
             return Ok((base, lock));
         }
     }

@@ -98,7 +98,9 @@ fn perform(
     let running = stage.begin(outside, inside, LEDGER)?;
     let log = log.map(Log::keep).transpose()?;
     state.pid = running.process.pid.as_raw();
-    state.start = step07::start_time(state.pid as u32).unwrap_or_default();
+    // Without this, everybody would take it for another process, and dead.
+    state.start = step07::start_time(state.pid as u32)
+        .context("find when the container's process started")?;
     record.write(&state)?;
     word.map_or(Ok(()), |word| word.is_up(&state.name))?;
 

@@ -19,12 +19,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use step00::{Advice, Process};
 
-use crate::enter;
+use crate::{enter, record};
 
 /// What is written down of a container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,8 +70,12 @@ pub enum Status {
     Running(Process),
     /// It has ended, and its launcher has written down how.
     Exited(Ended),
+    /// It has ended, and its launcher is about to write down how.
+    Ending,
     /// It has ended, and so had its launcher: nobody knows how.
     Lost,
+    /// The kernel would not say, and why.
+    Unknown(String),
 }
 
 /// The folder of all folders. It is there as long as one of them is.
@@ -116,7 +121,9 @@ pub fn read(name: &str) -> Result<State> {
                 "step11 ps lists them (of root, or with --rootless yours)",
             )
         }
-        text => serde_json::from_str(&text?)
+        text => text
+            .map_err(anyhow::Error::from)
+            .and_then(|text| Ok(serde_json::from_str(&text)?))
             .with_context(|| format!("read {}", path.display())),
     }
 }
@@ -127,12 +134,24 @@ impl State {
         if let Some(ended) = &self.ended {
             return Status::Exited(ended.clone());
         }
-        let this_boot = boot().is_ok_and(|boot| boot == self.boot);
+        let this_boot = match boot() {
+            Ok(boot) => boot == self.boot,
+            Err(error) => return Status::Unknown(format!("{error:#}")),
+        };
         match enter::open(self.pid, self.start) {
             Ok(process) if this_boot && !has_ended(&process, 0) => {
                 Status::Running(process)
             }
-            _ => Status::Lost,
+            // Only these two mean that it is gone; EMFILE, for one, does not.
+            Err(error) if this_boot && !is_gone(&error) => {
+                Status::Unknown(format!("{error:#}"))
+            }
+            _ if record::has_launcher(&self.name) => Status::Ending,
+            // Gone, and perhaps with a last word since this was read.
+            _ => match read(&self.name).map(|state| state.ended) {
+                Ok(Some(ended)) => Status::Exited(ended),
+                _ => Status::Lost,
+            },
         }
     }
 
@@ -143,6 +162,7 @@ impl State {
     pub fn running(&self) -> Result<Process> {
         match self.status() {
             Status::Running(target) => Ok(target),
+            Status::Unknown(why) => bail!("see if {} runs: {why}", self.name),
             status => bail!("{} does not run: {status}", self.name),
         }
     }
@@ -153,9 +173,16 @@ impl std::fmt::Display for Status {
         match self {
             Status::Running(_) => f.write_str("running"),
             Status::Exited(ended) => write!(f, "exited ({})", ended.status),
+            Status::Ending => f.write_str("ending"),
             Status::Lost => f.write_str("lost (its launcher was killed)"),
+            Status::Unknown(why) => write!(f, "unknown ({why})"),
         }
     }
+}
+
+/// Says [`enter::open`] that there is no such process, or only another one?
+fn is_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Errno>().is_none_or(|errno| *errno == Errno::ESRCH)
 }
 
 /// Has it ended, or does it within so many milliseconds? A pidfd becomes

@@ -97,7 +97,7 @@ fn take(names: &[String]) -> Result<Vec<Usage>> {
 }
 
 fn look(name: &str, process: &Process) -> Usage {
-    let group = group_of(process.pid);
+    let group = group_of(process.pid).ok().flatten();
     let read = |file: &str| {
         let text = fs::read_to_string(group.as_ref()?.join(file)).ok()?;
         Some(text.trim().to_owned())

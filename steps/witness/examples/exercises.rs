@@ -8,8 +8,8 @@
 //! - `step08.over.step03` is a higher rung on the untouched step03.
 //! - `step03.bug` panics in its first function: the control for the words.
 
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use witness::terminal::Terminal;
 use witness::{Machine, run_in};
@@ -37,19 +37,52 @@ fn main() {
             println!("{name}: nothing gets there without cgroup v2");
             continue;
         }
+        let solution = path.with_file_name("step11.solution");
         let path = path.to_str().expect("a plain path");
-        let flags: &[&str] = match home {
-            // Only an init has something of step02's to do.
-            "step02" => &["--init", "--", "echo", "ran"],
-            _ => &["--", "echo", "ran"],
+        let mut flags: Vec<&str> = match home {
+            // Only an init has something of step02's to do,
+            "step02" => vec!["--init", "--", "echo", "ran"],
+            // and only a shifted clock all of step09's.
+            "step09" => vec!["--boottime-offset", "1", "--", "echo", "ran"],
+            // What is step11's own is to enter what runs already.
+            "step11" => vec!["exec", ENTERED, "echo", "ran"],
+            _ => vec!["--", "echo", "ran"],
         };
-        leaves_nothing(name, || in_a_pipe(path, flags, &parts));
-        leaves_nothing(name, || on_a_terminal(path, flags, &parts));
+        if parts[0] == "step11" && home != "step11" {
+            flags.insert(0, "run");
+        }
+        let _entered = (home == "step11").then(|| Entered::start(solution));
+        leaves_nothing(name, || in_a_pipe(path, &flags, &parts));
+        leaves_nothing(name, || on_a_terminal(path, &flags, &parts));
         println!("{name}: as it should");
         count += 1;
     }
     assert!(count > 0, "there were no rungs");
     println!("{count} of {} rungs have been tried", rungs.len());
+}
+
+/// A container that is there to be entered. Whoever cannot do that yet cannot
+/// end it either, so the solution does.
+struct Entered(PathBuf);
+
+const ENTERED: &str = "exercise";
+
+impl Entered {
+    fn start(solution: PathBuf) -> Entered {
+        let flags = ["run", "-qd", "--name", ENTERED, "--network", "none"];
+        let mut command = Command::new(&solution);
+        command.args(flags).args(["sleep", "1000"]).stdout(Stdio::null());
+        assert!(command.status().expect("start a container").success());
+        Entered(solution)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut command = Command::new(&self.0);
+        command.args(["rm", "--force", ENTERED]).stdout(Stdio::null());
+        assert!(command.status().expect("end it").success());
+    }
 }
 
 fn leaves_nothing(name: &str, run: impl FnOnce()) {

@@ -19,6 +19,7 @@ mod machine;
 mod mounts;
 pub mod process;
 mod running;
+pub mod selinux;
 pub mod terminal;
 
 pub use covers::Covers;

@@ -53,8 +53,10 @@ pub fn mount_queues(new_root: &Path) -> Result<()> {
 /// launcher's, so the process does it itself, now that it is in its own.
 /// /proc/self/cgroup says `0::/` afterwards.
 pub fn hide_groups() -> Result<()> {
-    // unshare(2) moves the caller itself into a new namespace. Which flag?
-    // Look it up in cgroup_namespaces(7).
+    // unshare(2) moves the caller itself into a new namespace, and nix has it
+    // as `unshare`. Which flag? Look it up in cgroup_namespaces(7). Usual
+    // mistake: to add that flag to the stage instead. Try it in a machine with
+    // cgroup v2, and look at /proc/self/cgroup: why does it begin with `/..`?
     step00::unwritten("hide_groups", file!())
 }
 

@@ -1,8 +1,8 @@
 //! `workshop clean`: takes away what the workshop made.
 //!
 //! It touches only names that the workshop itself gives, only below the target
-//! folder, in /sys/fs/cgroup/workshop and among the AppArmor profiles, and
-//! follows no link out of it. It says each thing that it removed.
+//! folder, in /sys/fs/cgroup/workshop and /run/workshop and among the AppArmor
+//! profiles, and follows no link out of it. It says each thing that it removed.
 
 use std::fs;
 use std::io::Write;
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use step03::rootfs;
 
 use crate::apparmor;
+use crate::records;
 use crate::remove::remove;
 use crate::store::{shown, target};
 
@@ -37,6 +38,9 @@ pub fn run(out: &mut impl Write) -> Result<()> {
         if path.symlink_metadata().is_ok() {
             tell(shown(&path), remove(&path))?;
         }
+    }
+    for folder in records::ended()? {
+        tell(folder, Ok(()))?;
     }
     for group in step07::leftovers() {
         tell(group.display().to_string(), remove_group(&group))?;

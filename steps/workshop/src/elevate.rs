@@ -25,15 +25,24 @@ pub fn find(program: &str) -> Option<PathBuf> {
 /// There is no sudo, it refuses, or the command fails.
 pub fn elevate(program: &str, arguments: &[&str], why: &str) -> Result<()> {
     let line = format!("{program} {}", arguments.join(" "));
-    let path = find(program).with_context(|| format!("find {program}"))?;
-    let mut command = Command::new(&path);
-    if !geteuid().is_root() {
-        eprintln!("workshop: {why}: sudo {line}");
-        command = Command::new("sudo");
-        command.arg("--").arg(&path);
-    }
+    let mut command = as_root(program, why, &line)?;
     let status = command.args(arguments).status();
     let status = status.with_context(|| format!("run sudo {line}"))?;
     ensure!(status.success(), "{line}: it failed ({status})");
     Ok(())
+}
+
+/// The beginning of a command that root is to run; says so, as `line`.
+///
+/// # Errors
+/// There is no such program.
+pub fn as_root(program: &str, why: &str, line: &str) -> Result<Command> {
+    let path = find(program).with_context(|| format!("find {program}"))?;
+    if geteuid().is_root() {
+        return Ok(Command::new(&path));
+    }
+    eprintln!("workshop: {why}: sudo {line}");
+    let mut command = Command::new("sudo");
+    command.arg("--").arg(&path);
+    Ok(command)
 }

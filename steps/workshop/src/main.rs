@@ -17,6 +17,7 @@ mod oci;
 mod overview;
 mod peek;
 mod progress;
+mod records;
 mod remove;
 mod reset;
 mod rootfs;

@@ -3,9 +3,10 @@
 mod desk;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::Result;
 use desk::{Desk, names, output_of};
@@ -27,6 +28,43 @@ fn it_says_what_it_removes_and_spares_the_rest() -> Result<()> {
     let left = ["debug", "mine", "rootfs.new-1", "rootfs.new-x"];
     assert_eq!(names(&desk.0)?, left);
     assert_eq!(desk.run(&["clean"])?, "nothing to remove\n");
+    Ok(())
+}
+
+#[test]
+fn it_forgets_containers_that_have_ended() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: this would ask for a password");
+        return Ok(());
+    }
+    let desk = Desk::new()?;
+    for folder in ["run", "own/workshop"] {
+        for name in ["ended", "runs"] {
+            let folder = desk.path(&format!("{folder}/{name}"));
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("lock"), "")?;
+            fs::write(folder.join("log"), "hello\n")?;
+        }
+    }
+    // A launcher holds the lock of its container for as long as it lives.
+    let mut holder = Command::new("flock")
+        .args(["run/runs/lock", "flock", "own/workshop/runs/lock"])
+        .args(["sh", "-c", "echo; cat"])
+        .current_dir(&desk.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdout = holder.stdout.as_mut().expect("its stdout");
+    stdout.read_exact(&mut [0])?;
+    let printed = desk.run(&["clean"])?;
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    assert_eq!(printed.matches("/ended\n").count(), 2, "{printed}");
+    assert_eq!(names(&desk.path("run"))?, ["runs"]);
+    assert_eq!(names(&desk.path("own/workshop"))?, ["runs"]);
+    drop(holder.stdin.take());
+    holder.wait()?;
+    desk.run(&["clean"])?;
+    assert!(!desk.path("run").exists(), "the control");
     Ok(())
 }
 

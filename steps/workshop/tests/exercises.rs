@@ -46,10 +46,14 @@ const RUNGS: &[Rung] = &[
     rung!("step04", "overlay", ["mount_overlay"]),
     rung!("step05", "network",
         ["bring_up_loopback", "bring_up", "plug_in", "configure"]),
-    rung!("step06", "user", ["write_maps", "become_root"]),
+    rung!("step06", "user", ["write_maps", "become_root", "become_user"]),
     rung!("step07", "cgroup", ["enable", "limit"]),
     rung!("step08", "seccomp",
         ["architecture_check", "range", "default_answer", "install"]),
+    rung!("step09", "ipc", ["mount_queues", "hide_groups", "shift_boottime"]),
+    rung!("step10", "privileges",
+        ["limit_bounding", "set_capabilities", "forbid_new_privileges"]),
+    rung!("step11", "enter", ["open", "join"]),
 ];
 
 const SETTINGS: &str = include_str!("../../../.vscode/settings.json");

@@ -14,7 +14,7 @@ const NONE: &str = "0000000000000000";
 
 const CAUSES: &Causes = &[
     (
-        &["bounding", "Invalid argument"],
+        &["look for capability", "Invalid argument"],
         "`limit_bounding` goes past the last capability of this kernel: \
          EINVAL ends the loop",
     ),

@@ -50,6 +50,9 @@ impl Desk {
         command.args(arguments).current_dir(&self.0);
         // The tests serve on 127.0.0.1, where no proxy should look.
         command.env("no_proxy", "*").env_remove("RUST_BACKTRACE");
+        // What this machine has on record of containers is not the tests'.
+        command.env("WORKSHOP_RUN", self.path("run"));
+        command.env("XDG_RUNTIME_DIR", self.path("own"));
         command
     }
 

@@ -1,0 +1,33 @@
+//! What a process inherits from its launcher, and should not keep.
+
+use anyhow::{Context, Result};
+use nix::sys::prctl;
+use nix::sys::signal::{
+    SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask,
+};
+
+/// Asks the kernel for SIGKILL when the launcher dies, even if that was killed
+/// itself (prctl(2), PR_SET_PDEATHSIG). If it is dead already, the gate says
+/// end-of-file. From step02 on this process is PID 1, and when PID 1 dies the
+/// kernel kills all others in its namespace; before that, its own children
+/// live on.
+pub(crate) fn die_with_launcher() -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .context("set the parent-death signal")
+}
+
+/// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
+/// keeps no dead child until it is waited for: its exit status would be lost.
+pub(crate) fn keep_zombies() {
+    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
+}
+
+/// Undoes what this process has inherited from a Rust program: blocked
+/// signals, and SIGPIPE ignored. execve(2) would keep both.
+pub(crate) fn as_any_program_starts() -> Result<()> {
+    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+        .context("unblock signals")
+}

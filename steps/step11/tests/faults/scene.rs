@@ -1,0 +1,143 @@
+//! What is run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use witness::{Folder, run};
+
+use crate::STEP11;
+use crate::listing::{self, Call, Line};
+
+/// One command line of step11, and a list of what it does.
+pub struct Scene {
+    /// What it is called here.
+    pub name: &'static str,
+    /// The arguments of step11.
+    pub arguments: Vec<String>,
+    /// Is its launcher to be followed into its children? See `attempt.rs`.
+    pub follows: bool,
+    /// Every call of the set-up, in order.
+    pub calls: Vec<Call>,
+    /// What its guardians and threads call, by name and number.
+    pub others: BTreeSet<(String, u32)>,
+    /// The launcher's first call after it has made the container's process.
+    pub hold: Option<(String, u32)>,
+    /// How long one run took under strace.
+    pub took: Duration,
+    _folder: Folder,
+}
+
+/// A container that is entered; it is gone when this is dropped.
+pub struct Inhabited(Option<&'static str>);
+
+const ENTERED: &str = "entered";
+
+impl Scene {
+    /// All that is tried.
+    pub fn all() -> [Scene; 3] {
+        let folder = Folder::new();
+        let volume = format!("{}:/vol", folder.path().display());
+        let foreground =
+            ["run", "--init", "--publish", "18080:80", "--volume", &volume];
+        let foreground = [&foreground[..], &["--", "true"]].concat();
+        let scene = |name, arguments: &[&str], folder| Scene {
+            name,
+            arguments: arguments.iter().map(|a| (*a).into()).collect(),
+            follows: name == "detached",
+            calls: Vec::new(),
+            others: BTreeSet::new(),
+            hold: None,
+            took: Duration::ZERO,
+            _folder: folder,
+        };
+        [
+            scene("run", &foreground, folder),
+            scene(
+                "detached",
+                &["run", "-q", "--detach", "--rm", "--", "true"],
+                Folder::new(),
+            ),
+            scene("exec", &["exec", ENTERED, "true"], Folder::new()),
+        ]
+    }
+
+    /// Makes what must be there before, and the list of calls.
+    pub fn prepare(&mut self) -> Inhabited {
+        let inhabited = match self.name {
+            "exec" => Inhabited::new(ENTERED),
+            _ => Inhabited(None),
+        };
+        let start = Instant::now();
+        let lines = self.listing();
+        self.took = start.elapsed();
+        let roles = listing::roles(&lines);
+        self.calls = listing::calls(&lines, &roles, self.follows);
+        self.others = others(&lines, &self.calls);
+        self.hold = listing::hold(&lines, &roles);
+        inhabited
+    }
+
+    /// Does the fault meet a guardian as well?
+    pub fn is_shared(&self, call: &Call) -> bool {
+        let key = (call.name.clone(), call.when);
+        self.follows && self.others.contains(&key)
+    }
+
+    /// The lines of a run that nobody disturbs, each with its process.
+    fn listing(&self) -> Vec<Line> {
+        let folder = Folder::new();
+        let log = folder.text("log");
+        let status = Command::new("strace")
+            .args(["-f", "-y", "-qq", "-s", "200", "-o", &log, STEP11])
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .expect("start strace");
+        assert!(status.success(), "{} {status}", self.name);
+        let text = std::fs::read_to_string(log).expect("read the listing");
+        let line = |line: &str| {
+            let (pid, rest) = line.split_once(' ')?;
+            Some((pid.parse().ok()?, rest.trim_start().to_owned()))
+        };
+        text.lines().filter_map(line).collect()
+    }
+}
+
+impl Inhabited {
+    fn new(name: &'static str) -> Inhabited {
+        let flags = ["run", "-q", "--detach", "--name", name];
+        let report = run(STEP11, &[&flags[..], &["sleep", "9999"]].concat());
+        assert_eq!(report.status, 0, "{}", report.stderr);
+        Inhabited(Some(name))
+    }
+}
+
+impl Drop for Inhabited {
+    fn drop(&mut self) {
+        if let Some(name) = self.0 {
+            run(STEP11, &["rm", "--force", name]);
+        }
+    }
+}
+
+/// What is called by processes that have no role, or before `main`.
+fn others(lines: &[Line], calls: &[Call]) -> BTreeSet<(String, u32)> {
+    let mut counts: BTreeMap<(i32, &str), u32> = BTreeMap::new();
+    let mut keys = BTreeMap::new();
+    for (pid, line) in lines {
+        let Some((name, _)) = line.split_once('(') else { continue };
+        let count = counts.entry((*pid, name)).or_default();
+        *count += 1;
+        *keys.entry((name.to_owned(), *count)).or_insert(0) += 1;
+    }
+    for call in calls {
+        if let Some(number) = keys.get_mut(&(call.name.clone(), call.when)) {
+            *number -= 1;
+        }
+    }
+    let left = keys.into_iter().filter(|(_, number)| *number > 0);
+    left.map(|(key, _)| key).collect()
+}
