@@ -15,6 +15,8 @@ pub struct Architecture {
     pub image: &'static str,
     /// Alpine's own name for it, and the SHA-256 of its root filesystem.
     pub alpine: Option<(&'static str, &'static str)>,
+    /// What seccomp calls it: AUDIT_ARCH_* of linux/audit.h.
+    pub audit: u32,
 }
 
 /// The Alpine release that [`TABLE`] holds the hashes of. Newer is not better
@@ -24,6 +26,7 @@ pub const ALPINE: &str = "3.22.5";
 const TABLE: &[Architecture] = &[
     Architecture {
         rust: "x86_64",
+        audit: 0xc000_003e,
         image: "amd64",
         alpine: Some((
             "x86_64",
@@ -32,14 +35,27 @@ const TABLE: &[Architecture] = &[
     },
     Architecture {
         rust: "aarch64",
+        audit: 0xc000_00b7,
         image: "arm64",
         alpine: Some((
             "aarch64",
             "3fbc6285032ed46821b511292633d7b2a6306a2e254f590e92bdafff56cf2f70",
         )),
     },
-    Architecture { rust: "x86", image: "386", alpine: None },
+    Architecture {
+        rust: "x86",
+        image: "386",
+        alpine: None,
+        audit: 0x4000_0003,
+    },
 ];
+
+/// What seccomp calls some other processor than this one.
+#[must_use]
+pub fn foreign() -> u32 {
+    let mut others = TABLE.iter().filter(|row| row.rust != ARCH);
+    others.next().map_or(0, |row| row.audit)
+}
 
 /// The row of the machine that this binary was built for.
 ///

@@ -181,8 +181,8 @@ fn explain_root(rung: &Rung, args: &Check) {
     }
     let name = rung.name();
     eprintln!(
-        "workshop: {name} makes namespaces, and to look at a process of root's \
-         takes root,\n  so: sudo workshop trial {}",
+        "workshop: {name} makes namespaces, and whoever looks at a process of \
+         root's must\n  be root, too: sudo workshop trial {}",
         rung.number
     );
 }

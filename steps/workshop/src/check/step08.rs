@@ -5,6 +5,7 @@ use libc::sock_filter;
 
 use super::filter::{answer, named, of};
 use super::{Causes, Trial, outside};
+use crate::arch;
 
 const FLAGS: &[&str] = &["--network", "none"];
 
@@ -20,12 +21,6 @@ const CAUSES: &Causes = &[
          the answers in `default_answer`, and at both ends of a `range`",
     ),
 ];
-
-/// The number of this architecture, and of another one.
-#[cfg(target_arch = "x86_64")]
-const ARCHITECTURES: (u32, u32) = (0xc000_003e, 0x4000_0003);
-#[cfg(target_arch = "aarch64")]
-const ARCHITECTURES: (u32, u32) = (0xc000_00b7, 0x4000_0028);
 
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
@@ -56,12 +51,12 @@ pub fn look(trial: &mut Trial) -> Result<()> {
 
 /// What the kernel's copy of the program answers.
 fn calls(trial: &mut Trial, filter: &[sock_filter]) -> Result<()> {
-    let (own, other) = ARCHITECTURES;
+    let (own, other) = (arch::here()?.audit, arch::foreign());
     let range = "one of the ranges is shut at one end: AT_LEAST its first \
                  and not GREATER than its last is what is allowed";
     let order = "`default_answer`: NEXT leads to the refusal, then come \
                  absent and allow";
-    let arch = "the architecture is not checked: there, the same number is \
+    let unchecked = "the architecture is not checked: there, the same number is \
                 another call";
     let absent = "clone3 is not among the calls that seem absent: `program` \
                   must ask for each of calls.absent";
@@ -88,7 +83,7 @@ fn calls(trial: &mut Trial, filter: &[sock_filter]) -> Result<()> {
             other,
             libc::SYS_read,
             "the process is killed",
-            arch,
+            unchecked,
         ),
     ] {
         let said = named(answer(filter, architecture, number as u32));
