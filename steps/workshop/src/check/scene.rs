@@ -21,7 +21,7 @@ use super::outside;
 use super::report::Report;
 
 /// How long a rung may take: for a virtual machine under emulation as well.
-pub const LIMIT: Duration = Duration::from_secs(15);
+pub const LIMIT: Duration = Duration::from_secs(30);
 /// How long a signal may take.
 const SHORT: Duration = Duration::from_secs(3);
 
