@@ -38,7 +38,7 @@ pub struct Remove {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Logs {
-    /// Whose containers: root's, or (not started as root) your own
+    /// Your own containers, of `run --rootless`, and not root's
     #[arg(long)]
     pub rootless: bool,
 

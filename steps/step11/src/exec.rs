@@ -19,7 +19,7 @@ use crate::{enter, run, state, walls};
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Whose containers: root's, or (not started as root) your own
+    /// Your own containers, of `run --rootless`, and not root's
     #[arg(long)]
     pub rootless: bool,
 

@@ -60,7 +60,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Names {
-    /// Whose containers: root's, or (not started as root) your own
+    /// Your own containers, of `run --rootless`, and not root's
     #[arg(long)]
     pub rootless: bool,
 

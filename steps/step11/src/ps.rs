@@ -12,7 +12,7 @@ use crate::state::{State, Status};
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Whose containers: root's, or (not started as root) your own
+    /// Your own containers, of `run --rootless`, and not root's
     #[arg(long)]
     pub rootless: bool,
 

@@ -111,7 +111,7 @@ fn who_is_being_set_up_is_left_alone() {
 fn killed_at_any_moment_of_its_start_it_leaves_nothing() {
     let _machine = Machine::new();
     let name = new_name();
-    for step in 0..25 {
+    for step in 0..10 {
         let flags = ["run", "-qd", "--rm", "--network", "none", "--name"];
         let command = ["sleep", "1000"];
         let mut launcher = Command::new(STEP11)
@@ -123,7 +123,7 @@ fn killed_at_any_moment_of_its_start_it_leaves_nothing() {
         // It forks the launcher that stays; both are killed, whoever is
         // there, at a moment that is later each time.
         let pid = launcher.id() as i32;
-        for _ in 0..step * 400 {
+        for _ in 0..step * 1000 {
             std::hint::spin_loop();
         }
         let children = process::children(pid);

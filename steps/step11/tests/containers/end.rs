@@ -51,7 +51,7 @@ fn to_follow_is_to_wait_for_the_end() {
 #[test]
 fn a_log_has_a_largest_size() {
     let _machine = Machine::new();
-    let script = "yes workshop | head -c 14000000; echo; echo the end";
+    let script = "yes workshop | head -c 9000000; echo; echo the end";
     let container = Container::start(&[], script);
     eventually("its end", || container.inspect()["status"] == "exited");
     let size = |file: &str| {
