@@ -1,13 +1,15 @@
 //! The learner's companion: what is not a rung of the ladder but helps to
 //! climb it. `cargo workshop …` runs it as the learner, never as root.
 //!
-//! Exit status: 0 done, 1 an error that was explained, 2 a wrong command line.
+//! Exit status: 0 done, 1 an error that was explained (or, from `doctor`, rungs
+//! that cannot run), 2 a wrong command line.
 
 mod apparmor;
 mod arch;
 mod archive;
 mod clean;
 mod digest;
+mod doctor;
 mod download;
 mod elevate;
 mod oci;
@@ -34,6 +36,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Say which rungs run on this machine, and what mends the rest
+    Doctor(doctor::Doctor),
     /// Make a root filesystem, or import an image
     Rootfs(rootfs::Rootfs),
     /// Show which blindfolds, handcuffs and gags any process wears
@@ -50,10 +54,11 @@ Blindfolds & Handcuffs: a container is an ordinary process that sees less
 (namespaces) and may use less (cgroups). The ladder puts one on at a time:
 
   cargo run -p step00    a process as it is: it sees the whole building
-  cargo run -p step01    … and so on, up to step08
+  cargo run -p step01    … and so on, up to step11
 
 This companion helps on the way:
 
+  cargo workshop doctor          which rungs run here, what mends the rest
   cargo workshop rootfs          make target/rootfs from what is here
   cargo workshop rootfs alpine   or import a real image
   cargo workshop peek --all      who on this machine lives in a container?
@@ -71,19 +76,23 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         // A reader who has seen enough (`| head`) is no error.
-        _ => ExitCode::SUCCESS,
+        Err(_) => ExitCode::SUCCESS,
+        Ok(code) => code,
     }
 }
 
-fn run(out: &mut impl Write) -> Result<()> {
+fn run(out: &mut impl Write) -> Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
     match Cli::parse().command {
         None => out.write_all(OVERVIEW.as_bytes())?,
+        Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
         Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    Ok(code)
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

@@ -21,7 +21,7 @@ mod handcuffs;
 mod maker;
 mod powers;
 mod proc;
-mod row;
+pub mod row;
 mod tree;
 
 use std::io::Write;
