@@ -12,6 +12,7 @@ mod digest;
 mod doctor;
 mod download;
 mod elevate;
+mod measure;
 mod oci;
 mod peek;
 mod remove;
@@ -45,6 +46,8 @@ enum Command {
     /// Load the AppArmor profile that step10 puts on
     #[command(name = "apparmor")]
     AppArmor(apparmor::AppArmor),
+    /// Measure what each rung costs here, beside others who do the same
+    Measure(measure::Measure),
     /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
@@ -63,6 +66,7 @@ This companion helps on the way:
   cargo workshop rootfs alpine   or import a real image
   cargo workshop peek --all      who on this machine lives in a container?
   cargo workshop apparmor        load the profile that step10 puts on
+  cargo workshop measure         what does each rung cost, on this machine?
   cargo workshop clean           remove what the workshop made
 
 Every command explains itself with --help.
@@ -89,6 +93,7 @@ fn run(out: &mut impl Write) -> Result<ExitCode> {
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
         Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
+        Some(Command::Measure(args)) => measure::run(&args, out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
     out.flush()?;

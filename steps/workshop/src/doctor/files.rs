@@ -5,15 +5,16 @@ use std::path::Path;
 use nix::sys::statvfs::statvfs;
 
 use super::container;
-use super::finding::{ALL, Finding, Rungs};
+use super::finding::{ALL, Finding, Rungs, name};
 use super::machine::{Machine, Mount};
 use super::options::{Options, Part, Support};
 
 const OVERLAY: Part = Part { option: "CONFIG_OVERLAY_FS", module: "overlay" };
 
-/// In MiB: what building the rungs takes, and what a virtual machine takes on
-/// top.
-const LEAST: u64 = 200;
+/// In MiB: what running takes, what building all rungs takes before that, and
+/// what there should be for a virtual machine.
+const LEAST: u64 = 50;
+const BUILD: u64 = 600;
 const PLENTY: u64 = 2000;
 
 /// Filesystems that know neither owners nor device numbers of Linux, or not
@@ -94,11 +95,17 @@ fn room(machine: &Machine) -> Finding {
     };
     // What is left for everybody, not only for root.
     let bytes = disk.blocks_available() * disk.fragment_size();
-    verdict(bytes / (1 << 20))
+    let is_built =
+        |rung| machine.folder.join("debug").join(name(rung)).exists();
+    let least = match ALL.numbers().all(is_built) {
+        true => LEAST,
+        false => BUILD,
+    };
+    verdict(bytes / (1 << 20), least)
 }
 
-/// Of so many MiB.
-fn verdict(room: u64) -> Finding {
+/// Of so many MiB, where so many are needed.
+fn verdict(room: u64, least: u64) -> Finding {
     let subject = "room";
     let text = match room {
         0..10240 => format!("{room} MiB are free"),
@@ -106,12 +113,12 @@ fn verdict(room: u64) -> Finding {
     };
     match room {
         PLENTY.. => Finding::fine(subject, ALL, text),
-        LEAST.. => {
+        _ if room >= least => {
             let text = format!("{text}: enough, but not for scripts/vm");
             Finding::note(subject, Rungs::only(7), text).mend("cargo clean")
         }
         _ => {
-            let text = format!("{text}; building takes {LEAST}");
+            let text = format!("{text}; it takes {least}");
             Finding::missing(subject, ALL, text).mend("cargo clean")
         }
     }
@@ -146,9 +153,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_a_small_one() {
-        assert_eq!(verdict(LEAST - 1).state, State::Missing);
-        assert_eq!(verdict(LEAST).state, State::Note);
-        assert_eq!(verdict(PLENTY).state, State::Fine);
+        assert_eq!(verdict(BUILD - 1, BUILD).state, State::Missing);
+        assert_eq!(verdict(BUILD, BUILD).state, State::Note);
+        assert_eq!(verdict(PLENTY, BUILD).state, State::Fine);
     }
 
     #[test]
