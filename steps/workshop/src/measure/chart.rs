@@ -91,7 +91,9 @@ fn print_row(row: &Row<'_>, scale: f64, out: &mut impl Write) -> Result<()> {
         return Ok(());
     };
     let added = row.added.map_or_else(String::new, |added| {
-        format!("{:+.2} ±{:.2}", added.median, added.doubt())
+        let sign = if added.median < 0.0 { '-' } else { '+' };
+        let amount = short(added.median.abs());
+        format!("{sign}{amount} ±{}", short(added.doubt()))
     });
     let memory = row.timing.memory.map_or_else(
         || "?".to_owned(),
@@ -157,9 +159,9 @@ fn noise(rows: &[Row<'_>]) -> String {
     let load = load.split(' ').next().unwrap_or("?").to_owned();
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
-        "Noise: the plain process was {drift:+.0} % slower in the second half \
-         of the rounds; load {load} on {cpus} CPUs. Whatever is less than its \
-         ± may be nothing."
+        "Noise: from the first half of the rounds to the second the plain \
+         process changed by {drift:+.0} %; load {load} on {cpus} CPUs. \
+         Whatever is less than its ± may be nothing."
     )
 }
 
