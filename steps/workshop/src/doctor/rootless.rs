@@ -47,7 +47,7 @@ pub fn look(machine: &Machine) -> Vec<Finding> {
         found.push(Finding::note(SUBJECT, rungs, text).mend(mend));
     }
     if found.is_empty() {
-        let text = "user namespaces are for everybody, so --rootless works";
+        let text = "no switch keeps user namespaces from ordinary users";
         found.push(Finding::fine(SUBJECT, rungs, text));
     }
     found

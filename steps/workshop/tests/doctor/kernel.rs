@@ -1,5 +1,10 @@
 //! Kernels: too old, for another processor, with parts left out.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::machine::{MOUNTS, Machine};
 
 #[test]
@@ -79,6 +84,31 @@ fn a_kernel_without_its_own_config_has_it_in_boot() {
     let text = report.says("network", "missing", "scripts/vm");
     assert!(text.contains("veth, nf_tables, nft_masq"), "{text}");
     assert_eq!(report.blocked(), "5-11");
+}
+
+#[test]
+fn a_kernel_that_has_its_config_inside() {
+    let machine = Machine::good();
+    machine.remove("/lib/modules");
+    let pack = |text: &str| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(text.as_bytes()).unwrap();
+        std::fs::write(
+            machine.path("/proc/config.gz"),
+            gzip.finish().unwrap(),
+        )
+        .unwrap();
+    };
+    let all = "CONFIG_OVERLAY_FS=y\nCONFIG_VETH=y\nCONFIG_NF_TABLES=y\n\
+               CONFIG_NFT_MASQ=y\n";
+    pack(all);
+    let report = machine.doctor();
+    assert_eq!(report.blocked(), "");
+    report.says("network", "fine", "");
+    pack(
+        &all.replace("CONFIG_OVERLAY_FS=y", "# CONFIG_OVERLAY_FS is not set"),
+    );
+    assert_eq!(machine.doctor().blocked(), "4-11");
 }
 
 #[test]
