@@ -158,10 +158,16 @@ fn noise(rows: &[Row<'_>]) -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or("?").to_owned();
     let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let drift = match drift.is_finite() {
+        true => format!(
+            "from the first half of the rounds to the second the plain \
+             process changed by {drift:+.0} %; "
+        ),
+        false => String::new(),
+    };
     format!(
-        "Noise: from the first half of the rounds to the second the plain \
-         process changed by {drift:+.0} %; load {load} on {cpus} CPUs. \
-         Whatever is less than its ± may be nothing."
+        "Noise: {drift}load {load} on {cpus} CPUs. Whatever is less than its \
+         ± may be nothing."
     )
 }
 
