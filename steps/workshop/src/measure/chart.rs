@@ -1,8 +1,6 @@
 //! What was measured, as a table with bars, and for programs.
 
-use std::fs;
 use std::io::Write;
-use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 use super::candidates::Entry;
 use super::numbers::{Spread, difference};
 use super::plan::Timing;
+use super::remarks;
 use crate::peek::row::wrap;
 
 /// How many columns the longest bar has; with it a line has 80.
@@ -18,10 +17,12 @@ const BAR: usize = 20;
 /// One candidate's line.
 #[derive(Debug)]
 pub struct Row<'a> {
-    name: &'a str,
+    /// What it is called.
+    pub name: &'a str,
     base: Option<&'static str>,
     command: &'a [String],
-    timing: &'a Timing,
+    /// All that is known of it.
+    pub timing: &'a Timing,
     time: Option<Spread>,
     /// What it takes more than its base.
     added: Option<Spread>,
@@ -72,7 +73,7 @@ pub fn print(rows: &[Row<'_>], out: &mut impl Write) -> Result<()> {
         print_row(row, scale, out)?;
     }
     writeln!(out)?;
-    for line in remarks(rows).iter().flat_map(|text| wrap(text, 80)) {
+    for line in remarks::remarks(rows).iter().flat_map(|text| wrap(text, 80)) {
         writeln!(out, "{line}")?;
     }
     Ok(())
@@ -125,50 +126,6 @@ fn bar(time: f64, scale: f64) -> String {
     // Both are positive, and the quotient is at most 1.
     let length = (time / scale * BAR as f64).round() as usize;
     "#".repeat(length.min(BAR))
-}
-
-fn remarks(rows: &[Row<'_>]) -> Vec<String> {
-    let mut texts = vec![
-        "ms: median from start to end of `true`. adds: more than the rung \
-         below, in the same round. MiB: of all processes while `cat` waits, \
-         shared pages shared. *: with --network none, for the cable would \
-         drown the rest."
-            .to_owned(),
-    ];
-    texts.push(noise(rows));
-    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
-        let text = "No cgroup version 2 here: step07 and above run without \
-                    handcuffs, so what those add is not in the numbers.";
-        texts.push(text.to_owned());
-    }
-    texts
-}
-
-/// How much of it is chance.
-fn noise(rows: &[Row<'_>]) -> String {
-    let plain = rows.iter().find(|row| row.name == "plain");
-    let times = plain.map(|row| row.timing.times.as_slice());
-    let times = times.unwrap_or_default();
-    let half = |times: &[Option<f64>]| {
-        let spread = Spread::of(times.iter().flatten().copied().collect());
-        spread.map_or(f64::NAN, |spread| spread.median)
-    };
-    let (first, second) = times.split_at(times.len() / 2);
-    let drift = (half(second) / half(first) - 1.0) * 100.0;
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').next().unwrap_or("?").to_owned();
-    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-    let drift = match drift.is_finite() {
-        true => format!(
-            "from the first half of the rounds to the second the plain \
-             process changed by {drift:+.0} %; "
-        ),
-        false => String::new(),
-    };
-    format!(
-        "Noise: {drift}load {load} on {cpus} CPUs. Whatever is less than its \
-         ± may be nothing."
-    )
 }
 
 /// # Errors

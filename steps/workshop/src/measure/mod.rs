@@ -8,13 +8,15 @@
 //! - [`mod@plan`] - what the stopwatch is told, and tells. It is a program of
 //!   its own, which is root.
 //! - [`candidates`] - who takes part; [`bundle`] - what crun and runc start.
-//! - [`numbers`] - medians and differences; [`chart`] - how they are shown.
+//! - [`numbers`] - medians and differences; [`chart`] and
+//!   [`remarks`] - how they are shown.
 
 mod bundle;
 mod candidates;
 mod chart;
 mod numbers;
 mod plan;
+mod remarks;
 
 use std::env;
 use std::io::{BufRead, BufReader, IsTerminal, Write};

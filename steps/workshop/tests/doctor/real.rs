@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::machine::Report;
+use super::answer::Report;
 use super::report::check;
 
 fn doctor() -> Command {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::machine::{Machine, Report, STATUS};
+use super::answer::Report;
+use super::machine::{Machine, STATUS};
 
 const FILE: &str = "/proc/self/status";
 
