@@ -78,8 +78,9 @@ pub fn default_path() -> Result<PathBuf> {
     let mut program = env::current_exe().context(
         "find the running program through /proc/self/exe: is /proc mounted?",
     )?;
-    // A copy in memory is in no folder: step10 names the original to it.
-    if program.starts_with("/memfd:") {
+    // A copy in memory is in no folder, and its link reads `/memfd:NAME
+    // (deleted)`: step10 names the original to it.
+    if program.as_os_str().as_encoded_bytes().starts_with(b"/memfd:") {
         program = env::args_os().next().unwrap_or_default().into();
     }
     let mut folder = program.parent().unwrap_or(Path::new("/"));

@@ -60,7 +60,8 @@ pub fn fork(
     //    kernel is to write that, it wants to know as a number: `&raw mut` of
     //    the variable, cast.
     //    `exit_signal` is what the parent gets when the child ends. Usual
-    //    mistake: to leave it 0. Then waiting for the child answers ECHILD.
+    //    mistake: to leave it 0. execve(2) makes SIGCHLD of it; but to wait
+    //    for a child that ends before that answers ECHILD.
     //
     // 2. The C library has no function for this call. `libc::syscall` makes
     //    any call: its number is `libc::SYS_clone3`, and the arguments are

@@ -77,6 +77,7 @@ fn remove_group(group: &Path) -> Result<()> {
 fn ours(target: &Path) -> Result<Vec<PathBuf>> {
     let root = target.join("rootfs");
     let mut paths = rootfs::abandoned(&root)?;
-    paths.extend([root, target.join("images"), target.join("vm")]);
+    paths.push(root);
+    paths.extend(["images", "measure", "vm"].map(|name| target.join(name)));
     Ok(paths)
 }

@@ -1,7 +1,8 @@
 //! The learner's companion: what is not a rung of the ladder but helps to
 //! climb it. `cargo workshop …` runs it as the learner, never as root.
 //!
-//! Exit status: 0 done, 1 an error that was explained, 2 a wrong command line.
+//! Exit status: 0 done, 1 an error that was explained (or, from `doctor`, rungs
+//! that cannot run), 2 a wrong command line.
 
 mod apparmor;
 mod arch;
@@ -9,10 +10,12 @@ mod archive;
 mod check;
 mod clean;
 mod digest;
+mod doctor;
 mod download;
 mod elevate;
 mod hint;
 mod ladder;
+mod measure;
 mod oci;
 mod overview;
 mod peek;
@@ -59,6 +62,8 @@ enum Command {
     Solution(solution::Solution),
     /// Bring an exercise back as it came, and keep what was there
     Reset(reset::Reset),
+    /// Say which rungs run on this machine, and what mends the rest
+    Doctor(doctor::Doctor),
     /// Make a root filesystem, or import an image
     Rootfs(rootfs::Rootfs),
     /// Show which blindfolds, handcuffs and gags any process wears
@@ -66,6 +71,8 @@ enum Command {
     /// Load the AppArmor profile that step10 puts on
     #[command(name = "apparmor")]
     AppArmor(apparmor::AppArmor),
+    /// Measure what each rung costs here, beside others who do the same
+    Measure(measure::Measure),
     /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
@@ -78,15 +85,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         // A reader who has seen enough (`| head`) is no error.
-        _ => ExitCode::SUCCESS,
+        Err(_) => ExitCode::SUCCESS,
+        Ok(code) => code,
     }
 }
 
-fn run(out: &mut impl Write) -> Result<()> {
+fn run(out: &mut impl Write) -> Result<ExitCode> {
     let Cli { command, repository } = Cli::parse();
     let repository = Repository::open(repository);
+    let mut code = ExitCode::SUCCESS;
     match command {
         None => overview::run(&repository, out)?,
+        Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => check::run(&args, &repository, out)?,
         Some(Command::Trial(args)) => check::run_trial(&args)?,
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
@@ -97,9 +107,11 @@ fn run(out: &mut impl Write) -> Result<()> {
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
         Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
+        Some(Command::Measure(args)) => measure::run(&args, out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    Ok(code)
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

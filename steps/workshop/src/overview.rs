@@ -14,6 +14,7 @@ Blindfolds & Handcuffs: a container is an ordinary process that sees less
 
 const END: &str = "\
 On the way:
+  cargo workshop doctor          which rungs run here, what mends the rest
   cargo workshop check N         look at what your code did, from outside
   cargo workshop hint N          a hint; one more each time
   cargo workshop solution N      the reference, after a try
@@ -22,6 +23,7 @@ On the way:
   cargo workshop rootfs alpine   or import a real image
   cargo workshop peek --all      who on this machine lives in a container?
   cargo workshop apparmor        load the profile that step10 puts on
+  cargo workshop measure         what does each rung cost, on this machine?
   cargo workshop clean           remove what the workshop made
 Every command explains itself with --help.
 ";

@@ -1,0 +1,180 @@
+//! Filesystems: overlayfs, the working folder's, and room on it.
+
+use std::path::Path;
+
+use nix::sys::statvfs::statvfs;
+
+use super::container;
+use super::finding::{ALL, Finding, Rungs, name};
+use super::machine::{Machine, Mount};
+use super::options::{Options, Part, Support};
+
+const OVERLAY: Part = Part { option: "CONFIG_OVERLAY_FS", module: "overlay" };
+
+/// In MiB: what running takes, what building all rungs takes before that, and
+/// what there should be for a virtual machine.
+const LEAST: u64 = 50;
+const BUILD: u64 = 600;
+const PLENTY: u64 = 2000;
+
+/// Filesystems that know neither owners nor device numbers of Linux, or not
+/// ours: shared by a host with its virtual machine, or over the network.
+const FOREIGN: [&str; 8] =
+    ["9p", "drvfs", "vboxsf", "virtiofs", "nfs", "nfs4", "cifs", "fuse"];
+
+/// What the rungs from step03 on find.
+pub fn look(machine: &Machine) -> Vec<Finding> {
+    let mut found = vec![overlay(machine), folder(machine), room(machine)];
+    found.extend(covered(machine));
+    found
+}
+
+fn overlay(machine: &Machine) -> Finding {
+    let (subject, rungs) = ("overlayfs", Rungs::from(4));
+    let known = machine.read("/proc/filesystems").unwrap_or_default();
+    let is_known = known.lines().any(|line| line.ends_with("\toverlay"));
+    if is_known {
+        return Finding::fine(subject, rungs, "this kernel has it");
+    }
+    match Options::read(machine).support(OVERLAY) {
+        Support::Here => Finding::fine(subject, rungs, "this kernel has it"),
+        Support::Loadable => {
+            Finding::fine(subject, rungs, "a module, loaded on first use")
+        }
+        Support::Unknown => {
+            let text = "not in /proc/filesystems; whether it is a module, \
+                        nothing here tells";
+            Finding::note(subject, rungs, text).mend("sudo modprobe overlay")
+        }
+        Support::NoModule | Support::Absent => {
+            let text = "neither in this kernel nor among its modules in \
+                        /lib/modules (a kernel that was upgraded since the \
+                        last start has lost them)";
+            Finding::missing(subject, rungs, text).mend(
+                "sudo reboot   (no help? scripts/vm cargo run -p step04)",
+            )
+        }
+    }
+}
+
+/// The mount that a folder lies on: the longest path, and of equals the one
+/// on top.
+fn mount_of<'a>(mounts: &'a [Mount], folder: &Path) -> Option<&'a Mount> {
+    let above = mounts.iter().filter(|mount| folder.starts_with(&mount.point));
+    above.max_by_key(|mount| Path::new(&mount.point).components().count())
+}
+
+fn folder(machine: &Machine) -> Finding {
+    let subject = "folder";
+    let kind = mount_of(&machine.mounts, &machine.folder);
+    let kind = kind.map_or("an unknown filesystem", |mount| &mount.kind);
+    // `fuse.sshfs` is one of the fuses.
+    let family = kind.split('.').next().unwrap_or_default();
+    if FOREIGN.contains(&family) {
+        let text = format!(
+            "the workshop lies on {kind}, without Linux's own \
+                            owners and links"
+        );
+        return Finding::note(subject, Rungs::from(3), text)
+            .mend("cp -r . ~/workshop && cd ~/workshop");
+    }
+    if kind == "overlay" {
+        let text = "the workshop itself lies on an overlay, so step04's \
+                    --upper is refused in here (without it, writes go to \
+                    memory)";
+        return Finding::note(subject, Rungs::only(4), text)
+            .mend("df -T   (shows folders that lie on something else)");
+    }
+    Finding::fine(subject, Rungs::from(3), format!("lies on {kind}"))
+}
+
+fn room(machine: &Machine) -> Finding {
+    let Ok(disk) = statvfs(&machine.folder) else {
+        let text = format!("cannot look at {}", machine.folder.display());
+        return Finding::note("room", ALL, text);
+    };
+    // What is left for everybody, not only for root.
+    let bytes = disk.blocks_available() * disk.fragment_size();
+    let is_built =
+        |rung| machine.folder.join("debug").join(name(rung)).exists();
+    let least = match ALL.numbers().all(is_built) {
+        true => LEAST,
+        false => BUILD,
+    };
+    verdict(bytes / (1 << 20), least)
+}
+
+/// Of so many MiB, where so many are needed.
+fn verdict(room: u64, least: u64) -> Finding {
+    let subject = "room";
+    let text = match room {
+        0..10240 => format!("{room} MiB are free"),
+        _ => format!("{} GiB are free", room / 1024),
+    };
+    match room {
+        PLENTY.. => Finding::fine(subject, ALL, text),
+        _ if room >= least => {
+            let text = format!("{text}: enough, but not for scripts/vm");
+            Finding::note(subject, Rungs::only(7), text).mend("cargo clean")
+        }
+        _ => {
+            let text = format!("{text}; it takes {least}");
+            Finding::missing(subject, ALL, text).mend("cargo clean")
+        }
+    }
+}
+
+/// Whoever makes a user namespace may mount a /proc in it only where the old
+/// one is in full view (mount_too_revealing() in fs/namespace.c). Where a
+/// container hides parts of it, its guests cannot have one either.
+fn covered(machine: &Machine) -> Option<Finding> {
+    // Folders that are empty for good hide nothing, whatever is mounted there.
+    let empty = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
+    let mut mounts = machine.mounts.iter();
+    let cover = mounts.find(|mount| {
+        mount.point.starts_with("/proc/")
+            && !empty.contains(&mount.point.as_str())
+    })?;
+    let text = format!(
+        "parts of /proc are covered here ({}), and so no user namespace may \
+         have its own",
+        cover.point
+    );
+    Some(
+        Finding::missing("proc", Rungs::from(6), text)
+            .mend(container::mend(machine)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::State;
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_a_small_one() {
+        assert_eq!(verdict(BUILD - 1, BUILD).state, State::Missing);
+        assert_eq!(verdict(BUILD, BUILD).state, State::Note);
+        assert_eq!(verdict(PLENTY, BUILD).state, State::Fine);
+    }
+
+    #[test]
+    fn a_folder_lies_on_the_nearest_mount_and_the_topmost() {
+        let mount = |point: &str, kind: &str| Mount {
+            point: point.into(),
+            is_read_only: false,
+            kind: kind.into(),
+        };
+        let mounts = [
+            mount("/", "overlay"),
+            mount("/home", "nfs"),
+            mount("/home", "ext4"),
+            mount("/home/annex", "xfs"),
+        ];
+        let kind =
+            |folder| &mount_of(&mounts, Path::new(folder)).unwrap().kind;
+        assert_eq!(kind("/home/ann"), "ext4");
+        assert_eq!(kind("/home/annex/a"), "xfs");
+        assert_eq!(kind("/homes"), "overlay");
+    }
+}

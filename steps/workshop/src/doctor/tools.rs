@@ -1,0 +1,56 @@
+//! Programs beside the rungs.
+
+use step03::rootfs::Source;
+
+use super::finding::{Finding, Rungs};
+use super::machine::Machine;
+
+/// What `scripts/vm` is made with: program, and Debian's package.
+const VM: [(&str, &str); 4] = [
+    ("mmdebstrap", "mmdebstrap"),
+    ("fakeroot", "fakeroot"),
+    ("mke2fs", "e2fsprogs"),
+    ("setpriv", "util-linux"),
+];
+
+/// Nothing here is missing for good: there is a way without each.
+pub fn look(machine: &Machine) -> Vec<Finding> {
+    vec![busybox(machine), vm(machine)]
+}
+
+fn busybox(machine: &Machine) -> Finding {
+    let (subject, rungs) = ("busybox", Rungs::from(3));
+    let found = match machine.is_real() {
+        true => matches!(Source::find(), Source::Busybox(_)),
+        false => machine.find("busybox").is_some(),
+    };
+    if found {
+        return Finding::fine(subject, rungs, "static; target/rootfs has it");
+    }
+    let text = "no static one: containers get copies of the machine's own \
+                programs, which is slower to make and larger";
+    Finding::note(subject, rungs, text).mend(machine.install("busybox-static"))
+}
+
+fn vm(machine: &Machine) -> Finding {
+    let (subject, rungs) = ("scripts/vm", Rungs::only(7));
+    let processor = machine.processor();
+    let qemu = format!("qemu-system-{processor}");
+    let package = match processor.as_str() {
+        "aarch64" => "qemu-system-arm",
+        _ => "qemu-system-x86",
+    };
+    let mut lost: Vec<&str> = Vec::new();
+    if machine.find(&qemu).is_none() {
+        lost.push(package);
+    }
+    let tools = VM.iter().filter(|(tool, _)| machine.find(tool).is_none());
+    lost.extend(tools.map(|(_, package)| *package));
+    if lost.is_empty() {
+        let text = "everything for a machine of its own, with cgroup v2";
+        return Finding::fine(subject, rungs, text);
+    }
+    let text = "not everything is here for a virtual machine, which helps \
+                where this one does not";
+    Finding::note(subject, rungs, text).mend(machine.install(&lost.join(" ")))
+}

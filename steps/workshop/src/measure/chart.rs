@@ -1,0 +1,157 @@
+//! What was measured, as a table with bars, and for programs.
+
+use std::io::Write;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use super::candidates::Entry;
+use super::numbers::{Spread, difference};
+use super::plan::Timing;
+use super::remarks;
+use crate::peek::row::wrap;
+
+/// How many columns the longest bar has; with it a line has 80.
+const BAR: usize = 20;
+
+/// One candidate's line.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    base: Option<&'static str>,
+    command: &'a [String],
+    /// All that is known of it.
+    pub timing: &'a Timing,
+    time: Option<Spread>,
+    /// What it takes more than its base.
+    added: Option<Spread>,
+}
+
+impl<'a> Row<'a> {
+    /// Compares it with `base`, the times of whom it is compared with.
+    #[must_use]
+    pub fn new(
+        entry: &'a Entry,
+        timing: &'a Timing,
+        base: Option<&[Option<f64>]>,
+    ) -> Row<'a> {
+        let times = timing.times.iter().flatten().copied().collect();
+        Row {
+            name: &entry.candidate.name,
+            base: entry.base,
+            command: &entry.candidate.quick,
+            timing,
+            time: Spread::of(times),
+            added: base.and_then(|base| difference(&timing.times, base)),
+        }
+    }
+
+    fn is_rung(&self) -> bool {
+        self.base.is_some()
+    }
+}
+
+/// # Errors
+/// Those of the writer.
+pub fn print(rows: &[Row<'_>], out: &mut impl Write) -> Result<()> {
+    writeln!(
+        out,
+        "{:<10} {:>8}  {:<11} {:<14} {:>6}",
+        "", "ms", "half of all", "adds", "MiB"
+    )?;
+    // Whoever takes much longer than the ladder gets a cut bar.
+    let rungs = rows.iter().filter(|row| row.is_rung());
+    let longest = rungs.filter_map(|row| Some(row.time?.median));
+    let scale = longest.fold(0.0, f64::max) * 1.5;
+    let mut was_rung = true;
+    for row in rows {
+        if was_rung && !row.is_rung() && row.name != "plain" {
+            writeln!(out)?;
+        }
+        was_rung = row.is_rung();
+        print_row(row, scale, out)?;
+    }
+    writeln!(out)?;
+    for line in remarks::remarks(rows).iter().flat_map(|text| wrap(text, 80)) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn print_row(row: &Row<'_>, scale: f64, out: &mut impl Write) -> Result<()> {
+    let name = row.name;
+    let Some(time) = row.time else {
+        let error = row.timing.error.as_deref().unwrap_or("not measured");
+        let text = format!("does not run here: {error}");
+        let mut head = name;
+        for line in wrap(&text, 69) {
+            writeln!(out, "{head:<10} {line}")?;
+            head = "";
+        }
+        return Ok(());
+    };
+    let added = row.added.map_or_else(String::new, |added| {
+        let sign = if added.median < 0.0 { '-' } else { '+' };
+        let amount = short(added.median.abs());
+        format!("{sign}{amount} ±{}", short(added.doubt()))
+    });
+    let memory = row.timing.memory.map_or_else(
+        || "?".to_owned(),
+        |kib| format!("{:.1}", kib as f64 / 1024.0),
+    );
+    let half = format!("{}–{}", short(time.low), short(time.high));
+    let bar = bar(time.median, scale);
+    let line = format!(
+        "{name:<10} {:>8.2}  {half:<11} {added:<14} {memory:>6} {bar}",
+        time.median
+    );
+    Ok(writeln!(out, "{}", line.trim_end())?)
+}
+
+/// Three digits or so.
+fn short(time: f64) -> String {
+    match time {
+        ..10.0 => format!("{time:.2}"),
+        ..100.0 => format!("{time:.1}"),
+        _ => format!("{time:.0}"),
+    }
+}
+
+/// A bar that is longer than there is room ends in `>`.
+fn bar(time: f64, scale: f64) -> String {
+    if time > scale {
+        return format!("{}>", "#".repeat(BAR - 1));
+    }
+    // Both are positive, and the quotient is at most 1.
+    let length = (time / scale * BAR as f64).round() as usize;
+    "#".repeat(length.min(BAR))
+}
+
+/// # Errors
+/// Those of the writer.
+pub fn print_json(rows: &[Row<'_>], out: &mut impl Write) -> Result<()> {
+    let spread = |spread: &Option<Spread>| match spread {
+        None => Value::Null,
+        Some(spread) => json!({
+            "low": spread.low,
+            "median": spread.median,
+            "high": spread.high,
+            "doubt": spread.doubt(),
+            "rounds": spread.count,
+        }),
+    };
+    let rows = rows.iter().map(|row| {
+        json!({
+            "name": row.name,
+            "command": row.command,
+            "milliseconds": spread(&row.time),
+            "beside": row.base,
+            "adds": spread(&row.added),
+            "memory_kib": row.timing.memory,
+            "error": row.timing.error,
+        })
+    });
+    let page = json!({ "measured": rows.collect::<Vec<_>>() });
+    Ok(writeln!(out, "{page:#}")?)
+}

@@ -1,0 +1,199 @@
+//! `workshop measure`: what a container costs, on this machine.
+//!
+//! A process as it is, each rung, and others who do the same: how long `true`
+//! takes to start, run and be gone, and how much memory a waiting one takes.
+//! Only what one run of this measured may be compared: the machine, its load
+//! and its kernel are in every number.
+//!
+//! - [`mod@plan`] - what the stopwatch is told, and tells. It is a program of
+//!   its own, which is root.
+//! - [`candidates`] - who takes part; [`bundle`] - what crun and runc start.
+//! - [`numbers`] - medians and differences; [`chart`] and
+//!   [`remarks`] - how they are shown.
+
+mod bundle;
+mod candidates;
+mod chart;
+mod numbers;
+mod plan;
+mod remarks;
+
+use std::env;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use nix::unistd::geteuid;
+
+use crate::elevate::find;
+use crate::store::target;
+use bundle::Bundle;
+use candidates::Entry;
+use chart::Row;
+use plan::{Plan, Timing, Word};
+
+/// The flags of `workshop measure`.
+#[derive(Debug, Args)]
+#[command(override_usage = "cargo workshop measure [--rounds N] [--json]")]
+pub struct Measure {
+    /// How often each one runs
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    /// Leave the virtual machine out: it takes seconds each time
+    #[arg(long)]
+    no_vm: bool,
+
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// Builds, measures and tells.
+///
+/// # Errors
+/// The rungs cannot be built, there is no way to be root, or the stopwatch
+/// fails. Who cannot run here is no error, but a line.
+pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
+    let target = target()?;
+    let release = target.join("release");
+    build(&release)?;
+    let root = target.join("rootfs");
+    step03::rootfs::ensure(&root)?;
+    let root = root.to_str().context("a path that is no text")?;
+    let bundle = Bundle::make(&target, root)?;
+
+    let mut entries = candidates::rungs(&release, root);
+    entries.extend(candidates::peers(root, &bundle));
+    let program = release.join("stopwatch");
+    let rounds = usize::from(args.rounds);
+    let mut timings = stopwatch(&program, true, &plan(rounds, &entries))?;
+    // These two are not started by root but by the learner.
+    let machine = candidates::machine(&target).filter(|_| !args.no_vm);
+    for (entry, most) in [(candidates::docker(), 20), (machine, 3)] {
+        let Some(entry) = entry else { continue };
+        let plan = plan(most.min(rounds), std::slice::from_ref(&entry));
+        timings.extend(stopwatch(&program, false, &plan)?);
+        entries.push(entry);
+    }
+    let rows = rows(&entries, &timings);
+    match args.json {
+        true => chart::print_json(&rows, out),
+        false => chart::print(&rows, out),
+    }
+}
+
+fn plan(rounds: usize, entries: &[Entry]) -> Plan {
+    let candidates = entries.iter().map(|entry| entry.candidate.clone());
+    let warm_up = (rounds / 20).min(5);
+    Plan { rounds, warm_up, patience: 20.0, candidates: candidates.collect() }
+}
+
+/// Optimised builds: the others are slower to start. Without cargo, as in
+/// `scripts/vm`, what is there is taken as it is.
+fn build(release: &Path) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let stopwatch = release.join("stopwatch");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--bin", "stopwatch"]);
+    for rung in candidates::programs() {
+        command.args(["--bin", rung]);
+    }
+    if let Some(target) = release.parent() {
+        command.arg("--target-dir").arg(target);
+    }
+    let folder = folder.ancestors().nth(2).unwrap_or(folder);
+    eprintln!(
+        "workshop: optimised builds: cargo build --release --bin step00 …"
+    );
+    match command.current_dir(folder).status() {
+        Ok(status) => {
+            ensure!(status.success(), "cargo build --release failed");
+        }
+        Err(_) if stopwatch.exists() => {
+            eprintln!("workshop: no cargo here; what was built is measured");
+        }
+        Err(error) => return Err(error).context("run cargo"),
+    }
+    Ok(())
+}
+
+/// Has the stopwatch carry out a plan, and shows how far it is.
+fn stopwatch(
+    program: &Path,
+    as_root: bool,
+    plan: &Plan,
+) -> Result<Vec<Timing>> {
+    let mut command = Command::new(program);
+    if as_root && !geteuid().is_root() {
+        let shown = program.display();
+        ensure!(
+            find("sudo").is_some(),
+            "only root starts rungs: no sudo here"
+        );
+        eprintln!("workshop: the rungs take root, so: sudo {shown}");
+        command = Command::new("sudo");
+        command.arg("--").arg(program);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().context("start the stopwatch")?;
+    let mut input = child.stdin.take().context("its input")?;
+    input.write_all(serde_json::to_string(plan)?.as_bytes())?;
+    drop(input);
+    let output = BufReader::new(child.stdout.take().context("its output")?);
+    let mut timings = None;
+    let mut progress = Progress::new();
+    for line in output.lines() {
+        match serde_json::from_str(&line?)? {
+            Word::Progress(text) => progress.show(&text),
+            Word::Done(done) => timings = Some(done),
+        }
+    }
+    progress.show("");
+    let status = child.wait()?;
+    match timings {
+        Some(timings) if status.success() => Ok(timings),
+        _ => bail!("the stopwatch failed ({status})"),
+    }
+}
+
+/// One line on stderr, written over and over; in a pipe now and then one.
+struct Progress {
+    is_terminal: bool,
+    count: usize,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        Progress { is_terminal: std::io::stderr().is_terminal(), count: 0 }
+    }
+
+    fn show(&mut self, text: &str) {
+        match self.is_terminal {
+            true => eprint!("\r  {text:<60}\r"),
+            false if self.count % 25 == 0 && !text.is_empty() => {
+                eprintln!("  {text}");
+            }
+            false => {}
+        }
+        self.count += 1;
+    }
+}
+
+fn rows<'a>(entries: &'a [Entry], timings: &'a [Timing]) -> Vec<Row<'a>> {
+    let names = entries.iter().map(|entry| entry.candidate.name.as_str());
+    let names: Vec<&str> = names.collect();
+    let times = |base: &str| {
+        let index = names.iter().position(|name| *name == base)?;
+        Some(timings[index].times.as_slice())
+    };
+    let pairs = entries.iter().zip(timings);
+    let row = |(entry, timing): (&'a Entry, &'a Timing)| {
+        Row::new(entry, timing, entry.base.and_then(times))
+    };
+    pairs.map(row).collect()
+}

@@ -1,0 +1,48 @@
+//! What the companion and its stopwatch say to each other, in JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// What is to be timed.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// Each candidate runs once in a round.
+    pub rounds: usize,
+    /// Rounds that do not count.
+    pub warm_up: usize,
+    /// A slow candidate sits out once it has used so many seconds.
+    pub patience: f64,
+    /// Neighbours are compared, so their order matters.
+    pub candidates: Vec<Candidate>,
+}
+
+/// A way to run a command.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Candidate {
+    /// What it is called.
+    pub name: String,
+    /// Runs `true` and returns.
+    pub quick: Vec<String>,
+    /// Runs `cat`, which waits; empty where its processes cannot be found.
+    pub wait: Vec<String>,
+}
+
+/// A line from the stopwatch.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Word {
+    /// What it is doing.
+    Progress(String),
+    /// The last line: one for each candidate.
+    Done(Vec<Timing>),
+}
+
+/// What was found out.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Timing {
+    /// In milliseconds, for each round that it took part in.
+    pub times: Vec<Option<f64>>,
+    /// In KiB, of all its processes while it waits, shared pages divided
+    /// among those who share them.
+    pub memory: Option<u64>,
+    /// Why it could not run.
+    pub error: Option<String>,
+}

@@ -1,0 +1,53 @@
+//! What has to be said below the table.
+
+use std::fs;
+use std::path::Path;
+
+use super::chart::Row;
+use super::numbers::Spread;
+
+/// How the table is to be read, and what to make of it.
+#[must_use]
+pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
+    let mut texts = vec![
+        "ms: median from start to end of `true`. adds: more than the rung \
+         below, in the same round. MiB: of all processes while `cat` waits, \
+         shared pages shared. *: with --network none, for the cable would \
+         drown the rest."
+            .to_owned(),
+    ];
+    texts.push(noise(rows));
+    if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        let text = "No cgroup version 2 here: step07 and above run without \
+                    handcuffs, so what those add is not in the numbers.";
+        texts.push(text.to_owned());
+    }
+    texts
+}
+
+/// How much of it is chance.
+fn noise(rows: &[Row<'_>]) -> String {
+    let plain = rows.iter().find(|row| row.name == "plain");
+    let times = plain.map(|row| row.timing.times.as_slice());
+    let times = times.unwrap_or_default();
+    let half = |times: &[Option<f64>]| {
+        let spread = Spread::of(times.iter().flatten().copied().collect());
+        spread.map_or(f64::NAN, |spread| spread.median)
+    };
+    let (first, second) = times.split_at(times.len() / 2);
+    let drift = (half(second) / half(first) - 1.0) * 100.0;
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or("?").to_owned();
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let drift = match drift.is_finite() {
+        true => format!(
+            "from the first half of the rounds to the second the plain \
+             process changed by {drift:+.0} %; "
+        ),
+        false => String::new(),
+    };
+    format!(
+        "Noise: {drift}load {load} on {cpus} CPUs. Whatever is less than its \
+         ± may be nothing."
+    )
+}
