@@ -11,9 +11,10 @@
 use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -79,12 +80,26 @@ fn copy(mut own: File, path: &Path) -> Result<File> {
     )?;
     let mut copy = File::from(copy);
     io::copy(&mut own, &mut copy)?;
-    // With the last seal no other one can be taken off or added.
+    seal(&copy).context("seal it")?;
+    Ok(copy)
+}
+
+/// From here on nobody can write to the file; and with the last of the seals
+/// no other one can be taken off or added (F_ADD_SEALS(2const)).
+///
+/// # Errors
+/// EBUSY as long as the kernel itself still has a page of it in hand, as it
+/// may just after the copy: so it is asked again, for a second at most.
+fn seal(copy: &File) -> nix::Result<()> {
     let seals = SealFlag::F_SEAL_WRITE
         | SealFlag::F_SEAL_GROW
         | SealFlag::F_SEAL_SHRINK
         | SealFlag::F_SEAL_SEAL;
-    fcntl(&copy, FcntlArg::F_ADD_SEALS(seals))
-        .with_context(|| format!("seal descriptor {}", copy.as_raw_fd()))?;
-    Ok(copy)
+    for _ in 0..100 {
+        match fcntl(copy, FcntlArg::F_ADD_SEALS(seals)) {
+            Err(Errno::EBUSY) => thread::sleep(Duration::from_millis(10)),
+            answer => return answer.map(drop),
+        }
+    }
+    Err(Errno::EBUSY)
 }
