@@ -1,8 +1,9 @@
 //! Files of /proc and /sys that concern the machine and not the container.
 //!
 //! No namespace hides them: there is one kernel, and these are its switches
-//! and its memory. The lists are Docker's (the OCI runtime specification calls
-//! them `maskedPaths` and `readonlyPaths`).
+//! and its memory. The lists are made after Docker's (the OCI runtime
+//! specification calls them `maskedPaths` and `readonlyPaths`): without the
+//! counters of each CPU's heat, and with the kernel's own debugging files.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;

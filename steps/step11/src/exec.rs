@@ -63,7 +63,6 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     run.root.env.extend(args.env.iter().cloned());
     run.root.workdir = args.workdir.clone().unwrap_or(run.root.workdir);
 
-    // What is found inside shall not be able to look at this launcher.
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
     step03::clean_environment(&mut stage, &run.root, &run.uts);
