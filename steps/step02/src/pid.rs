@@ -26,6 +26,7 @@ use step00::child::{self, SI_KERNEL, close_all_but};
 use step00::process;
 use step00::{Command, Ending};
 
+// ANCHOR: init
 /// Executes the command as a child and looks after it as PID 1 should.
 ///
 /// Ends with the command's own status, or 128+N if signal N killed it.
@@ -62,7 +63,9 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
         }
     }
 }
+// ANCHOR_END: init
 
+// ANCHOR: look_after
 /// Reaps every child that ends and hands on every signal, until `command` has
 /// ended.
 fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
@@ -89,7 +92,9 @@ fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
         }
     }
 }
+// ANCHOR_END: look_after
 
+// ANCHOR: reap
 /// Takes the status of each child that has ended, the command's own and those
 /// of orphans alike. One SIGCHLD may stand for several.
 fn reap(command: Pid) -> Result<Option<Ending>> {
@@ -103,3 +108,4 @@ fn reap(command: Pid) -> Result<Option<Ending>> {
         }
     }
 }
+// ANCHOR_END: reap
