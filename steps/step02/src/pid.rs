@@ -65,7 +65,6 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
 }
 // ANCHOR_END: init
 
-// ANCHOR: look_after
 /// Reaps every child that ends and hands on every signal, until `command` has
 /// ended.
 fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
@@ -92,7 +91,6 @@ fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
         }
     }
 }
-// ANCHOR_END: look_after
 
 // ANCHOR: reap
 /// Takes the status of each child that has ended, the command's own and those
