@@ -23,13 +23,17 @@ const MEANT: [u32; 10] =
 /// The line with its variable parts named rather than shown.
 pub fn without_what_varies(line: &str) -> String {
     // In this order: what contains numbers comes before numbers.
-    const PATTERNS: [(&str, &str); 12] = [
+    const PATTERNS: [(&str, &str); 13] = [
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\[402\d{7}\]", "[NAMESPACE]"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
         (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
         (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d+", "DATE"),
+        (
+            r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2}\b",
+            "DATE",
+        ),
         (r"\b\d+:\d\d(:\d\d)?(\.\d+)?\b", "TIME"),
         (r"\b\d+(\.\d+)? ?(ms|s|µs|seconds?)\b", "DURATION"),
         (r"@if\d+", "@ifN"),
@@ -77,6 +81,7 @@ mod tests {
             ("6.1.0-56-cloud-amd64", "6.18.44"),
             ("Linux 6.12.9", "Linux 6.1.0-56-cloud-amd64"),
             ("Thu Nov 26 01:02:03 UTC 2026", "Mon Jan  5 23:59:59 UTC 2031"),
+            ("1 root 0 Nov 26 01:40 exe", "1 root 0 Dec  3 12:13 exe"),
             ("took 1.2 s", "took 31 s"),
             ("inet 10.77.31.250/30", "inet 10.77.0.2/30"),
             ("0::/workshop/2046-7064", "0::/workshop/2311-12"),
