@@ -15,16 +15,11 @@ use anyhow::{Context, Result, bail};
 use nix::fcntl::OFlag;
 
 use crate::views::{PRIMITIVES, Side, VIEWS, View, Worn};
-use crate::wear::WEAR;
+use crate::wear::{IMAGE, TEN_DAYS, WEAR};
 use crate::write::{answers_agree, print_data};
 
 /// A line that no answer is.
 const END: &str = "--- end of the answer";
-
-const FLAGS: [&str; 3] =
-    ["--rootfs=/srv/image", "--boottime-offset=864000", "-q"];
-
-const SHELL: [&str; 2] = ["--", "sh"];
 
 /// Answers by view and by the state of what it depends on.
 pub type Answers = BTreeMap<(&'static str, String), String>;
@@ -80,16 +75,21 @@ fn tidied(answer: &str) -> String {
 /// A process of this program that wears these.
 fn launcher(worn: Worn) -> Command {
     let mut command = Command::new("building");
-    command.env(WEAR, worn.words().join(",")).args(FLAGS).args(SHELL);
+    command.env(WEAR, worn.words().join(",")).arg("sh");
     command
 }
 
 /// The rung itself. Each has the flags of those below it.
 fn launcher_of(rung: usize) -> Command {
     let mut command = Command::new(format!("step{rung:02}"));
-    let since = [3, 9, 0];
-    let known = FLAGS.iter().zip(since).filter(|&(_, since)| rung >= since);
-    command.args(known.map(|(flag, _)| flag)).args(SHELL);
+    command.arg("-q");
+    if rung >= 3 {
+        command.arg("--rootfs").arg(IMAGE);
+    }
+    if rung >= 9 {
+        command.arg("--boottime-offset").arg(TEN_DAYS.to_string());
+    }
+    command.arg("sh");
     command
 }
 
@@ -119,7 +119,8 @@ fn refuse(record: &mut Record, chance: &mut Chance) -> Result<()> {
         if output.status.success() {
             bail!("{:?} is not refused", worn.words());
         }
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let text = String::from_utf8_lossy(&output.stderr);
+        let text = text.lines().next().unwrap_or_default().to_owned();
         if !record.refusal.is_empty() && record.refusal != text {
             bail!("two refusals: {:?} and {text:?}", record.refusal);
         }

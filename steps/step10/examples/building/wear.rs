@@ -14,6 +14,12 @@ const NAME: &str = "building";
 /// the command line `ps` would show them.
 pub const WEAR: &str = "WEAR";
 
+/// The folder that becomes `/`.
+pub const IMAGE: &str = "/srv/image";
+
+/// By how much the uptime differs, in seconds.
+pub const TEN_DAYS: i64 = 864_000;
+
 /// Runs a command that wears any choice of the ladder
 #[derive(Parser)]
 #[rustfmt::skip]
@@ -26,7 +32,6 @@ struct Args {
     #[command(flatten)] user: step06::Args,
     #[command(flatten)] cgroup: step07::Args,
     #[command(flatten)] seccomp: step08::Args,
-    #[command(flatten)] ipc: step09::Args,
     #[command(flatten)] privileges: step10::Args,
 }
 
@@ -34,6 +39,7 @@ pub fn run() -> Result<Ending> {
     let mut args: Args = step00::arguments(NAME);
     let worn = Worn::parse(&std::env::var(WEAR).unwrap_or_default())?;
     let on = |name| worn.has(name);
+    args.root.rootfs = Some(IMAGE.into());
     if on("caps") {
         step10::prepare(&args.privileges)?;
     }
@@ -79,9 +85,8 @@ pub fn run() -> Result<Ending> {
         if on("cgroupns") {
             step09::ipc::hide_groups()?;
         }
-        if let Some(seconds) = args.ipc.boottime_offset.filter(|_| on("time"))
-        {
-            step09::ipc::shift_boottime(seconds)?;
+        if on("time") {
+            step09::ipc::shift_boottime(TEN_DAYS)?;
         }
         if on("uts") {
             step01::uts::set_hostname(&args.uts.hostname)?;
