@@ -40,7 +40,7 @@
   // The drawing. Each piece has a class of its own and is shown by "on".
   const WINDOWS = [
     ["uts", "name"], ["pid", "processes"], ["mount", "files"], ["network", "network"],
-    ["user", "users"], ["ipc", "memory"], ["cgroupns", "groups"], ["time", "clock"],
+    ["user", "users"], ["ipc", "ipc"], ["cgroupns", "groups"], ["time", "clock"],
   ];
   function drawnWindow([id, word], number) {
     const x = 22 + (number % 4) * 91, y = 34 + Math.floor(number / 4) * 48;
@@ -102,33 +102,37 @@
     presets.append(button);
   }
   const said = make("p", { role: "status", "aria-live": "polite", class: "said" });
-  const inside = make("section", { class: "cards", "aria-labelledby": "building-inside" });
-  const outside = make("section", { class: "cards", "aria-labelledby": "building-outside" });
+  const list = make("div", { class: "cards" });
   root.replaceChildren(
     presets, make("div", { class: "stand" }, figure, toggles), said,
-    make("h3", { id: "building-inside" }, "What the process sees"), inside,
-    make("h3", { id: "building-outside" }, "What the machine sees of it"), outside);
+    make("h3", {}, "What it sees, and what the machine sees of it"), list);
 
-  // A card for each heading, with its commands in the order of the data.
+  // A card for each subject: what is asked inside, and below that outside.
   const cards = new Map();
   for (const view of data.views) {
-    const key = view.outside + view.card;
-    if (!cards.has(key)) {
+    if (!cards.has(view.card)) {
       const mark = make("span", { class: "mark" });
-      const element = make("section", { class: "card" }, make("h4", {}, view.card, mark));
-      (view.outside ? outside : inside).append(element);
-      cards.set(key, { element, mark, views: [], title: view.card, outside: view.outside });
+      const outside = make("div", { class: "outside" });
+      const element = make("section", { class: "card" }, make("h4", {}, view.card, mark), outside);
+      list.append(element);
+      cards.set(view.card, { element, outside, mark, views: [], title: view.card });
     }
-    const card = cards.get(key), output = make("samp");
+    const card = cards.get(view.card), output = make("samp");
+    const prompt = make("kbd", {}, (view.outside ? "host $ " : "$ ") + view.command);
+    const text = make("pre", {}, prompt, "\n", output);
     card.views.push({ view, output });
-    card.element.append(make("pre", {}, make("kbd", {}, "$ " + view.command), "\n", output));
+    if (view.outside) card.outside.append(text);
+    else card.outside.before(text);
+  }
+  for (const card of cards.values()) {
+    if (!card.outside.childElementCount) card.outside.remove();
   }
   const refusal = make("section", { class: "card refusal" },
     make("h4", {}, "The kernel refuses"),
     make("pre", {}, make("samp", {}, data.refusal.trimEnd())),
     make("p", {}, "/proc shows one PID namespace, and only root of the user namespace that owns it " +
       "may mount it. Root of a new user namespace owns no PID namespace but a new one: put that on too."));
-  inside.prepend(refusal);
+  list.prepend(refusal);
 
   function toggle(id, isOn) {
     const next = new Set(worn);
@@ -158,15 +162,14 @@
     for (const card of cards.values()) {
       let differs = false;
       for (const { view, output } of card.views) {
-        const text = refused ? "(there is no process)\n" : answer(view, worn);
-        const shown = text.trimEnd() || "(no output)";
+        const shown = (refused ? "" : answer(view, worn)).trimEnd() || "(no output)";
         differs = differs || (output.textContent !== "" && output.textContent !== shown);
         output.textContent = shown;
       }
-      card.element.hidden = refused && !card.outside;
+      card.element.hidden = refused;
       card.element.classList.toggle("changed", differs);
       card.mark.textContent = differs ? " changed" : "";
-      if (differs) changed.push(card.title + (card.outside ? " (outside)" : ""));
+      if (differs) changed.push(card.title);
     }
     refusal.hidden = !refused;
     for (const [id, box] of Object.entries(boxes)) box.checked = worn.has(id);
@@ -207,9 +210,9 @@
     svg.querySelector(".inside-pid").textContent =
       refused ? "refused" : worn.has("pid") ? "“I am 1”" : "";
     const parts = refused ? ["The place is empty"] : [
-      shut ? `${shut} of ${WINDOWS.length} windows are shut` : "All windows are open",
-      worn.has("cgroup") ? "the hands are cuffed" : "the hands are free",
-      worn.has("seccomp") ? "the mouth is gagged" : "it may say anything",
+      `${shut} of ${WINDOWS.length} windows shut`,
+      worn.has("cgroup") ? "hands cuffed" : "hands free",
+      worn.has("seccomp") ? "mouth gagged" : "no gag",
       worn.has("caps") ? "no crown" : worn.has("user") ? "a paper crown: root in here only" : "root's crown",
     ];
     caption.textContent = parts.join(", ") + ".";

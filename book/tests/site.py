@@ -185,7 +185,7 @@ def check_pages(browser, axe, site, pages, themes=THEMES):
 def shown(page, command):
     """What stands under a command on the page."""
     return page.evaluate("""(command) => [...document.querySelectorAll('#building .card pre')]
-        .find((it) => it.querySelector('kbd').textContent.startsWith('$ ' + command))
+        .find((it) => it.querySelector('kbd')?.textContent.startsWith('$ ' + command))
         .querySelector('samp').textContent""", command)
 
 
@@ -255,6 +255,7 @@ def is_drawn(page):
 
 def fits(page):
     page.set_viewport_size(PHONE)
+    page.reload()
     for button in page.query_selector_all("#building .presets button"):
         button.click()
         wide = page.evaluate(WIDE)

@@ -9,7 +9,7 @@ pub struct Primitive {
     pub name: &'static str,
     /// The rung that adds it.
     pub rung: usize,
-    /// blind, cuff or gag.
+    /// blind, cuff or gag; an overlay is neither.
     pub kind: &'static str,
     /// What it does, in half a sentence.
     pub does: &'static str,
@@ -24,7 +24,7 @@ pub const PRIMITIVES: &[Primitive] = &[
         does: "other processes have no number here" },
     Primitive { id: "mount", name: "mount namespace", rung: 3, kind: "blind",
         does: "another root directory, by pivot_root" },
-    Primitive { id: "overlay", name: "overlayfs", rung: 4, kind: "blind",
+    Primitive { id: "overlay", name: "overlayfs", rung: 4, kind: "sheet",
         does: "a shared image, and private writes" },
     Primitive { id: "network", name: "network namespace", rung: 5, kind: "blind",
         does: "interfaces of its own" },
@@ -153,17 +153,17 @@ pub const VIEWS: &[View] = &[
         command: "id", on: &["user", "mount"] },
     View { id: "owner", side: Side::Inside, card: "Users",
         command: "stat -c '%U owns %n' /", on: &["user", "mount", "overlay"] },
-    View { id: "user", side: Side::Outside, card: "Its line in ps",
+    View { id: "user", side: Side::Outside, card: "Users",
         command: "ps -o pid,user,args -p $PID", on: &["user"] },
-    View { id: "nspid", side: Side::Outside, card: "Its line in ps",
+    View { id: "nspid", side: Side::Outside, card: "Processes",
         command: "grep NSpid /proc/$PID/status", on: &["pid"] },
-    View { id: "name", side: Side::Outside, card: "The machine's name",
+    View { id: "name", side: Side::Outside, card: "Its name",
         command: "hostname", on: &[] },
-    View { id: "limits", side: Side::Outside, card: "Limits",
+    View { id: "limits", side: Side::Outside, card: "What it may use",
         command: "(cd /sys/fs/cgroup/$GROUP && \
             grep . memory.max cpu.max pids.max)",
         on: &["cgroup"] },
-    View { id: "group", side: Side::Outside, card: "Limits",
+    View { id: "group", side: Side::Outside, card: "Its group",
         command: "cat /proc/$PID/cgroup", on: &["cgroup"] },
     View { id: "meminfo", side: Side::Inside, card: "What it may use",
         command: "grep MemTotal /proc/meminfo", on: &[] },

@@ -40,6 +40,7 @@ pub fn run() -> Result<Ending> {
     let worn = Worn::parse(&std::env::var(WEAR).unwrap_or_default())?;
     let on = |name| worn.has(name);
     args.root.rootfs = Some(IMAGE.into());
+    args.process.quiet = true;
     if on("caps") {
         step10::prepare(&args.privileges)?;
     }
