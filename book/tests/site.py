@@ -79,6 +79,8 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag == "main":
             self.depth -= 1
+        if tag == "figure":
+            self.picture = False
         if self.svg is None:
             return
         if tag in ("title", "desc"):
@@ -314,7 +316,8 @@ def check_building(browser, site, which=None):
 # The controls.
 
 SOUND = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>t</title>
-<style>body { color: #000; background: #fff }</style></head><body><main><h1 id="top">Sound</h1>%s</main></body></html>"""
+<style>body { color: #000; background: #fff }</style></head>
+<body><main><h1 id="top">Sound</h1>%s</main></body></html>"""
 
 # A fault, and the kind of complaint that it must raise. The last one raises none.
 FAULTS = [

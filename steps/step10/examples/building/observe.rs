@@ -96,9 +96,8 @@ fn launcher_of(rung: usize) -> Command {
 /// A choice that answers a question which is still open, if there is one.
 fn next(answers: &Answers, chance: &mut Chance) -> Option<Worn> {
     let open = |worn: Worn| {
-        let known = |view: &&View| {
-            answers.contains_key(&(view.id, worn.key(view.on)))
-        };
+        let known =
+            |view: &&View| answers.contains_key(&(view.id, worn.key(view.on)));
         VIEWS.iter().filter(|view| !known(view)).count()
     };
     let all = 0..1 << PRIMITIVES.len();

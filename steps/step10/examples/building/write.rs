@@ -166,7 +166,8 @@ fn recorded() -> Result<(String, String)> {
 fn page() -> Result<(String, String, String)> {
     let text = fs::read_to_string(PAGE).context("read the page")?;
     let (head, rest) = text.split_once(BEGIN).context("find its table")?;
-    let (table, tail) = rest.split_once(END).context("find its table's end")?;
+    let (table, tail) =
+        rest.split_once(END).context("find its table's end")?;
     Ok((head.into(), table.into(), tail.into()))
 }
 
@@ -221,9 +222,8 @@ const MEANT: [u64; 7] = [137, 300, 1000, 4096, 65534, 65536, 100_000];
 /// numbers of processes and interfaces, keys, times.
 fn normalised(text: &str) -> String {
     let text = text.replace("\\n", "\n").replace("\\t", "\t");
-    let is_launcher = |line: &&str| {
-        line.contains("building sh") || line.contains(" -q ")
-    };
+    let is_launcher =
+        |line: &&str| line.contains("building sh") || line.contains(" -q ");
     let lines = text.lines().filter(|line| !is_launcher(line));
     let words = |line: &str| -> Vec<String> {
         line.split_whitespace().map(normalised_word).collect()
