@@ -119,28 +119,35 @@ def check_files(site):
 
 # What the browser says.
 
-def look_at(context, axe, url, rules):
-    """Opens a page on a phone, and returns what is wrong with it."""
+def look_at(context, axe, url, themes):
+    """Opens a page on a phone, and returns what is wrong with it, in which theme."""
     faults = []
     page = context.new_page()
-    page.on("console", lambda m: m.type == "error" and faults.append(("console", m.text)))
-    page.on("pageerror", lambda error: faults.append(("script", str(error))))
-    page.on("requestfailed", lambda r: faults.append(("request", f"{r.url}: {r.failure}")))
+    complain = lambda kind, text, theme=themes[0]: faults.append((kind, theme, text))
+    page.on("console", lambda m: m.type == "error" and complain("console", m.text))
+    page.on("pageerror", lambda error: complain("script", str(error)))
+    page.on("requestfailed", lambda r: complain("request", f"{r.url}: {r.failure}"))
     page.on("request", lambda r: r.url.startswith(("file:", "data:", "blob:"))
-            or faults.append(("away", f"asks the network for {r.url}")))
+            or complain("away", f"asks the network for {r.url}"))
     page.goto(url)
     # What is folded is read as well.
     page.evaluate("document.querySelectorAll('main details').forEach((it) => { it.open = true; })")
     for source in page.evaluate(
             "[...document.images].filter((it) => it.complete && !it.naturalWidth).map((it) => it.src)"):
-        faults.append(("image", f"cannot be shown: {source}"))
+        complain("image", f"cannot be shown: {source}")
     for text in page.evaluate(WIDE):
-        faults.append(("wide", text))
+        complain("wide", text)
     if page.query_selector("main"):
         page.evaluate(axe)
-        for violation in page.evaluate(AXE, rules):
-            kind = "contrast" if violation["id"] == "color-contrast" else "axe"
-            faults.append((kind, violation["text"]))
+        for violation in page.evaluate(AXE, {}):
+            complain("contrast" if violation["id"] == "color-contrast" else "axe", violation["text"])
+        # Themes differ in their colours only.
+        for theme in themes[1:]:
+            page.evaluate("(it) => document.getElementById('mdbook-theme-' + it).click()", theme)
+            if not page.evaluate("(it) => document.documentElement.classList.contains(it)", theme):
+                complain("theme", "cannot be chosen", theme)
+            for violation in page.evaluate(AXE, {"runOnly": ["color-contrast"]}):
+                complain("contrast", violation["text"], theme)
     page.close()
     return faults
 
@@ -173,14 +180,11 @@ def themed(browser, theme, **options):
 
 def check_pages(browser, axe, site, pages, themes=THEMES):
     faults = []
-    for theme in themes:
-        context = themed(browser, theme)
-        # Themes differ in their colours only.
-        rules = {} if theme == themes[0] else {"runOnly": ["color-contrast"]}
-        for path in pages:
-            for kind, text in look_at(context, axe, path.as_uri(), rules):
-                faults.append((kind, f"{path.relative_to(site)} ({theme})", text))
-        context.close()
+    context = themed(browser, themes[0])
+    for path in pages:
+        for kind, theme, text in look_at(context, axe, path.as_uri(), themes):
+            faults.append((kind, f"{path.relative_to(site)} ({theme})", text))
+    context.close()
     return faults
 
 
