@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -30,6 +31,10 @@ pub struct Terminal {
     pub before: Termios,
     /// Everything that has appeared on the screen.
     pub screen: String,
+    /// How long it may take until something awaited is on the screen.
+    pub patience: Duration,
+    /// The first bytes of a character whose others are still to come.
+    unread: Vec<u8>,
 }
 
 impl Terminal {
@@ -96,6 +101,8 @@ impl Terminal {
             program,
             before,
             screen: String::new(),
+            patience: crate::PATIENCE,
+            unread: Vec::new(),
         }
     }
 
@@ -121,17 +128,26 @@ impl Terminal {
     /// # Panics
     /// When it does not, with what did.
     pub fn expect(&mut self, text: &str) -> String {
-        let start = std::time::Instant::now();
-        while !self.screen.contains(text) {
-            assert!(
-                start.elapsed() < crate::PATIENCE,
-                "waited in vain for {text:?} on the screen:\n{}",
-                self.screen
-            );
-            self.look();
-        }
+        let seen = self.until(|screen| screen.contains(text));
+        self.screen = seen.unwrap_or_else(|| {
+            let screen = &self.screen;
+            panic!("waited in vain for {text:?} on the screen:\n{screen}")
+        });
         let seen = self.screen.find(text).unwrap_or(0) + text.len();
         self.screen.drain(..seen).collect()
+    }
+
+    /// Waits until the screen is so, and takes what is on it then. `None`
+    /// when it does not become so; the screen stays as it is.
+    pub fn until(&mut self, is_so: impl Fn(&str) -> bool) -> Option<String> {
+        let start = Instant::now();
+        while !is_so(&self.screen) {
+            if start.elapsed() > self.patience {
+                return None;
+            }
+            self.look();
+        }
+        Some(std::mem::take(&mut self.screen))
     }
 
     /// Closes the window: the kernel hangs the terminal up.
@@ -151,9 +167,15 @@ impl Terminal {
         }
         let mut buffer = [0; 4096];
         if let Ok(length) = self.keyboard_and_screen.read(&mut buffer) {
-            let text = String::from_utf8_lossy(&buffer[..length]);
-            self.screen.push_str(&text);
+            self.unread.extend(&buffer[..length]);
         }
+        // The last character may not have arrived completely.
+        let whole = match std::str::from_utf8(&self.unread) {
+            Err(error) if error.error_len().is_none() => error.valid_up_to(),
+            _ => self.unread.len(),
+        };
+        let bytes: Vec<u8> = self.unread.drain(..whole).collect();
+        self.screen.push_str(&String::from_utf8_lossy(&bytes));
     }
 
     /// Changes the size of the window.

@@ -1,0 +1,105 @@
+//! `scripts/book` calls this; see there.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use scribe::book::{Page, pages, pages_folder, repository};
+use scribe::page::{Place, with};
+use scribe::stand::Stand;
+use scribe::{diffs, manual, replay, schedule};
+
+/// Keeps the book true
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Type what the pages' transcripts say, and compare the answers
+    Replay {
+        /// Write the answers into the pages
+        #[arg(long)]
+        record: bool,
+        /// The transcripts marked `host`, on this machine
+        #[arg(long)]
+        host: bool,
+        /// Pages, such as steps/step03.md; all, if none is named
+        page: Vec<String>,
+    },
+    /// Write what is taken from the code: diffs, links, schedules
+    Generate,
+}
+
+fn main() -> ExitCode {
+    let done = match Args::parse().task {
+        Task::Replay { record, host, page } => replay(record, host, &page),
+        Task::Generate => generate().map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("scribe: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(
+    is_to_record: bool,
+    on_host: bool,
+    names: &[String],
+) -> Result<bool> {
+    let (place, stand) = match on_host {
+        true => (Place::Host, Stand::host()),
+        false => (Place::Machine, Stand::machine()?),
+    };
+    let mut pages = pages()?;
+    for name in names {
+        let is_there = pages.iter().any(|page| page.name == *name);
+        anyhow::ensure!(is_there, "there is no page {name}");
+    }
+    if !names.is_empty() {
+        pages.retain(|page| names.contains(&page.name));
+    }
+    let mut is_well = true;
+    for Page { name, text } in pages {
+        let (recorded, result) = replay::record(&text, place, &stand);
+        if let Err(error) = result {
+            eprintln!("{name}: {error:#}");
+            is_well = false;
+        }
+        if is_to_record {
+            let path = pages_folder().join(&name);
+            fs::write(&path, with(&text, &recorded))
+                .with_context(|| format!("write {}", path.display()))?;
+        } else if let Some(found) = replay::difference(&text, &recorded) {
+            eprintln!("{name} is not what the machine says:\n{found}");
+            is_well = false;
+        }
+    }
+    Ok(is_well)
+}
+
+fn generate() -> Result<()> {
+    let folder = pages_folder();
+    for rung in 1..=diffs::LAST {
+        let path = folder.join(format!("generated/step{rung:02}.diff"));
+        fs::write(&path, diffs::of(&repository(), rung)?)
+            .with_context(|| format!("write {}", path.display()))?;
+    }
+    let pages = pages()?;
+    for Page { name, text } in &pages {
+        let new = schedule::with_tables(&manual::with_links(text), &pages)
+            .with_context(|| format!("make the tables of {name}"))?;
+        if new != *text {
+            fs::write(folder.join(name), new)
+                .with_context(|| format!("write {name}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! A page of the book, and the transcripts in it.
+
+use std::ops::Range;
+
+/// Where a transcript is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// ```` ```console ````: in the workshop's virtual machine, which is the
+    /// same for everyone.
+    Machine,
+    /// ```` ```console,host ````: wherever the book is built.
+    Host,
+}
+
+/// One fenced block that shows what was typed and what was answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transcript {
+    /// Where it belongs.
+    pub place: Place,
+    /// Its lines in the page, without the fences. The first line is line 0.
+    pub lines: Range<usize>,
+}
+
+/// The transcripts of a page, in order.
+///
+/// # Errors
+/// With the line, from 1, of a fence that is not closed.
+pub fn transcripts(text: &str) -> Result<Vec<Transcript>, usize> {
+    let mut found = Vec::new();
+    let mut open: Option<(usize, &str)> = None;
+    for (number, line) in text.lines().enumerate() {
+        let Some(info) = line.trim_start().strip_prefix("```") else {
+            continue;
+        };
+        match open.take() {
+            // A longer fence opens nothing in here: the book has none.
+            None => open = Some((number, info.trim())),
+            Some((start, info)) => {
+                let lines = start + 1..number;
+                match info {
+                    "console" => {
+                        found
+                            .push(Transcript { place: Place::Machine, lines });
+                    }
+                    "console,host" => {
+                        found.push(Transcript { place: Place::Host, lines });
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    open.map_or(Ok(found), |(start, _)| Err(start + 1))
+}
+
+/// The prose of a page: every line that is no code block and no comment, with
+/// `code` spans blanked out, and its number from 0.
+pub fn prose(text: &str) -> Vec<(usize, String)> {
+    let mut in_block = false;
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            in_block = !in_block;
+        } else if !in_block && !line.starts_with("<!--") {
+            let spans = line.split('`').enumerate();
+            let outside = spans.map(|(n, span)| match n % 2 {
+                0 => span.to_owned(),
+                _ => " ".repeat(span.len()),
+            });
+            lines.push((number, outside.collect::<Vec<_>>().join("`")));
+        }
+    }
+    lines
+}
+
+/// The page with other lines in place of those of each of its transcripts.
+pub fn with(text: &str, recorded: &[(Range<usize>, Vec<String>)]) -> String {
+    let old: Vec<&str> = text.lines().collect();
+    let mut new = Vec::new();
+    let mut next = 0;
+    for (range, lines) in recorded {
+        new.extend(old[next..range.start].iter().map(ToString::to_string));
+        new.extend(lines.iter().cloned());
+        next = range.end;
+    }
+    new.extend(old[next..].iter().map(ToString::to_string));
+    new.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# One\n\n```console\n$ id\nuid=0\n```\n\n\
+        ```rust,ignore\nlet a = `(2)`;\n```\nsee `x` clone(2)\n\
+        ```console,host\n$ date\n```\n";
+
+    #[test]
+    fn transcripts_are_found_and_replaced() {
+        let found = transcripts(PAGE).expect("all fences are closed");
+        let places: Vec<_> = found.iter().map(|one| one.place).collect();
+        assert_eq!(places, [Place::Machine, Place::Host]);
+        assert_eq!(found[0].lines, 3..5);
+        let answer = vec!["$ id".to_owned(), "uid=1".to_owned()];
+        let new = with(PAGE, &[(3..5, answer)]);
+        assert_eq!(new, PAGE.replace("uid=0", "uid=1"));
+    }
+
+    #[test]
+    fn a_fence_left_open_is_told() {
+        assert_eq!(transcripts("a\n```console\n$ id\n"), Err(2));
+    }
+
+    #[test]
+    fn code_is_no_prose() {
+        let prose = prose(PAGE);
+        assert!(prose.contains(&(10, "see ` ` clone(2)".into())), "{prose:?}");
+        assert!(!prose.iter().any(|(_, line)| line.contains("let a")));
+    }
+}

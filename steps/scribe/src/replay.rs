@@ -1,0 +1,107 @@
+//! A page, typed anew, beside the page as it is.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result, anyhow};
+use similar::TextDiff;
+
+use crate::page::{Place, Transcript, transcripts};
+use crate::session::Session;
+use crate::stand::Stand;
+use crate::varies::without_what_varies;
+
+/// The lines of one transcript as the machine would have them.
+pub type Recorded = (Range<usize>, Vec<String>);
+
+/// Types all transcripts of a page that belong to `place`, in one session.
+/// What was recorded is returned up to the first that failed.
+///
+/// # Errors
+/// With the line of the transcript, when it cannot be typed to its end or
+/// leaves something running.
+pub fn record(
+    text: &str,
+    place: Place,
+    at: &Stand,
+) -> (Vec<Recorded>, Result<()>) {
+    let mut recorded = Vec::new();
+    let result = type_all(text, place, at, &mut recorded);
+    (recorded, result)
+}
+
+fn type_all(
+    text: &str,
+    place: Place,
+    at: &Stand,
+    recorded: &mut Vec<Recorded>,
+) -> Result<()> {
+    let all = transcripts(text)
+        .map_err(|line| anyhow!("line {line}: the fence is not closed"))?;
+    let lines: Vec<&str> = text.lines().collect();
+    let shell = || at.shell();
+    let mut session = Session::new(&shell);
+    for Transcript { lines: range, .. } in
+        all.into_iter().filter(|one| one.place == place)
+    {
+        let new = session
+            .replay(&lines[range.clone()])
+            .with_context(|| format!("transcript at line {}", range.start))?;
+        recorded.push((range, new));
+    }
+    session.finish()
+}
+
+/// How the page differs from what was recorded, as a diff; `None` when only
+/// in what varies.
+pub fn difference(text: &str, recorded: &[Recorded]) -> Option<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = String::new();
+    for (range, new) in recorded {
+        let same = |line: &str| without_what_varies(line) + "\n";
+        let page: String =
+            lines[range.clone()].iter().map(|line| same(line)).collect();
+        let machine: String = new.iter().map(|line| same(line)).collect();
+        if page != machine {
+            let diff = TextDiff::from_lines(&page, &machine);
+            let place = format!("page, line {}", range.start + 1);
+            let mut diff = diff.unified_diff();
+            found += &diff.header(&place, "machine").to_string();
+        }
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "```console\n$ echo $$; echo 7\n2345\n7\n```\n";
+
+    fn with(answer: &str) -> Option<String> {
+        let new = ["$ echo $$; echo 7", answer, "7"].map(str::to_owned);
+        difference(PAGE, &[(1..4, new.to_vec())])
+    }
+
+    #[test]
+    fn only_what_varies_may_differ() {
+        assert_eq!(with("3456"), None);
+        let found = with("8").expect("a difference");
+        assert!(found.contains("+8"), "{found}");
+        assert!(found.contains("-NUMBER"), "{found}");
+    }
+
+    #[test]
+    fn a_page_is_typed_where_it_belongs() {
+        let at = Stand::host();
+        let typed = |place| {
+            let (typed, result) = record(PAGE, place, &at);
+            result.expect("recorded");
+            typed
+        };
+        let on_host = typed(Place::Host);
+        let typed = typed(Place::Machine);
+        assert_eq!(typed.len(), 1);
+        assert_eq!(typed[0].1[2], "7");
+        assert!(on_host.is_empty());
+    }
+}

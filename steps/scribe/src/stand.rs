@@ -1,0 +1,147 @@
+//! The desk at which transcripts are recorded.
+//!
+//! In the virtual machine it is a learner's: an ordinary user with sudo, in a
+//! clone of the repository in that user's home, with a `cargo` that has built
+//! everything already. On the host it is the repository itself.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::book::repository;
+
+/// The clone in the virtual machine.
+const CLONE: &str = "/home/learner/workshop";
+/// Room on a disk; /home may be small.
+const COPY: &str = "/scratch/workshop";
+const PROGRAMS: &str = "/run/learner-bin";
+
+/// Starts the binary as cargo would after a build: through the runner of
+/// .cargo/config.toml.
+const CARGO: &str = r#"#!/bin/sh
+cd /home/learner/workshop || exit
+case $1 in
+workshop) package=workshop ;;
+run)
+    while [ $# -gt 1 ] && [ "$2" != -- ]; do
+        [ "$2" != -p ] || package=$3
+        shift
+    done
+    [ $# -eq 1 ] || shift ;;
+*) echo "cargo: this one has built all it can" >&2; exit 101 ;;
+esac
+shift
+export CARGO_PKG_NAME="$package"
+export CARGO_MANIFEST_DIR="$PWD/steps/$package"
+exec scripts/as-root "target/debug/$package" "$@"
+"#;
+
+/// Where the shells start, and as whom.
+pub struct Stand {
+    folder: PathBuf,
+    is_machine: bool,
+}
+
+impl Stand {
+    /// The repository on this machine, as whoever asks.
+    pub fn host() -> Stand {
+        Stand { folder: repository(), is_machine: false }
+    }
+
+    /// The learner's desk in the virtual machine.
+    ///
+    /// # Errors
+    /// Outside of it: what is done here is done to the machine.
+    pub fn machine() -> Result<Stand> {
+        // scripts/vm-init keeps the command there that it was to run.
+        if !Path::new("/run/command").exists() {
+            bail!("only in the workshop's virtual machine: scripts/vm");
+        }
+        let stand = Stand { folder: CLONE.into(), is_machine: true };
+        // From here on process numbers have four digits: see `varies`.
+        fs::write("/proc/sys/kernel/ns_last_pid", "2000")
+            .context("count processes from 2000 on")?;
+        fs::create_dir_all(PROGRAMS)?;
+        let cargo = format!("{PROGRAMS}/cargo");
+        fs::write(&cargo, CARGO)?;
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
+        clone_repository()?;
+        // On first need it would be made in the middle of a transcript.
+        let made = stand
+            .learner(&["cargo", "workshop", "rootfs"])
+            .current_dir(CLONE)
+            .output()
+            .context("make the root file system")?;
+        if !made.status.success() {
+            bail!("rootfs: {}", String::from_utf8_lossy(&made.stderr));
+        }
+        Ok(stand)
+    }
+
+    /// An interactive bash at this desk, that no file has set up.
+    pub fn shell(&self) -> Command {
+        let bash = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
+        let mut command = if self.is_machine {
+            self.learner(&bash)
+        } else {
+            let mut command = Command::new(bash[0]);
+            command.args(&bash[1..]).env("NO_COLOR", "1");
+            command.env_remove("RUST_BACKTRACE");
+            command
+        };
+        command.current_dir(&self.folder);
+        command
+    }
+
+    fn learner(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=learner", "--regid=learner", "--init-groups"])
+            .args(words)
+            .env_clear()
+            .env("PATH", format!("{PROGRAMS}:/usr/bin:/bin:/usr/sbin:/sbin"))
+            .env("HOME", "/home/learner")
+            .env("USER", "learner")
+            .env("LANG", "C.UTF-8")
+            .env("NO_COLOR", "1");
+        command
+    }
+}
+
+impl Drop for Stand {
+    fn drop(&mut self) {
+        if self.is_machine {
+            let _ = Command::new("umount").args(["--lazy", CLONE]).status();
+            let _ = fs::remove_dir_all(COPY);
+            let _ = fs::remove_dir_all(PROGRAMS);
+        }
+    }
+}
+
+/// A copy with the learner as its owner, so that nothing that is typed
+/// changes the repository.
+fn clone_repository() -> Result<()> {
+    let script = r#"
+        set -e
+        mkdir -p "$2/target/debug" "$3"
+        cd "$1"
+        cp -r .cargo Cargo.* README.md book scripts steps "$2"
+        cp target/debug/step?? target/debug/workshop "$2/target/debug"
+        [ ! -d target/rootfs ] || cp -a target/rootfs "$2/target"
+        chown -R learner: "$2"
+        mount --bind "$2" "$3"
+    "#;
+    let repository = repository();
+    let status = Command::new("bash")
+        .args(["-c", script, "bash"])
+        .args([repository.as_os_str(), COPY.as_ref(), CLONE.as_ref()])
+        .status()
+        .context("copy the repository")?;
+    if !status.success() {
+        bail!("the repository could not be copied to {COPY}");
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! What may differ between a page and the machine that replays it.
+//!
+//! A page shows real output: real process numbers, real times. Both sides are
+//! rewritten before they are compared, so that these do not count:
+//!
+//! - numbers of namespaces, `[4026531835]`;
+//! - process numbers. The machine counts from 2000, and what is between that
+//!   and 99999 counts as one, but for a few numbers that mean something;
+//! - times of day, dates, durations, releases of the kernel;
+//! - UUIDs, hardware addresses, numbers of interfaces;
+//! - the address that a container has got, the name of its control group, and
+//!   which busybox it is whose shell says hello;
+//! - how many blanks are between two columns.
+//!
+//! All else counts: 137, 1000, 65536 and 100000 have to be right.
+
+use regex_lite::{Captures, Regex};
+
+/// Between 2000 and 99999, and yet no process.
+const MEANT: [u32; 10] =
+    [2048, 4096, 8000, 8080, 8192, 16384, 32768, 65534, 65535, 65536];
+
+/// The line with its variable parts named rather than shown.
+pub fn without_what_varies(line: &str) -> String {
+    // In this order: what contains numbers comes before numbers.
+    const PATTERNS: [(&str, &str); 12] = [
+        (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
+        (r"\[402\d{7}\]", "[NAMESPACE]"),
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+        (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
+        (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
+        (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d+", "DATE"),
+        (r"\b\d+:\d\d(:\d\d)?(\.\d+)?\b", "TIME"),
+        (r"\b\d+(\.\d+)? ?(ms|s|µs|seconds?)\b", "DURATION"),
+        (r"@if\d+", "@ifN"),
+        (r"\b10\.77\.\d+\.\d+\b", "ADDRESS"),
+        (r"workshop/\d+-\d+", "workshop/GROUP"),
+        (r"BusyBox v.* built-in", "BusyBox built-in"),
+    ];
+    let mut line = line.to_owned();
+    for (pattern, name) in PATTERNS {
+        let pattern = Regex::new(pattern).expect("a regular expression");
+        line = pattern.replace_all(&line, name).into_owned();
+    }
+    let number = Regex::new(r"\b\d+(\.\d+)*(-[0-9][-\w.]*)?");
+    let number = number.expect("a regular expression");
+    let line = number.replace_all(&line, |found: &Captures<'_>| {
+        named(&found[0]).map_or(found[0].to_owned(), str::to_owned)
+    });
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn named(number: &str) -> Option<&'static str> {
+    let parts: Vec<&str> = number.split('.').collect();
+    // 6.1.0-56-cloud-amd64, 6.18.44; an address has four parts.
+    if parts.len() == 3 {
+        return Some("RELEASE");
+    }
+    let number: u32 = number.parse().ok()?;
+    let is_process = (2000..100_000).contains(&number);
+    (is_process && !MEANT.contains(&number)).then_some("NUMBER")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn same(one: &str, other: &str) -> bool {
+        without_what_varies(one) == without_what_varies(other)
+    }
+
+    #[test]
+    fn what_varies_does_not_count() {
+        for (one, other) in [
+            ("uts:[4026531838]", "uts:[4026532193]"),
+            ("  2034 sleep", " 12034   sleep"),
+            ("6.1.0-56-cloud-amd64", "6.18.44"),
+            ("Linux 6.12.9", "Linux 6.1.0-56-cloud-amd64"),
+            ("Thu Nov 26 01:02:03 UTC 2026", "Mon Jan  5 23:59:59 UTC 2031"),
+            ("took 1.2 s", "took 31 s"),
+            ("inet 10.77.31.250/30", "inet 10.77.0.2/30"),
+            ("0::/workshop/2046-7064", "0::/workshop/2311-12"),
+            ("eth0@if7 02:42:ac:11:00:02", "eth0@if12 02:42:ac:11:00:ff"),
+        ] {
+            assert!(same(one, other), "{one} | {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_meant_counts() {
+        for (one, other) in [
+            ("exit 137", "exit 139"),
+            ("0 100000 65536", "0 100000 65535"),
+            ("uid 1000", "uid 1001"),
+            ("10.0.2.2", "10.0.2.3"),
+            ("10.77.0.2/30", "10.77.0.2/29"),
+            ("256M", "128M"),
+            ("port 8080", "port 8000"),
+            ("a b", "ab"),
+            ("1 sh", "2 sh"),
+        ] {
+            assert!(!same(one, other), "{one} | {other}");
+        }
+    }
+}

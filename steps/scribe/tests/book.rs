@@ -1,0 +1,77 @@
+//! What the book takes from the code is what the code says.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use scribe::book::{Page, pages, pages_folder, repository};
+use scribe::{diffs, includes, manual, schedule};
+
+fn all() -> Vec<Page> {
+    let pages = pages().expect("read the book");
+    assert!(pages.len() > 20, "there are {} pages", pages.len());
+    pages
+}
+
+fn none(problems: Vec<String>) {
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+const REMEDY: &str = "run: scripts/book record";
+
+#[test]
+fn each_rung_has_a_chapter_of_seven_parts() {
+    let pages = all();
+    let chapters = pages.iter().filter(|page| page.name.starts_with("steps/"));
+    let chapters: Vec<&Page> = chapters.collect();
+    assert_eq!(chapters.len(), diffs::LAST as usize + 1);
+    none(chapters.into_iter().flat_map(schedule::problems).collect());
+}
+
+#[test]
+fn each_piece_that_a_page_includes_is_there() {
+    let folder = pages_folder();
+    let pieces =
+        all().into_iter().flat_map(|page| includes::of(&page, &folder));
+    let pieces: Vec<includes::Piece> = pieces.collect();
+    assert!(pieces.len() > 20, "there are {}", pieces.len());
+    none(pieces.iter().filter_map(includes::problem).collect());
+}
+
+#[test]
+fn no_anchor_in_the_code_is_without_a_page() {
+    let folder = pages_folder();
+    let real = |mut piece: includes::Piece| {
+        piece.file = fs::canonicalize(&piece.file).unwrap_or(piece.file);
+        piece
+    };
+    let pieces =
+        all().into_iter().flat_map(|page| includes::of(&page, &folder));
+    let used: BTreeSet<_> = pieces.map(real).collect();
+    let there = includes::anchors(&repository()).expect("read the code");
+    let there = there.into_iter().map(real);
+    let unused = there.filter(|piece| !used.contains(piece));
+    none(unused.map(|piece| format!("{piece:?}")).collect());
+}
+
+#[test]
+fn what_changed_in_main_is_current() {
+    let folder = pages_folder().join("generated");
+    for rung in 1..=diffs::LAST {
+        let name = format!("step{rung:02}.diff");
+        let page = fs::read_to_string(folder.join(&name)).unwrap_or_default();
+        let now = diffs::of(&repository(), rung).expect("compare");
+        assert!(now.contains("\n+"), "{name} shows what is new");
+        assert_eq!(page, now, "{name}: {REMEDY}");
+    }
+}
+
+#[test]
+fn links_to_manual_pages_and_schedules_are_current() {
+    let pages = all();
+    none(pages.iter().flat_map(manual::problems).collect());
+    for page in &pages {
+        let now = manual::with_links(&page.text);
+        let now = schedule::with_tables(&now, &pages).expect("it fits");
+        assert!(now == page.text, "{}: {REMEDY}", page.name);
+    }
+}
