@@ -23,7 +23,7 @@ const MEANT: [u32; 10] =
 /// The line with its variable parts named rather than shown.
 pub fn without_what_varies(line: &str) -> String {
     // In this order: what contains numbers comes before numbers.
-    const PATTERNS: [(&str, &str); 13] = [
+    const PATTERNS: [(&str, &str); 14] = [
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\[402\d{7}\]", "[NAMESPACE]"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
