@@ -23,7 +23,7 @@ const MEANT: [u32; 10] =
 /// The line with its variable parts named rather than shown.
 pub fn without_what_varies(line: &str) -> String {
     // In this order: what contains numbers comes before numbers.
-    const PATTERNS: [(&str, &str); 14] = [
+    const PATTERNS: &[(&str, &str)] = &[
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\[402\d{7}\]", "[NAMESPACE]"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
@@ -43,7 +43,7 @@ pub fn without_what_varies(line: &str) -> String {
         (r"BusyBox v.* built-in", "BusyBox built-in"),
     ];
     let mut line = line.to_owned();
-    for (pattern, name) in PATTERNS {
+    for (pattern, name) in PATTERNS.iter().copied() {
         let pattern = Regex::new(pattern).expect("a regular expression");
         line = pattern.replace_all(&line, name).into_owned();
     }
