@@ -8,8 +8,8 @@
 //!   and 99999 counts as one, but for a few numbers that mean something;
 //! - times of day, dates, durations, releases of the kernel;
 //! - UUIDs, hardware addresses, numbers of interfaces;
-//! - the address that a container has got, the name of its control group, and
-//!   which busybox it is whose shell says hello;
+//! - the address that a container has got, the names of its cable and of its
+//!   control group, and which busybox it is whose shell says hello;
 //! - how many blanks are between two columns.
 //!
 //! All else counts: 137, 1000, 65536 and 100000 have to be right.
@@ -23,7 +23,7 @@ const MEANT: [u32; 10] =
 /// The line with its variable parts named rather than shown.
 pub fn without_what_varies(line: &str) -> String {
     // In this order: what contains numbers comes before numbers.
-    const PATTERNS: [(&str, &str); 13] = [
+    const PATTERNS: &[(&str, &str)] = &[
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\[402\d{7}\]", "[NAMESPACE]"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
@@ -38,11 +38,12 @@ pub fn without_what_varies(line: &str) -> String {
         (r"\b\d+(\.\d+)? ?(ms|s|µs|seconds?)\b", "DURATION"),
         (r"@if\d+", "@ifN"),
         (r"\b10\.77\.\d+\.\d+\b", "ADDRESS"),
+        (r"\bbox\d+\b", "CABLE"),
         (r"workshop/\d+-\d+", "workshop/GROUP"),
         (r"BusyBox v.* built-in", "BusyBox built-in"),
     ];
     let mut line = line.to_owned();
-    for (pattern, name) in PATTERNS {
+    for (pattern, name) in PATTERNS.iter().copied() {
         let pattern = Regex::new(pattern).expect("a regular expression");
         line = pattern.replace_all(&line, name).into_owned();
     }
@@ -84,6 +85,8 @@ mod tests {
             ("1 root 0 Nov 26 01:40 exe", "1 root 0 Dec  3 12:13 exe"),
             ("took 1.2 s", "took 31 s"),
             ("inet 10.77.31.250/30", "inet 10.77.0.2/30"),
+            ("box2145@if2 10.77.33.133/30", "box77@if3 10.77.1.53/30"),
+            ("table ip workshop-box2145 {", "table ip workshop-box8 {"),
             ("0::/workshop/2046-7064", "0::/workshop/2311-12"),
             ("eth0@if7 02:42:ac:11:00:02", "eth0@if12 02:42:ac:11:00:ff"),
         ] {
@@ -100,6 +103,7 @@ mod tests {
             ("10.0.2.2", "10.0.2.3"),
             ("10.77.0.2/30", "10.77.0.2/29"),
             ("256M", "128M"),
+            ("box2145", "veth2145"),
             ("port 8080", "port 8000"),
             ("a b", "ab"),
             ("1 sh", "2 sh"),
