@@ -222,6 +222,7 @@ const MEANT: [u64; 7] = [137, 300, 1000, 4096, 65534, 65536, 100_000];
 /// numbers of processes and interfaces, keys, times.
 fn normalised(text: &str) -> String {
     let text = text.replace("\\n", "\n").replace("\\t", "\t");
+    let text = text.replace("</pre>", "\n");
     let is_launcher =
         |line: &&str| line.contains("building sh") || line.contains(" -q ");
     let lines = text.lines().filter(|line| !is_launcher(line));
