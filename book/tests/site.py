@@ -369,6 +369,12 @@ def check_controls(browser, axe, site):
     return faults
 
 
+def told(faults):
+    for kind, where, text in faults:
+        print(f"{where}: {kind}: {text}", flush=True)
+    return faults
+
+
 def main():
     site = Path(sys.argv[1] if len(sys.argv) > 1 else "target/book").resolve()
     if not (site / "index.html").is_file():
@@ -387,15 +393,14 @@ def main():
     pages = [path for path in pages if word in str(path.relative_to(site))]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        faults = [] if word else check_files(site)
-        faults += check_pages(browser, axe, site, pages)
+        faults = [] if word else told(check_files(site))
+        for path in pages:
+            faults += told(check_pages(browser, axe, site, [path]))
         if word in "building.html":
-            faults += check_building(browser, site)
+            faults += told(check_building(browser, site))
         if not word:
-            faults += check_controls(browser, axe, site)
+            faults += told(check_controls(browser, axe, site))
         browser.close()
-    for kind, where, text in faults:
-        print(f"{where}: {kind}: {text}")
     print(f"site: {len(pages)} pages in {len(THEMES)} themes, {len(FAULTS) + len(BUILDING)} controls, "
           f"{len(faults)} complaints, {time.monotonic() - start:.0f} s")
     return 1 if faults else 0
