@@ -1,0 +1,411 @@
+"""Tests of the built book, as a reader meets it: in a browser, in two themes,
+on a phone's width, by keyboard, and without JavaScript.
+
+    python book/tests/site.py target/book
+    python book/tests/site.py target/book step03      only pages with this word in their names
+
+What it needs beside book/requirements.txt is a Chromium:
+
+    sudo apt install chromium
+
+Every check has a control: a page made for it with that one fault, or a copy
+of the book with one line spoilt. Where a check does not see it, this fails.
+Exit status: 0, 1 for complaints, 2 where nothing could be tested.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND",
+]
+THEMES = ("light", "navy")
+PHONE = {"width": 375, "height": 740}
+DESK = {"width": 1280, "height": 900}
+# mdBook's page for servers: its links begin at the root of a host.
+NOT_READ = {"404.html"}
+
+
+# What the files say, without a browser.
+
+class Page(HTMLParser):
+    """Links, ids, images and pictures of one page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.links, self.ids, self.main_ids = path, [], set(), []
+        self.faults, self.depth, self.picture, self.svg = [], 0, False, None
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if tag == "main":
+            self.depth += 1
+        for name in ("id", "name") if tag == "a" else ("id",):
+            if found.get(name):
+                self.ids.add(found[name])
+                if self.depth:
+                    self.main_ids.append(found[name])
+        for name in ("href", "src"):
+            # A <use> and a <base> lead nowhere.
+            if found.get(name) is not None and tag not in ("base", "use"):
+                self.links.append(found[name])
+        if not self.depth:
+            return
+        if tag == "img" and found.get("alt") is None:
+            self.faults.append(("alt", f"an image without alt: {found.get('src')}"))
+        if tag == "figure":
+            self.picture = "picture" in (found.get("class") or "").split()
+        if tag == "svg" and self.picture:
+            self.svg = {"labels": (found.get("aria-labelledby") or "").split(), "ids": {}, "tag": None}
+        if self.svg is not None and tag in ("title", "desc"):
+            self.svg["tag"] = tag
+            self.svg["ids"][tag] = (found.get("id"), "")
+
+    def handle_data(self, text):
+        if self.svg is not None and self.svg["tag"]:
+            tag = self.svg["tag"]
+            identity, before = self.svg["ids"][tag]
+            self.svg["ids"][tag] = (identity, before + text)
+
+    def handle_endtag(self, tag):
+        if tag == "main":
+            self.depth -= 1
+        if tag == "figure":
+            self.picture = False
+        if self.svg is None:
+            return
+        if tag in ("title", "desc"):
+            self.svg["tag"] = None
+        if tag == "svg":
+            for part in ("title", "desc"):
+                identity, text = self.svg["ids"].get(part, (None, ""))
+                if not text.strip() or identity not in self.svg["labels"]:
+                    self.faults.append(("picture", f"a picture without a {part} that labels it"))
+            self.svg = None
+
+
+def check_files(site):
+    """Every link leads somewhere, no id is there twice, no picture is mute."""
+    faults = []
+    pages = {path: Page(path) for path in sorted(site.rglob("*.html")) if path.name not in NOT_READ}
+    for path, page in pages.items():
+        complain = lambda kind, text: faults.append((kind, str(path.relative_to(site)), text))
+        for kind, text in page.faults:
+            complain(kind, text)
+        for identity in {i for i in page.main_ids if page.main_ids.count(i) > 1}:
+            complain("id", f"an id twice: {identity}")
+        for link in page.links:
+            if urlsplit(link).scheme or link.startswith("//"):
+                continue
+            address, fragment = urldefrag(link)
+            target = (path.parent / unquote(urlsplit(address).path)).resolve() if address else path.resolve()
+            if target.is_dir():
+                target /= "index.html"
+            if not target.is_file():
+                complain("link", f"leads nowhere: {link}")
+            elif fragment and target in pages and unquote(fragment) not in pages[target].ids:
+                complain("fragment", f"no such place: {link}")
+    return faults
+
+
+# What the browser says.
+
+def look_at(context, axe, url, themes):
+    """Opens a page on a phone, and returns what is wrong with it, in which theme."""
+    faults = []
+    page = context.new_page()
+    complain = lambda kind, text, theme=themes[0]: faults.append((kind, theme, text))
+    page.on("console", lambda m: m.type == "error" and complain("console", m.text))
+    page.on("pageerror", lambda error: complain("script", str(error)))
+    page.on("requestfailed", lambda r: complain("request", f"{r.url}: {r.failure}"))
+    page.on("request", lambda r: r.url.startswith(("file:", "data:", "blob:"))
+            or complain("away", f"asks the network for {r.url}"))
+    page.goto(url)
+    # What is folded is read as well.
+    page.evaluate("document.querySelectorAll('main details').forEach((it) => { it.open = true; })")
+    for source in page.evaluate(
+            "[...document.images].filter((it) => it.complete && !it.naturalWidth).map((it) => it.src)"):
+        complain("image", f"cannot be shown: {source}")
+    for text in page.evaluate(WIDE):
+        complain("wide", text)
+    if page.query_selector("main"):
+        page.evaluate(axe)
+        for violation in page.evaluate(AXE, {}):
+            complain("contrast" if violation["id"] == "color-contrast" else "axe", violation["text"])
+        # Themes differ in their colours only.
+        for theme in themes[1:]:
+            page.evaluate("(it) => document.getElementById('mdbook-theme-' + it).click()", theme)
+            if not page.evaluate("(it) => document.documentElement.classList.contains(it)", theme):
+                complain("theme", "cannot be chosen", theme)
+            for violation in page.evaluate(AXE, {"runOnly": ["color-contrast"]}):
+                complain("contrast", violation["text"], theme)
+    page.close()
+    return faults
+
+
+# Whoever is wider than the window, if the window scrolls because of it.
+WIDE = """() => {
+    const width = document.documentElement.clientWidth;
+    if (document.scrollingElement.scrollWidth <= width) return [];
+    const all = [...document.querySelectorAll('main *')];
+    const far = all.filter((it) => it.getBoundingClientRect().right > width + 1);
+    const last = far.filter((it) => !far.some((other) => it !== other && it.contains(other)));
+    const names = last.slice(0, 3).map((it) => it.outerHTML.slice(0, 80)).join(' ');
+    return [`${document.scrollingElement.scrollWidth} px wide in ${width}: ${names}`];
+}"""
+
+AXE = """async (runOnly) => {
+    const found = await axe.run('main', { resultTypes: ['violations'], elementRef: false, preload: false, ...runOnly });
+    const grave = found.violations.filter((it) => ['serious', 'critical'].includes(it.impact));
+    return grave.map((it) => ({ id: it.id, text: `${it.id}, ${it.nodes.length} times: ` + it.nodes.slice(0, 3)
+        .map((node) => node.html.slice(0, 90) + ' ' + (node.any[0]?.message ?? '').slice(0, 120)).join(' | ') }));
+}"""
+
+
+def themed(browser, theme, **options):
+    context = browser.new_context(viewport=options.pop("viewport", PHONE), reduced_motion="reduce", **options)
+    context.add_init_script(f"localStorage.setItem('mdbook-theme', '{theme}')")
+    context.set_default_timeout(20_000)
+    return context
+
+
+def check_pages(browser, axe, site, pages, themes=THEMES):
+    faults = []
+    context = themed(browser, themes[0])
+    for path in pages:
+        for kind, theme, text in look_at(context, axe, path.as_uri(), themes):
+            faults.append((kind, f"{path.relative_to(site)} ({theme})", text))
+    context.close()
+    return faults
+
+
+# The page "the building".
+
+def shown(page, command):
+    """What stands under a command on the page."""
+    return page.evaluate("""(command) => [...document.querySelectorAll('#building .card pre')]
+        .find((it) => it.querySelector('kbd')?.textContent.startsWith('$ ' + command))
+        .querySelector('samp').textContent""", command)
+
+
+def press(page, selector, key):
+    """Walks there with the Tab key, and presses another."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("(it) => document.activeElement.matches(it)", selector):
+            return page.keyboard.press(key)
+    raise AssertionError(f"Tab does not lead to {selector}")
+
+
+def said(page):
+    return page.inner_text("#building [aria-live=polite]")
+
+
+def by_keyboard(page):
+    assert "building" in shown(page, "ps"), "ps does not show the machine's processes"
+    many = shown(page, "ps").count("\n")
+    before = said(page)
+    press(page, "#wear-pid", "Space")
+    assert page.is_checked("#wear-pid"), "Space does not put on the PID namespace"
+    assert shown(page, "ps").count("\n") >= many - 1, "ps is blind without a new /proc"
+    press(page, "#wear-mount", "Space")
+    assert shown(page, "ps").count("\n") < many - 2, "ps does not shrink with PID and mount namespace"
+    press(page, "#building .presets button:last-of-type", "Enter")
+    assert page.is_checked("#wear-caps"), "Enter on step10 does not put on what it wears"
+
+
+def tells(page):
+    before = said(page)
+    page.check("#wear-uts")
+    after = said(page)
+    assert before != after and "UTS" in after and "Its name" in after, f"the live region says {after!r}"
+    page.check("#wear-overlay")
+    assert page.is_checked("#wear-mount") and "mount" in said(page), "an overlay without a root of its own"
+
+
+def refuses(page):
+    page.check("#wear-user")
+    page.check("#wear-mount")
+    assert "refuses" in said(page) and page.is_visible("#building .refusal"), "no word of the refusal"
+    assert "EPERM" in page.inner_text("#building .refusal"), "the refusal is not the kernel's"
+    page.check("#wear-pid")
+    assert not page.is_visible("#building .refusal"), "it is refused for ever"
+
+
+def presets(page):
+    worn = page.evaluate("BUILDING.primitives.map((it) => [it.id, it.rung])")
+    for rung, button in enumerate(page.query_selector_all("#building .presets button")):
+        button.click()
+        on = {identity for identity, _ in worn if page.is_checked(f"#wear-{identity}")}
+        assert on == {identity for identity, since in worn if since <= rung}, f"step{rung:02} wears {on}"
+        assert button.get_attribute("aria-pressed") == "true", f"step{rung:02} is not pressed"
+        name = "box" if rung >= 1 else "vm"
+        assert shown(page, "hostname") == name, f"step{rung:02} is called {shown(page, 'hostname')}"
+
+
+def is_drawn(page):
+    page.click("#building .presets button:last-of-type")
+    labels = page.get_attribute("#building svg", "aria-labelledby").split()
+    texts = [page.evaluate("(it) => document.getElementById(it).textContent", label) for label in labels]
+    assert len(texts) == 2 and all(texts) and "8 of 8" in texts[1], f"the drawing says {texts}"
+    shut = page.evaluate("document.querySelectorAll('#building svg .window.on').length")
+    assert shut == 8, f"{shut} windows are shut"
+
+
+def fits(page):
+    page.set_viewport_size(PHONE)
+    page.reload()
+    for button in page.query_selector_all("#building .presets button"):
+        button.click()
+        wide = page.evaluate(WIDE)
+        assert not wide, f"{button.inner_text()}: {wide}"
+    low = page.evaluate("""[...document.querySelectorAll('#building label, #building button')]
+        .filter((it) => it.getBoundingClientRect().height < 24).length""")
+    assert not low, f"{low} things are too small for a finger"
+
+
+def is_calm(page):
+    moving = page.evaluate("""[...document.querySelectorAll('#building *')]
+        .filter((it) => getComputedStyle(it).transitionDuration !== '0s').length""")
+    assert not moving, f"{moving} things move although the reader asked for calm"
+
+
+def without_script(page):
+    assert page.is_visible("#building p"), "no word that the page takes JavaScript"
+    rows = page.query_selector_all("main table.pairs tbody tr")
+    assert len(rows) == 12, f"{len(rows)} rows in the table"
+    for row in rows:
+        before, after = (cell.inner_text() for cell in row.query_selector_all("pre"))
+        assert before != after, f"no difference: {row.inner_text()}"
+
+
+# Each with a line to spoil, on which it must fail: file, text, and what then stands there.
+BUILDING = {
+    by_keyboard: ("building.js", 'box.addEventListener("change"', 'box.addEventListener("never"'),
+    tells: ("building.js", "said.replaceChildren(text)", "text"),
+    refuses: ("building.js", "refusal.hidden = !refused", "refusal.hidden = true"),
+    presets: ("building.js", "p.rung <= rung", "p.rung < rung"),
+    is_drawn: ("building.js", 'svg.querySelector("desc").textContent', "svg.unused"),
+    fits: ("building.html", '<div id="building">', '<div id="building" style="min-width: 500px">'),
+    is_calm: ("building.html", '<div id="building">', '<style>#building * { transition: all 1s !important }</style>'
+              '<div id="building">'),
+    without_script: ("building.html", "<tbody>", "<tbody hidden><tr></tr></tbody><tbody>"),
+}
+
+
+def check_building(browser, site, which=None):
+    faults = []
+    for check in [which] if which else BUILDING:
+        script = check is not without_script
+        context = themed(browser, "light", viewport=DESK, java_script_enabled=script)
+        page = context.new_page()
+        try:
+            page.goto((site / "building.html").as_uri())
+            check(page)
+        except Exception as error:
+            faults.append((check.__name__, "building.html", str(error).splitlines()[0]))
+        context.close()
+    return faults
+
+
+# The controls.
+
+SOUND = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>t</title>
+<style>body { color: #000; background: #fff }</style></head>
+<body><main><h1 id="top">Sound</h1>%s</main></body></html>"""
+
+# A fault, and the kind of complaint that it must raise. The last one raises none.
+FAULTS = [
+    ("console", "<script>console.error('no')</script>"),
+    ("script", "<script>throw new Error('no')</script>"),
+    ("request", "<link rel=stylesheet href=missing.css>"),
+    ("away", "<img alt='' src='http://192.0.2.1/away.png'>"),
+    ("image", "<img alt='' src='sound.html'>"),
+    ("wide", "<p style='width: 500px'>wide</p>"),
+    ("contrast", "<p style='color: #aaa'>pale</p>"),
+    ("axe", "<button></button>"),
+    ("link", "<a href='missing.html'>there</a>"),
+    ("fragment", "<a href='sound.html#nowhere'>there</a>"),
+    ("id", "<p id='top'>twice</p>"),
+    ("alt", "<img src='data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=='>"),
+    ("picture", "<figure class='picture'><svg role='img' aria-label='it' viewBox='0 0 1 1'></svg></figure>"),
+    (None, "<p><a href='#top'>up</a></p>"),
+]
+
+
+def check_controls(browser, axe, site):
+    faults = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        for kind, fault in FAULTS:
+            (folder / f"{kind or 'sound'}.html").write_text(SOUND % fault)
+        pages = sorted(folder.glob("*.html"))
+        found = check_files(folder) + check_pages(browser, axe, folder, pages, THEMES[:1])
+        for kind, _ in FAULTS:
+            name = f"{kind or 'sound'}.html"
+            kinds = {it[0] for it in found if it[1].split()[0] == name}
+            if (kind and kind not in kinds) or (not kind and kinds):
+                faults.append(("control", name, f"expected {kind}, and heard {kinds or 'nothing'}"))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "book"
+        shutil.copytree(site, copy)
+        for check, (file, line, spoilt) in BUILDING.items():
+            text = (site / file).read_text()
+            (copy / file).write_text(text.replace(line, spoilt))
+            if line not in text:
+                faults.append(("control", check.__name__, f"{line!r} is not in {file} any more"))
+            elif not check_building(browser, copy, check):
+                faults.append(("control", check.__name__, f"does not see {spoilt!r}"))
+            (copy / file).write_text(text)
+    return faults
+
+
+def told(faults):
+    for kind, where, text in faults:
+        print(f"{where}: {kind}: {text}", flush=True)
+    return faults
+
+
+def main():
+    site = Path(sys.argv[1] if len(sys.argv) > 1 else "target/book").resolve()
+    if not (site / "index.html").is_file():
+        print(f"site: there is no book in {site}; scripts/book builds it", file=sys.stderr)
+        return 2
+    if not CHROMIUM:
+        print("site: there is no Chromium here, and so nothing was tested: sudo apt install chromium", file=sys.stderr)
+        return 2
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    start = time.monotonic()
+    axe = Axe().axe_script
+    word = sys.argv[2] if len(sys.argv) > 2 else ""
+    pages = [path for path in sorted(site.rglob("*.html")) if path.name not in NOT_READ]
+    pages = [path for path in pages if word in str(path.relative_to(site))]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        faults = [] if word else told(check_files(site))
+        for path in pages:
+            faults += told(check_pages(browser, axe, site, [path]))
+        if word in "building.html":
+            faults += told(check_building(browser, site))
+        if not word:
+            faults += told(check_controls(browser, axe, site))
+        browser.close()
+    print(f"site: {len(pages)} pages in {len(THEMES)} themes, {len(FAULTS) + len(BUILDING)} controls, "
+          f"{len(faults)} complaints, {time.monotonic() - start:.0f} s")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    os.environ.pop("DEBUG", None)
+    sys.exit(main())

@@ -1,0 +1,26 @@
+// Code and tables that are wider than the window scroll by themselves. Not
+// every browser lets the keyboard reach what scrolls, so it is made a stop of
+// the Tab key, as long as there is something to scroll.
+"use strict";
+(function () {
+  const wide = document.querySelectorAll("main pre > code, main .table-wrapper");
+  function look() {
+    for (const element of wide) {
+      const scrolls = element.scrollWidth > element.clientWidth;
+      element.toggleAttribute("tabindex", scrolls);
+      if (!scrolls) {
+        element.removeAttribute("role");
+        element.removeAttribute("aria-label");
+        continue;
+      }
+      element.setAttribute("tabindex", "0");
+      element.setAttribute("role", "group");
+      element.setAttribute("aria-label", element.matches("code") ? "Code, scrolls sideways" : "Table, scrolls sideways");
+    }
+  }
+  const observer = new ResizeObserver(look);
+  wide.forEach((element) => observer.observe(element));
+  // What is folded has no width until it is opened.
+  document.querySelectorAll("main details").forEach((it) => it.addEventListener("toggle", look));
+  look();
+})();
