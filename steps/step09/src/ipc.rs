@@ -16,6 +16,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use step00::Advice;
 
+// ANCHOR: mount_queues
 /// Inside: shows the message queues of this process's IPC namespace below
 /// `/dev/mqueue` of the new root (mq_overview(7)).
 ///
@@ -32,7 +33,9 @@ pub fn mount_queues(new_root: &Path) -> Result<()> {
     mount(Some("mqueue"), &path, Some("mqueue"), hard, None::<&str>)
         .with_context(|| format!("mount mqueue on {}", path.display()))
 }
+// ANCHOR_END: mount_queues
 
+// ANCHOR: hide_groups
 /// Inside: makes this process's cgroup the root of all that it sees of them.
 ///
 /// The root of the new namespace is the group in which its *maker* is at that
@@ -42,7 +45,9 @@ pub fn mount_queues(new_root: &Path) -> Result<()> {
 pub fn hide_groups() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWCGROUP).context("make a cgroup namespace")
 }
+// ANCHOR_END: hide_groups
 
+// ANCHOR: shift_boottime
 /// Inside: lets the machine's uptime, CLOCK_BOOTTIME, differ by `seconds`.
 ///
 /// The offset of a time namespace can be written until the first process
@@ -71,3 +76,4 @@ pub fn shift_boottime(seconds: i64) -> Result<()> {
         .context("open the new time namespace")?;
     setns(made, new_time).context("enter the new time namespace")
 }
+// ANCHOR_END: shift_boottime

@@ -63,6 +63,7 @@ fn has_selinux() -> bool {
     Path::new("/sys/fs/selinux/enforce").exists()
 }
 
+// ANCHOR: set
 /// Inside, last of all: the labels that the command is to start with.
 pub fn set(args: &Args) -> Result<()> {
     if let Some(profile) = &args.apparmor {
@@ -79,6 +80,7 @@ pub fn set(args: &Args) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: set
 
 fn write(files: &[&str], text: &str) -> Result<()> {
     let paths = files.iter().map(|f| format!("/proc/thread-self/attr/{f}"));

@@ -102,6 +102,7 @@ pub fn mask(args: &Args) -> Result<()> {
     }
 }
 
+// ANCHOR: strip
 /// Inside, last of all: leaves the powers behind.
 ///
 /// # Errors
@@ -134,6 +135,7 @@ pub fn strip(args: &Args) -> Result<()> {
     }
     labels::set(args)
 }
+// ANCHOR_END: strip
 
 fn become_user(uid: u32, gid: u32) -> Result<()> {
     step06::user::become_user(uid, gid)

@@ -22,6 +22,7 @@ use nix::sys::prctl;
 use crate::calls::{bounding_has, capset, drop_from_bounding, raise_ambient};
 use crate::capabilities::Set;
 
+// ANCHOR: limit_bounding
 /// Takes all but `kept` out of the bounding set. There is no way back: not for
 /// this process, not for its children.
 ///
@@ -43,9 +44,11 @@ pub fn limit_bounding(kept: Set) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: limit_bounding
 
 const EINVAL: i32 = Errno::EINVAL as i32;
 
+// ANCHOR: set_capabilities
 /// Sets the permitted and the effective set to `permitted`, the inheritable
 /// and the ambient one to `inherited`.
 ///
@@ -63,10 +66,13 @@ pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: set_capabilities
 
+// ANCHOR: forbid_new_privileges
 /// From here on execve(2) gives nothing that the process has not already: a
 /// set-user-ID program runs as whoever starts it. Children inherit this, and
 /// it cannot be switched off (PR_SET_NO_NEW_PRIVS(2const)).
 pub fn forbid_new_privileges() -> Result<()> {
     prctl::set_no_new_privs().context("set no_new_privs")
 }
+// ANCHOR_END: forbid_new_privileges

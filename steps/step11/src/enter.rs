@@ -14,6 +14,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::unistd::Pid;
 use step00::Process;
 
+// ANCHOR: open
 /// Takes hold of process `pid`, if that is still the one that was started at
 /// `start` (clock ticks since boot, proc_pid_stat(5) field 22).
 ///
@@ -35,7 +36,9 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
         false => bail!("process {pid} is another one by now"),
     }
 }
+// ANCHOR_END: open
 
+// ANCHOR: join
 /// Moves this process into those namespaces of `target` that `walls` names,
 /// all in one call.
 ///
@@ -51,3 +54,4 @@ pub fn join(target: &Process, walls: CloneFlags) -> Result<()> {
     setns(target.pidfd.as_fd(), walls)
         .with_context(|| format!("join the namespaces of {}", target.pid))
 }
+// ANCHOR_END: join

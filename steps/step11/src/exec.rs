@@ -76,6 +76,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
 
     let outside = |_: &Process| Ok(());
 
+    // ANCHOR: inside
     let inside = |_: &Gate| {
         // From the moment at which it is inside, others can see it there; and
         // its memory is a copy of the launcher's (CVE-2016-9962).
@@ -88,6 +89,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
         step08::install(&run.seccomp)?;
         step10::strip(&run.privileges)
     };
+    // ANCHOR_END: inside
 
     Ok(stage.perform(outside, inside, &[])?.ending)
 }
