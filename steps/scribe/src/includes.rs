@@ -73,9 +73,12 @@ pub fn anchors(repository: &Path) -> Result<BTreeSet<Piece>> {
                 folders.push(path);
             } else if path.extension().is_some_and(|kind| kind == "rs") {
                 let text = fs::read_to_string(&path)?;
-                let names = text.lines().filter_map(|line| {
-                    line.trim().strip_prefix("// ANCHOR: ")
-                });
+                // A name is one word; in a string of a test more follows.
+                let is_word = |name: &&str| !name.contains('\\');
+                let names = text
+                    .lines()
+                    .filter_map(|line| line.trim().strip_prefix("// ANCHOR: "))
+                    .filter(is_word);
                 found.extend(names.map(|name| Piece {
                     file: path.clone(),
                     anchor: Some(name.to_owned()),

@@ -94,12 +94,16 @@ fn generate() -> Result<()> {
     }
     let pages = pages()?;
     for Page { name, text } in &pages {
-        let new = schedule::with_tables(&manual::with_links(text), &pages)
-            .with_context(|| format!("make the tables of {name}"))?;
+        let linked = manual::with_links(text);
+        let (new, result) = match schedule::with_tables(&linked, &pages) {
+            Ok(new) => (new, Ok(())),
+            Err(error) => (linked, Err(error)),
+        };
         if new != *text {
             fs::write(folder.join(name), new)
                 .with_context(|| format!("write {name}"))?;
         }
+        result.with_context(|| format!("make the tables of {name}"))?;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@
 //!   and 99999 counts as one, but for a few numbers that mean something;
 //! - times of day, dates, durations, releases of the kernel;
 //! - UUIDs, hardware addresses, numbers of interfaces;
-//! - the address that a container has got, the name of its control group, and
-//!   which busybox it is whose shell says hello;
+//! - the address that a container has got, the names of its cable and of its
+//!   control group, and which busybox it is whose shell says hello;
 //! - how many blanks are between two columns.
 //!
 //! All else counts: 137, 1000, 65536 and 100000 have to be right.
@@ -23,22 +23,27 @@ const MEANT: [u32; 10] =
 /// The line with its variable parts named rather than shown.
 pub fn without_what_varies(line: &str) -> String {
     // In this order: what contains numbers comes before numbers.
-    const PATTERNS: [(&str, &str); 12] = [
+    const PATTERNS: &[(&str, &str)] = &[
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\[402\d{7}\]", "[NAMESPACE]"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
         (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
         (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
         (r"\b(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} +\d+", "DATE"),
+        (
+            r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) +\d{1,2}\b",
+            "DATE",
+        ),
         (r"\b\d+:\d\d(:\d\d)?(\.\d+)?\b", "TIME"),
         (r"\b\d+(\.\d+)? ?(ms|s|µs|seconds?)\b", "DURATION"),
         (r"@if\d+", "@ifN"),
         (r"\b10\.77\.\d+\.\d+\b", "ADDRESS"),
+        (r"\bbox\d+\b", "CABLE"),
         (r"workshop/\d+-\d+", "workshop/GROUP"),
         (r"BusyBox v.* built-in", "BusyBox built-in"),
     ];
     let mut line = line.to_owned();
-    for (pattern, name) in PATTERNS {
+    for (pattern, name) in PATTERNS.iter().copied() {
         let pattern = Regex::new(pattern).expect("a regular expression");
         line = pattern.replace_all(&line, name).into_owned();
     }
@@ -77,8 +82,11 @@ mod tests {
             ("6.1.0-56-cloud-amd64", "6.18.44"),
             ("Linux 6.12.9", "Linux 6.1.0-56-cloud-amd64"),
             ("Thu Nov 26 01:02:03 UTC 2026", "Mon Jan  5 23:59:59 UTC 2031"),
+            ("1 root 0 Nov 26 01:40 exe", "1 root 0 Dec  3 12:13 exe"),
             ("took 1.2 s", "took 31 s"),
             ("inet 10.77.31.250/30", "inet 10.77.0.2/30"),
+            ("box2145@if2 10.77.33.133/30", "box77@if3 10.77.1.53/30"),
+            ("table ip workshop-box2145 {", "table ip workshop-box8 {"),
             ("0::/workshop/2046-7064", "0::/workshop/2311-12"),
             ("eth0@if7 02:42:ac:11:00:02", "eth0@if12 02:42:ac:11:00:ff"),
         ] {
@@ -95,6 +103,7 @@ mod tests {
             ("10.0.2.2", "10.0.2.3"),
             ("10.77.0.2/30", "10.77.0.2/29"),
             ("256M", "128M"),
+            ("box2145", "veth2145"),
             ("port 8080", "port 8000"),
             ("a b", "ab"),
             ("1 sh", "2 sh"),

@@ -6,6 +6,7 @@ use nix::sys::signal::{
     SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask,
 };
 
+// ANCHOR: launcher
 /// Asks the kernel for SIGKILL when the launcher dies, even if that was killed
 /// itself (prctl(2), PR_SET_PDEATHSIG). If it is dead already, the gate says
 /// end-of-file. From step02 on this process is PID 1, and when PID 1 dies the
@@ -15,6 +16,7 @@ pub(crate) fn die_with_launcher() -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL)
         .context("set the parent-death signal")
 }
+// ANCHOR_END: launcher
 
 /// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
 /// keeps no dead child until it is waited for: its exit status would be lost.

@@ -14,6 +14,7 @@ use nix::unistd::{Pid, execve};
 use crate::child::{Ending, Process, reap};
 use crate::command::{Command, cannot_execute};
 
+// ANCHOR: fork
 /// Makes a second process that goes on from this very line: clone3(2).
 ///
 /// Returns `None` in the new process and `Some` in the old one. `flags` are
@@ -63,7 +64,9 @@ pub fn fork(
         })),
     }
 }
+// ANCHOR_END: fork
 
+// ANCHOR: execute
 /// Replaces the program in this process by another: execve(2).
 ///
 /// The process stays the same one: its number, its parent, its namespaces,
@@ -96,7 +99,9 @@ pub fn execute(command: &Command) -> Result<Infallible> {
     }
     Err(cannot_execute(command, answer))
 }
+// ANCHOR_END: execute
 
+// ANCHOR: wait
 /// Waits until the process has ended, and takes its exit status from the
 /// kernel, which keeps a dead process ("zombie") until somebody does.
 ///
@@ -115,3 +120,4 @@ pub fn wait(process: &Process) -> Result<Ending> {
         }
     }
 }
+// ANCHOR_END: wait

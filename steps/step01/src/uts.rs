@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 /// `struct utsname`, without the zero byte at the end.
 const LONGEST: usize = 64;
 
+// ANCHOR: set_hostname
 /// Gives this process's UTS namespace a name: sethostname(2).
 ///
 /// Without CLONE_NEWUTS before it, this would rename the *machine*.
@@ -22,7 +23,9 @@ pub fn set_hostname(name: &str) -> Result<()> {
     nix::unistd::sethostname(name)
         .with_context(|| format!("set the hostname to {name:?}"))
 }
+// ANCHOR_END: set_hostname
 
+// ANCHOR: parse_hostname
 /// Refuses on the command line what the kernel would refuse later.
 ///
 /// # Errors
@@ -37,3 +40,4 @@ pub fn parse_hostname(name: &str) -> Result<String, String> {
         )),
     }
 }
+// ANCHOR_END: parse_hostname

@@ -26,6 +26,7 @@ use step00::child::{self, SI_KERNEL, close_all_but};
 use step00::process;
 use step00::{Command, Ending};
 
+// ANCHOR: init
 /// Executes the command as a child and looks after it as PID 1 should.
 ///
 /// Ends with the command's own status, or 128+N if signal N killed it.
@@ -62,6 +63,7 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
         }
     }
 }
+// ANCHOR_END: init
 
 /// Reaps every child that ends and hands on every signal, until `command` has
 /// ended.
@@ -90,6 +92,7 @@ fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
     }
 }
 
+// ANCHOR: reap
 /// Takes the status of each child that has ended, the command's own and those
 /// of orphans alike. One SIGCHLD may stand for several.
 fn reap(command: Pid) -> Result<Option<Ending>> {
@@ -103,3 +106,4 @@ fn reap(command: Pid) -> Result<Option<Ending>> {
         }
     }
 }
+// ANCHOR_END: reap

@@ -18,6 +18,7 @@ use crate::{devices, tree};
 
 const NO_TYPE: Option<&str> = None;
 
+// ANCHOR: seclude
 /// Lets go of the machine's mounts.
 ///
 /// A new mount namespace starts with a copy of every mount, and systemd makes
@@ -29,7 +30,9 @@ pub fn seclude() -> Result<()> {
     mount(NO_TYPE, "/", NO_TYPE, flags, NO_TYPE)
         .context("make every mount private")
 }
+// ANCHOR_END: seclude
 
+// ANCHOR: bind
 /// Makes a mount of a directory, by binding it onto itself.
 ///
 /// pivot_root(2) exchanges *mounts*, and answers EBUSY to a directory that is
@@ -47,6 +50,7 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
     mount(Some(new_root), new_root, NO_TYPE, flags, NO_TYPE)
         .with_context(|| format!("bind {} onto itself", new_root.display()))
 }
+// ANCHOR_END: bind
 
 /// Mounts /proc, /sys and /dev in the new root.
 ///
@@ -55,11 +59,13 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
 /// - /sys shows the network interfaces of the mounter's network namespace.
 /// - /dev is a small tmpfs with the harmless devices only.
 pub fn furnish(new_root: &Path) -> Result<()> {
+    // ANCHOR: proc
     let common = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;
     let proc = mount_point(new_root, "proc")?;
     mount(Some("proc"), &proc, Some("proc"), common, NO_TYPE)
         .with_context(|| format!("mount proc on {}", proc.display()))
         .advice("inside another container? That masks /proc: use a real VM")?;
+    // ANCHOR_END: proc
 
     let sys = mount_point(new_root, "sys")?;
     let read_only = common | MsFlags::MS_RDONLY;
@@ -75,6 +81,7 @@ pub fn furnish(new_root: &Path) -> Result<()> {
     devices::furnish(&mount_point(new_root, "dev")?)
 }
 
+// ANCHOR: pivot
 /// Makes `new_root` the root directory, and the old one unreachable.
 ///
 /// chroot(2) would change only where this process starts to look up paths;
@@ -92,6 +99,7 @@ pub fn pivot(new_root: &Path) -> Result<()> {
     umount2(".", MntFlags::MNT_DETACH).context("unmount the old root")?;
     chdir("/").context("enter the new root")
 }
+// ANCHOR_END: pivot
 
 /// A directory of the new root on which something is to be mounted.
 ///

@@ -137,9 +137,11 @@ fn look(layer: &Path, path: &Path) -> Seen {
     Seen::Shown
 }
 
+// ANCHOR: whiteout
 fn is_whiteout(metadata: &Metadata) -> bool {
     metadata.file_type().is_char_device() && metadata.rdev() == 0
 }
+// ANCHOR_END: whiteout
 
 /// A folder that was deleted and made again is marked "opaque": nothing of the
 /// lower ones shows through, neither in it nor further down.

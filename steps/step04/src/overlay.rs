@@ -31,6 +31,7 @@ pub fn mount_overlay(
     lowers: &[String],
     writable: &str,
 ) -> Result<()> {
+    // ANCHOR: options
     // The kernel takes the highest layer first, and all options on one page
     // of 4096 bytes. Short relative names make room for many layers.
     chdir(folder).with_context(|| format!("enter {}", folder.display()))?;
@@ -49,6 +50,8 @@ pub fn mount_overlay(
         // makes it `user.*`.
         options += ",userxattr";
     }
+    // ANCHOR_END: options
+    // ANCHOR: mount
     // What does not fit is cut off without a word.
     ensure!(
         options.len() < 4096,
@@ -62,6 +65,7 @@ pub fn mount_overlay(
                 .with_context(|| format!("mount an overlay with {options}"))
                 .advice(why_not(errno))
         })
+    // ANCHOR_END: mount
 }
 
 fn why_not(errno: Errno) -> &'static str {

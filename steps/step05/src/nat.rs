@@ -114,6 +114,7 @@ fn chain(table: &str) -> Request {
         .text(CHAIN_TYPE, "nat")
 }
 
+// ANCHOR: rule
 /// Three expressions in a row: load, compare, masquerade. A comparison that
 /// fails ends the rule.
 fn rule(table: &str, address: Ipv4Addr) -> Request {
@@ -141,6 +142,7 @@ fn rule(table: &str, address: Ipv4Addr) -> Request {
                 .expression("masq", |nothing| nothing)
         })
 }
+// ANCHOR_END: rule
 
 /// struct nfgenmsg: family, version 0, and for a batch its subsystem.
 fn message(kind: u16, flags: u16, subsystem: u16) -> Request {

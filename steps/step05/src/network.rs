@@ -17,12 +17,15 @@ use crate::messages::{
 };
 use crate::netlink::{ACK, CREATE, Netlink, Request};
 
+// ANCHOR: loopback
 /// Inside: switches on the loopback interface. It has 127.0.0.1 by itself.
 pub fn bring_up_loopback() -> Result<()> {
     let route = Netlink::open(SockProtocol::NetlinkRoute)?;
     bring_up(&route, "lo")
 }
+// ANCHOR_END: loopback
 
+// ANCHOR: cable
 /// Outside: makes the cable and configures the machine's end.
 ///
 /// The peer is made *in* the network namespace of `pid`, not made here and
@@ -49,7 +52,9 @@ pub fn plug_in(cable: &Cable, pid: Pid) -> Result<()> {
     give_address(&route, &cable.name, cable.outside)?;
     bring_up(&route, &cable.name)
 }
+// ANCHOR_END: cable
 
+// ANCHOR: route
 /// Inside: configures the container's end, and makes the machine's end the
 /// way to everywhere else.
 pub fn configure(cable: &Cable) -> Result<()> {
@@ -67,7 +72,9 @@ pub fn configure(cable: &Cable) -> Result<()> {
         .send(way_out)
         .with_context(|| format!("route everything via {}", cable.outside))
 }
+// ANCHOR_END: route
 
+// ANCHOR: up
 fn bring_up(route: &Netlink, name: &str) -> Result<()> {
     let index = index_of(name)?;
     let up = libc::IFF_UP as u32;
@@ -75,3 +82,4 @@ fn bring_up(route: &Netlink, name: &str) -> Result<()> {
         .send(Request::new(RTM_NEWLINK, ACK, &link(index, up)))
         .with_context(|| format!("switch {name} on"))
 }
+// ANCHOR_END: up

@@ -15,6 +15,7 @@ use step00::Advice;
 
 use crate::ids::{Mapping, Maps, Writer};
 
+// ANCHOR: write_maps
 /// Outside: writes both maps of process `pid`. Each can be written once.
 ///
 /// Without root only one line is allowed, which maps one's own number; and
@@ -36,7 +37,9 @@ pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
     write(pid, "uid_map", &lines(&maps.uids))?;
     write(pid, "gid_map", &lines(&maps.gids))
 }
+// ANCHOR_END: write_maps
 
+// ANCHOR: become
 /// Inside, with the maps written: takes the number 0.
 ///
 /// The process has had every capability in its namespace since it was cloned;
@@ -65,6 +68,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     setresuid(uid, uid, uid)
         .with_context(|| format!("become user {uid} inside"))
 }
+// ANCHOR_END: become
 
 /// Writes a file of the process in /proc.
 fn write(pid: Pid, file: &str, text: &str) -> Result<()> {

@@ -15,6 +15,7 @@ use step00::Advice;
 
 use crate::limits::Limits;
 
+// ANCHOR: enable
 /// Lets the groups below `group` have these limits.
 ///
 /// A group has the files of a controller (memory.max, cpu.max …) only when
@@ -31,7 +32,9 @@ pub fn enable(group: &Path, controllers: &[&str]) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: enable
 
+// ANCHOR: limit
 /// Writes down what the group may use.
 ///
 /// # Errors
@@ -60,6 +63,7 @@ pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: limit
 
 /// Writes one of the group's files.
 fn write(group: &Path, file: &str, text: &str) -> Result<()> {

@@ -33,6 +33,7 @@ use libc::{
 };
 use nix::errno::Errno;
 
+// ANCHOR: program
 /// Builds the filter program that lets exactly `calls` through.
 pub fn program(calls: &Calls) -> Vec<sock_filter> {
     let mut program = architecture_check().to_vec();
@@ -55,7 +56,9 @@ pub fn program(calls: &Calls) -> Vec<sock_filter> {
     link(&mut program);
     program
 }
+// ANCHOR_END: program
 
+// ANCHOR: architecture
 /// A number means nothing before it is known whose number it is.
 ///
 /// On x86_64 a process can make 32-bit calls too (`int 0x80`), where 21 is
@@ -68,7 +71,9 @@ fn architecture_check() -> [sock_filter; 3] {
         answer(SECCOMP_RET_KILL_PROCESS),
     ]
 }
+// ANCHOR_END: architecture
 
+// ANCHOR: range
 /// Allows the calls `first` to `last`. A holds the call's number.
 ///
 /// The ranges come in ascending order. So a number below `first` was in no
@@ -79,7 +84,9 @@ fn range(first: u32, last: u32) -> Vec<sock_filter> {
     }
     vec![jump(AT_LEAST, first, NEXT, REFUSE), jump(GREATER, last, NEXT, ALLOW)]
 }
+// ANCHOR_END: range
 
+// ANCHOR: answers
 /// What is said to everything else, and the three answers themselves.
 ///
 /// A C library tries a new call first and, on ENOSYS, does it the old way; on
@@ -93,7 +100,9 @@ fn default_answer(newest: u32) -> [sock_filter; 4] {
         answer(SECCOMP_RET_ALLOW),
     ]
 }
+// ANCHOR_END: answers
 
+// ANCHOR: install
 /// Puts `program` on the calling thread, for good.
 ///
 /// The kernel takes a filter only from a thread that has CAP_SYS_ADMIN in its
@@ -128,3 +137,4 @@ pub fn install(program: &[sock_filter]) -> Result<()> {
         )
     })
 }
+// ANCHOR_END: install

@@ -43,5 +43,27 @@ pub fn run(
             path.display()
         );
     }
-    Ok(out.write_all(rung.solution.as_bytes())?)
+    for line in rung.solution.lines().filter(|line| !is_anchor(line)) {
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// Marks where a piece begins or ends that the book shows: no word to a reader.
+fn is_anchor(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("// ANCHOR: ") || line.starts_with("// ANCHOR_END: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_anchor;
+
+    #[test]
+    fn only_the_book_s_marks_are_left_out() {
+        assert!(is_anchor("    // ANCHOR: pivot"));
+        assert!(is_anchor("// ANCHOR_END: pivot"));
+        assert!(!is_anchor("// the ANCHOR: pivot"));
+        assert!(!is_anchor("// ANCHORAGE"));
+    }
 }

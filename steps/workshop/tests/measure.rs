@@ -171,5 +171,6 @@ fn who_cannot_run_is_a_line_and_no_error() -> Result<()> {
     assert!(row("step01")?.contains('±'), "{page}");
     assert!(row("step02")?.contains("does not run here: start"), "{page}");
     assert!(page.contains("Noise:"), "{page}");
+    assert!(page.contains("Machine:"), "{page}");
     Ok(())
 }

@@ -16,6 +16,7 @@ pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
          drown the rest."
             .to_owned(),
     ];
+    texts.push(machine());
     texts.push(noise(rows));
     if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         let text = "No cgroup version 2 here: step07 and above run without \
@@ -23,6 +24,30 @@ pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
         texts.push(text.to_owned());
     }
     texts
+}
+
+/// On what: none of the numbers goes for another one.
+fn machine() -> String {
+    let read = |path| fs::read_to_string(path).unwrap_or_default();
+    let value = |text: &str, name: &str, sign: char| {
+        let fields = text.lines().filter_map(|line| line.split_once(sign));
+        let mut fields = fields.filter(|(key, _)| key.trim() == name);
+        fields.next().map(|(_, value)| value.trim().replace('"', ""))
+    };
+    let cpu = read("/proc/cpuinfo");
+    // aarch64 names no model there, but the board in another place.
+    let board = read("/proc/device-tree/model");
+    let board = board.trim_end_matches('\0');
+    let board = (!board.is_empty()).then(|| board.to_owned());
+    let cpu = value(&cpu, "model name", ':').or(board);
+    let system = value(&read("/etc/os-release"), "PRETTY_NAME", '=');
+    format!(
+        "Machine: {}, Linux {} for {}, {}.",
+        cpu.as_deref().unwrap_or("a CPU without a name"),
+        read("/proc/sys/kernel/osrelease").trim(),
+        std::env::consts::ARCH,
+        system.as_deref().unwrap_or("a distribution without a name"),
+    )
 }
 
 /// How much of it is chance.
