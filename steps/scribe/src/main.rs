@@ -68,6 +68,7 @@ fn replay(
     }
     let mut is_well = true;
     for Page { name, text } in pages {
+        eprintln!("scribe: {name}");
         let (recorded, result) = replay::record(&text, place, &stand);
         if let Err(error) = result {
             eprintln!("{name}: {error:#}");
