@@ -57,10 +57,15 @@ pub fn difference(text: &str, recorded: &[Recorded]) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = String::new();
     for (range, new) in recorded {
-        let same = |line: &str| without_what_varies(line) + "\n";
-        let page: String =
-            lines[range.clone()].iter().map(|line| same(line)).collect();
-        let machine: String = new.iter().map(|line| same(line)).collect();
+        // Whether a shell that ends leaves an empty line depends on what it
+        // was doing.
+        let text = |lines: &mut dyn Iterator<Item = &str>| -> String {
+            let lines = lines.map(without_what_varies);
+            let lines = lines.filter(|line| !line.is_empty());
+            lines.map(|line| line + "\n").collect()
+        };
+        let page = text(&mut lines[range.clone()].iter().copied());
+        let machine = text(&mut new.iter().map(String::as_str));
         if page != machine {
             let diff = TextDiff::from_lines(&page, &machine);
             let place = format!("page, line {}", range.start + 1);

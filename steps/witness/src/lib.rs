@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 /// How long a fact may take to become true. Long enough for a virtual machine
 /// under software emulation; a test that fails is the only one that waits.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until `is_true`, and fails the test if it never is.
 ///
