@@ -38,6 +38,7 @@ fn type_all(
     let all = transcripts(text)
         .map_err(|line| anyhow!("line {line}: the fence is not closed"))?;
     let lines: Vec<&str> = text.lines().collect();
+    at.tidy()?;
     let shell = || at.shell();
     let mut session = Session::new(&shell);
     for Transcript { lines: range, .. } in

@@ -18,6 +18,8 @@ const CLONE: &str = "/home/learner/workshop";
 /// Room on a disk; /home may be small.
 const COPY: &str = "/scratch/workshop";
 const PROGRAMS: &str = "/run/learner-bin";
+/// The root file system as it was made.
+const PRISTINE: &str = "/scratch/pristine";
 
 /// Starts the binary as cargo would after a build: through the runner of
 /// .cargo/config.toml.
@@ -78,7 +80,22 @@ impl Stand {
         if !made.status.success() {
             bail!("rootfs: {}", String::from_utf8_lossy(&made.stderr));
         }
+        run("cp -a \"$1/target/rootfs\" \"$2\"", &[CLONE, PRISTINE])?;
         Ok(stand)
+    }
+
+    /// Puts things in their places for the next page: some pages leave a
+    /// folder in the root file system.
+    ///
+    /// # Errors
+    /// When that cannot be made anew.
+    pub fn tidy(&self) -> Result<()> {
+        if !self.is_machine {
+            return Ok(());
+        }
+        let script = "rm -rf \"$1/target/rootfs\" && \
+            cp -a \"$2\" \"$1/target/rootfs\"";
+        run(script, &[CLONE, PRISTINE])
     }
 
     /// An interactive bash at this desk, that no file has set up.
@@ -116,6 +133,7 @@ impl Drop for Stand {
         if self.is_machine {
             let _ = Command::new("umount").args(["--lazy", CLONE]).status();
             let _ = fs::remove_dir_all(COPY);
+            let _ = fs::remove_dir_all(PRISTINE);
             let _ = fs::remove_dir_all(PROGRAMS);
         }
     }
@@ -135,13 +153,19 @@ fn clone_repository() -> Result<()> {
         mount --bind "$2" "$3"
     "#;
     let repository = repository();
+    let repository = repository.to_str().context("a path in UTF-8")?;
+    run(script, &[repository, COPY, CLONE])
+}
+
+/// Runs a script of bash's as whoever this is.
+fn run(script: &str, arguments: &[&str]) -> Result<()> {
     let status = Command::new("bash")
         .args(["-c", script, "bash"])
-        .args([repository.as_os_str(), COPY.as_ref(), CLONE.as_ref()])
+        .args(arguments)
         .status()
-        .context("copy the repository")?;
+        .context("start bash")?;
     if !status.success() {
-        bail!("the repository could not be copied to {COPY}");
+        bail!("{status}: {script}");
     }
     Ok(())
 }
