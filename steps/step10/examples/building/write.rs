@@ -230,6 +230,15 @@ fn normalised(text: &str) -> String {
     let words = |line: &str| -> Vec<String> {
         line.split_whitespace().map(normalised_word).collect()
     };
+    // The machine's own `cat`, which carry its output, were started before
+    // the numbers were made large: 128 may be one of them.
+    let words = |line: &str| match words(line) {
+        mut words if words.last().is_some_and(|last| last == "cat") => {
+            words[0] = "N".into();
+            words
+        }
+        words => words,
+    };
     lines.map(|line| words(line).join(" ") + "\n").collect()
 }
 
