@@ -30,8 +30,18 @@ pub struct Page {
 /// When one cannot be read.
 pub fn pages() -> Result<Vec<Page>> {
     let folder = pages_folder();
-    let mut pages = Vec::new();
-    let mut folders = vec![folder.clone()];
+    let files = files(&folder, "md")?;
+    files.iter().map(|path| read(&folder, path)).collect()
+}
+
+/// Every file below a folder whose name ends with `.extension`, in the order
+/// of their names.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn files(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
         let entries = fs::read_dir(&next)
             .with_context(|| format!("look into {}", next.display()))?;
@@ -39,13 +49,13 @@ pub fn pages() -> Result<Vec<Page>> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "md") {
-                pages.push(read(&folder, &path)?);
+            } else if path.extension().is_some_and(|its| its == extension) {
+                found.push(path);
             }
         }
     }
-    pages.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(pages)
+    found.sort();
+    Ok(found)
 }
 
 fn read(folder: &Path, path: &Path) -> Result<Page> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use regex_lite::Regex;
 
-use crate::book::Page;
+use crate::book::{Page, files};
 
 /// A piece of a file, and which page wants it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,28 +63,19 @@ pub fn problem(piece: &Piece) -> Option<String> {
 /// When a folder of the code cannot be read.
 pub fn anchors(repository: &Path) -> Result<BTreeSet<Piece>> {
     let mut found = BTreeSet::new();
-    let mut folders = vec![repository.join("steps")];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder)
-            .with_context(|| format!("look into {}", folder.display()))?;
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "rs") {
-                let text = fs::read_to_string(&path)?;
-                // A name is one word; in a string of a test more follows.
-                let is_word = |name: &&str| !name.contains('\\');
-                let names = text
-                    .lines()
-                    .filter_map(|line| line.trim().strip_prefix("// ANCHOR: "))
-                    .filter(is_word);
-                found.extend(names.map(|name| Piece {
-                    file: path.clone(),
-                    anchor: Some(name.to_owned()),
-                }));
-            }
-        }
+    for file in files(&repository.join("steps"), "rs")? {
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("read {}", file.display()))?;
+        // A name is one word; in a string of a test more follows.
+        let is_word = |name: &&str| !name.contains('\\');
+        let names = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("// ANCHOR: "))
+            .filter(is_word);
+        found.extend(names.map(|name| Piece {
+            file: file.clone(),
+            anchor: Some(name.to_owned()),
+        }));
     }
     Ok(found)
 }

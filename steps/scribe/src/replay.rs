@@ -97,6 +97,17 @@ mod tests {
     }
 
     #[test]
+    fn empty_lines_do_not_count_and_missing_ones_do() {
+        let answered = |lines: &[&str]| {
+            let lines = lines.iter().map(|&line| line.to_owned());
+            difference(PAGE, &[(1..4, lines.collect())])
+        };
+        let typed = "$ echo $$; echo 7";
+        assert_eq!(answered(&[typed, "", "3456", "7", ""]), None);
+        assert!(answered(&[typed, "3456"]).is_some());
+    }
+
+    #[test]
     fn a_page_is_typed_where_it_belongs() {
         let at = Stand::host();
         let typed = |place| {
