@@ -177,6 +177,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use witness::{Folder, process};
 
     fn bash() -> Command {
         let mut bash = Command::new("bash");
@@ -226,8 +227,15 @@ mod tests {
     #[test]
     fn an_untidy_page_is_told() {
         let error = |page: &[&str]| recorded(page).unwrap_err().to_string();
-        let running = error(&["$ sleep 1000 &", "$ true"]);
+        let folder = Folder::new();
+        let pid = folder.join("pid");
+        let job = format!("$ sleep 1000 & echo $! >{}", pid.display());
+        let running = error(&[&job, "$ true"]);
         assert!(running.contains("still running"), "{running}");
+        // Told, and ended.
+        let pid = std::fs::read_to_string(pid).expect("its number");
+        let pid = pid.trim().parse().expect("a number");
+        witness::eventually("it to end", || process::is_gone(pid));
         let within = error(&["$ PS1='step99 # ' sh"]);
         assert!(within.contains("ends within"), "{within}");
         let nobody = error(&["$ PS1='step99 # ' sh", "$ id"]);

@@ -70,11 +70,25 @@ pub fn has_signal(pid: i32, mask: &str, signal: Signal) -> bool {
 
 /// Everybody who lives in this PID namespace.
 pub fn inhabitants(namespace: &str) -> Vec<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = entries.filter_map(|e| e.file_name().to_str()?.parse().ok());
     let is_there = |pid: &i32| {
         let its = fs::read_link(format!("/proc/{pid}/ns/pid"));
         its.is_ok_and(|its| its.as_os_str() == namespace) && !is_gone(*pid)
     };
-    numbers.filter(is_there).collect()
+    everybody().filter(is_there).collect()
+}
+
+/// Everybody in the session of this leader (credentials(7)): a shell and what
+/// was started in it, its background jobs too.
+pub fn session(leader: i32) -> Vec<i32> {
+    let leader = leader.to_string();
+    let is_in = |pid: &i32| {
+        let numbers = status(*pid, "NSsid").unwrap_or_default();
+        numbers.split_whitespace().next() == Some(&leader)
+    };
+    everybody().filter(is_in).collect()
+}
+
+fn everybody() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::unistd::Pid;
 
-use crate::eventually;
+use crate::{eventually, process};
 
 use control::{set_controlling, set_size};
 
@@ -242,8 +244,13 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Only a test that has failed comes here with the program running.
-        let _ = self.program.kill();
+        // Only a test that has failed comes here with the program running,
+        // or one of a failure. Then a shell has no time to end its jobs.
+        if let Ok(None) = self.program.try_wait() {
+            for pid in process::session(self.program.id() as i32) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
         let _ = self.program.wait();
     }
 }

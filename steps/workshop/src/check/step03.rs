@@ -9,7 +9,8 @@ const CAUSES: &Causes = &[
     (
         &["pivot_root", "EINVAL"],
         "`seclude` must make every mount private (MS_REC | MS_PRIVATE): \
-         pivot_root(2) refuses to work among shared ones",
+         pivot_root(2) refuses to work among shared ones; or \
+         `bind_onto_itself` has not made a mount of the new root",
     ),
     (
         &["pivot_root", "EBUSY"],

@@ -71,6 +71,12 @@ fn unified(machine: &Machine) -> Vec<Finding> {
     if !needed.is_empty() {
         return vec![without(&needed, &here)];
     }
+    if is_held(machine) {
+        let text = "version 2, but a container's group, with processes in \
+                    it: such a one may not hand down controllers";
+        let finding = Finding::missing(SUBJECT, rungs, text);
+        return vec![finding.mend("scripts/vm cargo run -p step07")];
+    }
     let wanted = lost(&WANTED);
     let mut found = vec![match wanted.is_empty() {
         true => {
@@ -88,6 +94,17 @@ fn unified(machine: &Machine) -> Vec<Finding> {
     }];
     found.extend(delegated(machine));
     found
+}
+
+/// Is the topmost group that we see not the machine's, which alone has no
+/// type, and would it have to hand down its controllers while processes are in
+/// it? The kernel answers EBUSY (cgroups(7), "no internal processes").
+fn is_held(machine: &Machine) -> bool {
+    let file = |name: &str| machine.read(&format!("{MOUNT}/{name}"));
+    let given = file("cgroup.subtree_control").unwrap_or_default();
+    file("cgroup.type").is_some()
+        && file("cgroup.procs").is_some_and(|procs| !procs.is_empty())
+        && NEEDED.iter().any(|name| !has(&given, name))
 }
 
 /// Where there is a version 2, all rungs from step07 on insist on it.

@@ -1,23 +1,25 @@
 //! Which process is meant: by its number, or by a name.
 
-use std::fs;
+use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use nix::unistd::getpid;
+use nix::unistd::{geteuid, getpid};
 use step00::Advice;
+use step11::state;
 
 use super::census::Census;
 
 /// The process that `who` means, and others that it could have meant.
 ///
 /// # Errors
-/// Nobody has that name.
+/// Nobody has that name, or only a container that has ended.
 pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     if let Ok(pid) = who.parse() {
         return Ok((pid, Vec::new()));
     }
-    if let Some(pid) = container(who) {
-        return Ok((pid, Vec::new()));
+    let container = state::read(who).ok().map(|state| state.running());
+    if let Some(Ok(process)) = container {
+        return Ok((process.pid.as_raw(), Vec::new()));
     }
     // The kernel keeps 15 bytes of a name.
     let short =
@@ -32,22 +34,19 @@ pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     found.sort_unstable();
     // Of many it is rather the one that lives apart, and of those the oldest.
     found.sort_by_key(|pid| census.apart(&census.residents[pid]).is_empty());
+    if let (true, Some(Err(ended))) = (found.is_empty(), container) {
+        return Err(ended);
+    }
     if found.is_empty() {
         let missing = "no process has this name, and no container";
-        return Err(anyhow!("find {who:?}: {missing}"))
+        // Each user has containers of their own.
+        let hidden = match Path::new("/run/workshop").exists() {
+            true if !geteuid().is_root() => " of yours (root has some)",
+            _ => "",
+        };
+        return Err(anyhow!("find {who:?}: {missing}{hidden}"))
             .advice("cargo workshop peek --all, or a number that ps shows");
     }
     let first = found.remove(0);
     Ok((first, found))
-}
-
-/// A container that step11 has started keeps its state in /run. Whatever is
-/// not there, or not to be read, is no container of that name.
-fn container(name: &str) -> Option<i32> {
-    if name.contains('/') || name.starts_with('.') {
-        return None;
-    }
-    let state = fs::read(format!("/run/workshop/{name}/state.json")).ok()?;
-    let state: serde_json::Value = serde_json::from_slice(&state).ok()?;
-    state.get("pid")?.as_i64()?.try_into().ok()
 }

@@ -64,6 +64,7 @@ fn capabilities(process: &Process, census: &Census) -> Row {
             let missing = missing.join(" ");
             format!("{some} capabilities{over}, all but {missing}")
         }
+        (1, _) => format!("1 capability{over}: {}", held[0]),
         (some, _) => {
             format!("{some} capabilities{over}: {}", held.join(" "))
         }

@@ -66,6 +66,28 @@ fn version_2_that_nobody_may_write_to() {
 }
 
 #[test]
+fn a_containers_group_hands_nothing_down_while_it_holds_processes() {
+    let machine = Machine::good();
+    let file = |name: &str, text| {
+        machine.write(&format!("/sys/fs/cgroup/{name}"), text);
+    };
+    file("cgroup.procs", "1\n2034\n");
+    file("cgroup.subtree_control", "\n");
+    machine.doctor().says("cgroups", "fine", "");
+    file("cgroup.type", "domain\n");
+    let report = machine.doctor();
+    assert_eq!(report.blocked(), "7-11");
+    let text = report.says("cgroups", "missing", "scripts/vm");
+    assert!(text.contains("container's group"), "{text}");
+    // Somebody has moved them to a leaf; or it hands them down already.
+    file("cgroup.procs", "");
+    machine.doctor().says("cgroups", "fine", "");
+    file("cgroup.procs", "1\n");
+    file("cgroup.subtree_control", "cpu memory pids\n");
+    machine.doctor().says("cgroups", "fine", "");
+}
+
+#[test]
 fn rootless_takes_a_group_of_ones_own() {
     // The folders of this test belong to whoever runs it.
     let uid = nix::unistd::geteuid().as_raw().max(1);

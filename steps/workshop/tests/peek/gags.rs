@@ -20,6 +20,9 @@ fn capabilities_have_names() {
     assert_eq!(mark, "gagged");
     assert_eq!(facts["effective"], json!(["CHOWN", "NET_RAW"]));
     assert_eq!(facts["bounding"], json!(["CHOWN", "NET_RAW"]));
+    let one = boxed(&["setpriv", "--bounding-set", "-all,+chown"]);
+    let page = peek(&[&one.pid.to_string()]);
+    assert!(page.contains("1 capability: CHOWN"), "{page}");
     // And the control: the same without.
     let control = boxed(&["env"]);
     let (_, facts) = gag(&report(control.pid), "powers");

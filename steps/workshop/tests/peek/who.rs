@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use witness::terminal::Terminal;
 use witness::{Folder, eventually, process};
 
@@ -29,7 +29,7 @@ fn a_name_means_the_process_that_bears_it() {
     let first = running(&[&cat], "peeked-at-by-na");
     let report = whom("peeked-at-by-name");
     assert_eq!(report["pid"], first.pid);
-    assert_eq!(report["others_of_this_name"], serde_json::json!([]));
+    assert_eq!(report["others_of_this_name"], json!([]));
     let second = running(&[&cat], "peeked-at-by-na");
     let page = peek(&["peeked-at-by-name"]);
     let others = format!("Others of this name: {}", second.pid);
@@ -48,23 +48,43 @@ fn a_name_means_a_container() {
         return;
     }
     let there = boxed(&["env"]);
+    let start = step07::start_time(there.pid as u32).expect("it runs");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let state = |start: u64, boot: &str| {
+        let (pid, launcher) = (there.pid, std::process::id());
+        json!({
+            "name": "peeked-container", "command": ["cat"], "flags": [],
+            "detached": true, "remove": false, "created": 0, "pid": pid,
+            "start": start, "launcher": launcher, "boot": boot.trim(),
+            "ended": null,
+        })
+    };
     let script = "mount -t tmpfs run /run; mkdir -p /run/workshop/$2; \
-        echo \"{\\\"pid\\\": $1}\" >/run/workshop/$2/state.json; \
+        echo \"$1\" >/run/workshop/$2/state.json; \
         exec \"$0\" peek peeked-container --json";
-    let look = |name: &str| {
+    let look = |name: &str, state: Value| {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-ec", script]);
         command.arg(env!("CARGO_BIN_EXE_workshop"));
-        command.args([&there.pid.to_string(), name]);
-        command.output().expect("start the companion")
+        command.args([&state.to_string(), name]);
+        let output = command.output().expect("start the companion");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output, words)
     };
-    let output = look("peeked-container");
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let boot = boot.expect("the boot ID");
+    let (output, words) = look("peeked-container", state(start, &boot));
     assert!(output.status.success(), "{words}");
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["pid"], there.pid);
-    let output = look("another");
+    let (output, words) = look("another", state(start, &boot));
     assert_eq!(output.status.code(), Some(1));
+    assert!(words.contains("and no container"), "{words}");
+    // The number has another process by now, or the machine started anew.
+    for old in [state(start + 1, &boot), state(start, "an earlier one")] {
+        let (output, words) = look("peeked-container", old);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains("does not run: lost"), "{words}");
+    }
 }
 
 #[test]
