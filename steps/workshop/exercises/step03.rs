@@ -48,8 +48,9 @@ pub fn seclude() -> Result<()> {
 
 /// Makes a mount of a directory, by binding it onto itself.
 ///
-/// pivot_root(2) exchanges *mounts*, and answers EBUSY to a directory that is
-/// merely part of one. (step04 needs no such trick, an overlay is a mount.)
+/// pivot_root(2) exchanges *mounts*. To a directory that is merely part of one
+/// it answers EBUSY if that is the mount of `/`, EINVAL if it is another one.
+/// (step04 needs no such trick, an overlay is a mount.)
 pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
     // What is mounted on / is above it, and no path leads there: every path
     // begins at the root directory that this process has already.
