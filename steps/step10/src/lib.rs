@@ -11,8 +11,8 @@
 //! - [`calls`] - the system calls for it, as Rust sees them.
 //! - [`capabilities`] - their names, and which are left.
 //! - [`masks`], [`rlimits`], [`labels`] - what else root could use.
-//! - [`sealed`], [`keyring`] - the launcher's own program and keys, out of the
-//!   container's reach.
+//! - [`sealed`], [`keyring`], [`streams`] - the launcher's own program, keys
+//!   and folders, out of the container's reach.
 //! - [`Args`] - `--cap-add`, `--cap-drop`, `--user`, `--new-privs`,
 //!   `--unmask`, `--rlimit`, `--apparmor`, `--selinux-label`.
 //! - [`ledger`] - the powers that are left, as the kernel reports them.
@@ -38,6 +38,7 @@ pub mod labels;
 pub mod masks;
 pub mod rlimits;
 pub mod sealed;
+pub mod streams;
 
 mod ledger;
 
@@ -86,12 +87,19 @@ pub struct Args {
     pub selinux_label: Option<String>,
 }
 
-/// First of all: runs from a sealed copy, without the caller's keys, and looks
-/// whether the kernel has the labels that are asked for.
+/// First of all: keeps back what is the launcher's own, and looks whether the
+/// kernel has the labels that are asked for.
 pub fn prepare(args: &Args) -> Result<()> {
-    sealed::enter()?;
-    keyring::leave()?;
+    keep_back()?;
     labels::check(args)
+}
+
+/// Runs from a sealed copy, without the caller's keys, and without a folder
+/// that the caller has open as stdin.
+pub fn keep_back() -> Result<()> {
+    streams::check()?;
+    sealed::enter()?;
+    keyring::leave()
 }
 
 /// Inside, after the pivot, while mount(2) can still be called.

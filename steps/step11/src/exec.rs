@@ -54,8 +54,7 @@ struct Recorded {
 
 /// Runs a command in it, and waits for its end.
 pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
-    step10::sealed::enter()?;
-    step10::keyring::leave()?;
+    step10::keep_back()?;
     let state = state::read(&args.name)?;
     let target = way_in(state.running()?)?;
     let mut run = recorded(&state)?;

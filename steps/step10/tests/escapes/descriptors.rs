@@ -30,9 +30,10 @@ pub fn list(_: &str) -> Answer {
     Ok(numbers.join(" "))
 }
 
-/// Makes `folder` the root directory, as a container without pivot_root would
-/// have it, and goes to the folder that is open as number 7.
-pub fn enter_leaked(folder: &str) -> Answer {
+/// Makes a folder the root directory, as a container without pivot_root would
+/// have it, and goes to the one that is open as this number: `7 /tmp`.
+pub fn enter_leaked(argument: &str) -> Answer {
+    let (number, folder) = argument.split_once(' ').expect("two words");
     let proc = format!("{folder}/proc");
     if fs::create_dir(&proc).is_ok() {
         let kind = Some("proc");
@@ -40,14 +41,19 @@ pub fn enter_leaked(folder: &str) -> Answer {
     }
     chroot(folder)?;
     chdir("/")?;
-    chdir("/proc/self/fd/7")?;
+    chdir(format!("/proc/self/fd/{number}").as_str())?;
     identity(".")
 }
 
 /// Starts a program with the machine's `/` as number 7, and a file as 8.
 fn leaking(program: &str, arguments: &[&str]) -> Vec<String> {
-    let script = "exec 7</ 8</etc/passwd; exec \"$0\" \"$@\"";
-    let all = [&["-c", script, program][..], arguments].concat();
+    with_open("7</ 8</etc/passwd", program, arguments)
+}
+
+/// Starts a program with these redirections of the shell.
+fn with_open(what: &str, program: &str, arguments: &[&str]) -> Vec<String> {
+    let script = format!("exec {what}; exec \"$0\" \"$@\"");
+    let all = [&["-c", &script, program][..], arguments].concat();
     all.into_iter().map(String::from).collect()
 }
 
@@ -70,7 +76,7 @@ fn run_leaking(flags: &[&str], command: &[&str]) -> Report {
 #[test]
 fn only_stdin_stdout_and_stderr_come_along() {
     let _machine = Machine::new();
-    let attempts = ["descriptors", "enter-leaked /"];
+    let attempts = ["descriptors", "enter-leaked 7 /"];
     // The guard: step00 closes all others before execve(2).
     for flags in [&[][..], &["--init"], &UNGUARDED] {
         let arguments = container(flags, PROGRAM, &attempts);
@@ -84,12 +90,39 @@ fn only_stdin_stdout_and_stderr_come_along() {
     let program = own_program();
     let arguments = [&["--mount", program.as_str()][..], &ATTEMPT].concat();
     let mut command = shell(&leaking("unshare", &arguments));
-    let enter = format!("enter-leaked {}", folder.path().display());
+    let enter = format!("enter-leaked 7 {}", folder.path().display());
     command.env(VARIABLE, format!("descriptors;{enter}"));
     let found = answers(command, 2);
     let numbers: Vec<&str> = found[0].split(' ').collect();
     assert!(numbers.contains(&"7") && numbers.contains(&"8"), "{numbers:?}");
     assert_eq!(found[1], outside(&["root"])[0]);
+}
+
+#[test]
+fn a_folder_as_stdin_stays_outside() {
+    let _machine = Machine::new();
+    let start = |what: &str| {
+        let command = [launcher(&[]), ["--", "true"].map(Into::into).into()];
+        let command = command.concat();
+        let command: Vec<&str> = command.iter().map(String::as_str).collect();
+        shell(&with_open(what, "env", &command)).output().expect("start it")
+    };
+    // The guard: step10 looks at the three that do come along.
+    for (what, name) in [("0</", "stdin"), ("1</", "stdout"), ("0</tmp", "")] {
+        let output = start(what);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(125), "{what}: {words}");
+        assert!(words.contains(&format!("take {name}")), "{what}: {words}");
+    }
+    // The controls: a file may come, and a folder would be a way out.
+    assert!(start("0</etc/passwd").status.success());
+    let folder = Folder::new();
+    let program = own_program();
+    let arguments = [&["--mount", program.as_str()][..], &ATTEMPT].concat();
+    let mut command = shell(&with_open("0</", "unshare", &arguments));
+    let enter = format!("enter-leaked 0 {}", folder.path().display());
+    command.env(VARIABLE, enter);
+    assert_eq!(answers(command, 1), outside(&["root"]));
 }
 
 #[test]
