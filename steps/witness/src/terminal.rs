@@ -244,8 +244,8 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Only a test that has failed comes here with the program running,
-        // or one of a failure. Then a shell has no time to end its jobs.
+        // The program still runs when a test has failed, or has looked at a
+        // failure. A shell that is killed does not end its background jobs.
         if let Ok(None) = self.program.try_wait() {
             for pid in process::session(self.program.id() as i32) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);

@@ -108,7 +108,9 @@ fn a_folder_as_stdin_stays_outside() {
         shell(&with_open(what, "env", &command)).output().expect("start it")
     };
     // The guard: step10 looks at the three that do come along.
-    for (what, name) in [("0</", "stdin"), ("1</", "stdout"), ("0</tmp", "")] {
+    for (what, name) in
+        [("0</", "stdin"), ("1</", "stdout"), ("0</tmp", "stdin")]
+    {
         let output = start(what);
         let words = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(125), "{what}: {words}");

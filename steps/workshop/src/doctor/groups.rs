@@ -96,9 +96,10 @@ fn unified(machine: &Machine) -> Vec<Finding> {
     found
 }
 
-/// Is the topmost group that we see not the machine's, which alone has no
-/// type, and would it have to hand down its controllers while processes are in
-/// it? The kernel answers EBUSY (cgroups(7), "no internal processes").
+/// Is the topmost group that we see a container's, and does it hold processes?
+/// The machine's own is the only one without a `cgroup.type`. Any other one may
+/// hand down controllers only while it is empty; else the kernel answers EBUSY
+/// (cgroups(7), "no internal processes").
 fn is_held(machine: &Machine) -> bool {
     let file = |name: &str| machine.read(&format!("{MOUNT}/{name}"));
     let given = file("cgroup.subtree_control").unwrap_or_default();

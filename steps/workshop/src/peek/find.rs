@@ -34,10 +34,10 @@ pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     found.sort_unstable();
     // Of many it is rather the one that lives apart, and of those the oldest.
     found.sort_by_key(|pid| census.apart(&census.residents[pid]).is_empty());
-    if let (true, Some(Err(ended))) = (found.is_empty(), container) {
-        return Err(ended);
-    }
     if found.is_empty() {
+        if let Some(Err(ended)) = container {
+            return Err(ended);
+        }
         let missing = "no process has this name, and no container";
         // Each user has containers of their own.
         let hidden = match Path::new("/run/workshop").exists() {
