@@ -1,5 +1,5 @@
 //! `workshop hint N`: one hint more each time, from a nudge to nearly the
-//! answer. The hints of a rung are in its hints.md, by function.
+//! answer. The hints of a rung are in its exercise/hints.md, by function.
 
 use std::io::Write;
 

@@ -37,8 +37,16 @@ macro_rules! rung {
             solution: include_str!(concat!(
                 "../../", $name, "/src/", $primitive, ".rs"
             )),
-            untouched: include_str!(concat!("../exercises/", $name, ".rs")),
-            hints: include_str!(concat!("../../", $name, "/hints.md")),
+            untouched: include_str!(concat!(
+                "../../",
+                $name,
+                "/exercise/untouched.rs"
+            )),
+            hints: include_str!(concat!(
+                "../../",
+                $name,
+                "/exercise/hints.md"
+            )),
         }
     };
 }

@@ -15,7 +15,7 @@ fn folder() -> (Folder, PathBuf) {
     let exercise = folder.join("steps/step01/src/exercise.rs");
     fs::create_dir_all(exercise.parent().expect("src")).expect("make it");
     let package = env!("CARGO_MANIFEST_DIR");
-    let untouched = format!("{package}/exercises/step01.rs");
+    let untouched = format!("{package}/../step01/exercise/untouched.rs");
     fs::copy(untouched, &exercise).expect("copy an exercise");
     (folder, exercise)
 }

@@ -61,7 +61,7 @@ impl Copy {
 /// The copy of an exercise from which `reset` is compiled.
 fn untouched(number: usize) -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.join(format!("exercises/step{number:02}.rs"))
+    package.join(format!("../step{number:02}/exercise/untouched.rs"))
 }
 
 #[test]
