@@ -39,31 +39,17 @@ pub mod process;
 pub mod child;
 
 #[cfg(target_os = "linux")]
-mod arguments;
-#[cfg(target_os = "linux")]
 mod command;
 #[cfg(target_os = "linux")]
 mod failure;
 #[cfg(target_os = "linux")]
-mod gate;
-#[cfg(target_os = "linux")]
-mod guardian;
-#[cfg(target_os = "linux")]
-mod inherited;
-#[cfg(target_os = "linux")]
-mod listen;
+mod flags;
 #[cfg(target_os = "linux")]
 mod narrator;
 #[cfg(target_os = "linux")]
-mod performance;
-#[cfg(target_os = "linux")]
 mod stage;
 #[cfg(target_os = "linux")]
-mod terminal;
-#[cfg(target_os = "linux")]
 mod unwritten;
-#[cfg(target_os = "linux")]
-mod watch;
 
 // What every rung's `main` needs, from one place.
 pub use anyhow::Result;
@@ -71,16 +57,13 @@ pub use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
 pub use {
-    arguments::{Args, arguments},
     child::{Doomed, Ending, Process},
     command::Command,
     failure::{
         Advice, CANNOT_EXECUTE, Failure, NOT_FOUND, WORKSHOP_FAILED, finish,
     },
-    gate::Gate,
-    guardian::Guardian,
+    flags::{Args, arguments},
     narrator::{Line, Look, Mark, Subject, epilogue, print},
-    performance::{Outcome, Performance},
-    stage::{Finale, Stage},
+    stage::{Finale, Gate, Guardian, Outcome, Performance, Stage},
     unwritten::unwritten,
 };

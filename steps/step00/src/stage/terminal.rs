@@ -23,8 +23,8 @@ use nix::sys::termios::{
 };
 use nix::unistd::setsid;
 
+use super::guardian::Guardian;
 use crate::failure::Advice;
-use crate::guardian::Guardian;
 
 nix::ioctl_write_ptr_bad!(unlock, libc::TIOCSPTLCK, libc::c_int);
 nix::ioctl_write_int_bad!(open_peer, libc::TIOCGPTPEER);

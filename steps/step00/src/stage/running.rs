@@ -5,9 +5,9 @@ use std::os::fd::OwnedFd;
 use anyhow::Result;
 use nix::sys::signalfd::SignalFd;
 
+use super::terminal::Terminal;
+use super::watch::Watch;
 use crate::child::{Ending, Process};
-use crate::terminal::Terminal;
-use crate::watch::Watch;
 
 /// A command that runs, and its launcher's part in it. Dropping this before
 /// the end kills it.

@@ -7,10 +7,11 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signalfd::SignalFd;
 
+use super::gate::{Gate, Message};
+use super::watch;
 use crate::child::{Ending, Process};
 use crate::failure::Failure;
-use crate::gate::{Gate, Message};
-use crate::{process, watch};
+use crate::process;
 
 /// Waits for a message, but not longer than the user does: an interrupt ends
 /// a set-up that hangs.

@@ -11,8 +11,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
 use nix::unistd::{getpgid, getpgrp};
 
+use super::terminal::Terminal;
 use crate::child::{self, Ending, Process, SI_KERNEL};
-use crate::terminal::Terminal;
 use crate::{narrator, process};
 
 /// The signals that ask a program to stop, or tell it something: these are

@@ -24,17 +24,26 @@ use nix::sys::signalfd::SignalFd;
 use crate::child::{Process, close_all_but};
 use crate::command::Command;
 use crate::failure::{self, Advice, Failure};
-use crate::gate::{self, Gate, Message};
-use crate::inherited::{
-    as_any_program_starts, die_with_launcher, keep_zombies,
-};
-use crate::listen::{died_early, hear, last_words, listen};
 use crate::narrator::{self, Look, Subject};
-use crate::performance::{Outcome, Performance};
 use crate::process;
-use crate::terminal::{self, Borrowed, Terminal};
 use crate::unwritten::catch;
-use crate::watch;
+
+mod gate;
+mod guardian;
+mod inherited;
+mod listen;
+mod running;
+mod terminal;
+mod watch;
+
+pub use gate::Gate;
+pub use guardian::Guardian;
+pub use running::{Outcome, Performance};
+
+use gate::Message;
+use inherited::{as_any_program_starts, die_with_launcher, keep_zombies};
+use listen::{died_early, hear, last_words, listen};
+use terminal::{Borrowed, Terminal};
 
 /// What runs when no command is named.
 const SHELL: &str = "/bin/sh";
