@@ -1,4 +1,4 @@
-// Recorded by scripts/building in a virtual machine. Not to be edited.
+// Recorded by scripts/book building in a virtual machine. Not to be edited.
 const BUILDING = {
   kernel: "6.1.0-56-cloud-amd64",
   primitives: [

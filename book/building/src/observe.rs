@@ -6,7 +6,6 @@
 //! a dependency that somebody forgot shows as two different answers to one
 //! question, and that is an error.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
@@ -14,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use nix::fcntl::OFlag;
 
+use crate::record::{Answers, Record};
 use crate::views::{PRIMITIVES, Side, VIEWS, View, Worn};
 use crate::wear::{IMAGE, TEN_DAYS, WEAR};
 use crate::write::{answers_agree, print_data};
@@ -21,27 +21,14 @@ use crate::write::{answers_agree, print_data};
 /// A line that no answer is.
 const END: &str = "--- end of the answer";
 
-/// Answers by view and by the state of what it depends on.
-pub type Answers = BTreeMap<(&'static str, String), String>;
-
-/// Everything that is known so far.
-#[derive(Default)]
-pub struct Record {
-    pub answers: Answers,
-    /// What the kernel says to those whom it refuses.
-    pub refusal: String,
-    /// Which questions need not be asked a third time.
-    confirmed: Vec<(&'static str, String)>,
-    /// Questions with two answers.
-    conflicts: Vec<String>,
-}
-
 /// Records all of it. To be run as root in a throw-away machine: a process
 /// without blindfolds writes to the machine's own files.
 pub fn print() -> Result<()> {
     let mut record = Record::default();
     let mut machine = Shell::start(&mut Command::new("sh"))?;
-    for rung in 0..=10 {
+    // Higher rungs put nothing more on.
+    let highest = PRIMITIVES.iter().map(|it| it.rung).max().unwrap_or(0);
+    for rung in 0..=highest {
         let worn = Worn::of_rung(rung);
         observe(&mut record, &mut launcher_of(rung), worn, &mut machine)?;
     }

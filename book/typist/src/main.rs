@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use scribe::book::{Page, pages, pages_folder, repository};
-use scribe::page::{Place, with};
-use scribe::stand::Stand;
-use scribe::{diffs, manual, replay, schedule};
+use typist::book::{Page, pages, pages_folder, repository};
+use typist::checkout::Checkout;
+use typist::page::{Place, with};
+use typist::{diffs, manual, replay, schedule};
 
 /// Keeps the book true
 #[derive(Parser)]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("scribe: {error:#}");
+            eprintln!("typist: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -54,9 +54,9 @@ fn replay(
     on_host: bool,
     names: &[String],
 ) -> Result<bool> {
-    let (place, stand) = match on_host {
-        true => (Place::Host, Stand::host()),
-        false => (Place::Machine, Stand::machine()?),
+    let (place, checkout) = match on_host {
+        true => (Place::Host, Checkout::host()),
+        false => (Place::Machine, Checkout::machine()?),
     };
     let mut pages = pages()?;
     for name in names {
@@ -68,8 +68,8 @@ fn replay(
     }
     let mut is_well = true;
     for Page { name, text } in pages {
-        eprintln!("scribe: {name}");
-        let (recorded, result) = replay::record(&text, place, &stand);
+        eprintln!("typist: {name}");
+        let (recorded, result) = replay::record(&text, place, &checkout);
         if let Err(error) = result {
             eprintln!("{name}: {error:#}");
             is_well = false;

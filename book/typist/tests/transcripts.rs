@@ -4,10 +4,10 @@
 //! types two pages, and `scripts/book replay` all of them.
 
 use nix::sys::prctl::set_child_subreaper;
-use scribe::book::pages;
-use scribe::page::Place;
-use scribe::replay::{difference, record};
-use scribe::stand::Stand;
+use typist::book::pages;
+use typist::checkout::Checkout;
+use typist::page::Place;
+use typist::replay::{difference, record};
 use witness::Machine;
 
 /// Real files and an ordinary prompt; and a container with root's files of its
@@ -17,7 +17,7 @@ const SAMPLE: [&str; 2] = ["steps/step01.md", "start/what-a-container-is.md"];
 #[test]
 #[ignore = "types into the virtual machine: scripts/test runs it there"]
 fn the_pages_show_what_the_machine_answers() {
-    let stand = Stand::machine().expect("a desk");
+    let checkout = Checkout::machine().expect("a checkout");
     let machine = Machine::new();
     // That adopts orphans. On a learner's machine PID 1 does, and reaps them.
     set_child_subreaper(false).expect("leave orphans to PID 1");
@@ -26,7 +26,7 @@ fn the_pages_show_what_the_machine_answers() {
     assert_eq!(pages.len(), SAMPLE.len());
     let mut wrong = Vec::new();
     for page in pages {
-        let (recorded, result) = record(&page.text, Place::Machine, &stand);
+        let (recorded, result) = record(&page.text, Place::Machine, &checkout);
         assert!(!recorded.is_empty(), "{} has transcripts", page.name);
         let failure = result.err().map(|error| format!("{error:#}"));
         let problems = [failure, difference(&page.text, &recorded)];
@@ -38,7 +38,7 @@ fn the_pages_show_what_the_machine_answers() {
     // The control: the same eyes see one wrong word.
     let page =
         "```console\n$ cargo run -q -p step01 -- -q hostname\nvm\n```\n";
-    let (recorded, result) = record(page, Place::Machine, &stand);
+    let (recorded, result) = record(page, Place::Machine, &checkout);
     result.expect("recorded");
     let found = difference(page, &recorded).expect("a difference");
     assert!(found.contains("+box"), "{found}");

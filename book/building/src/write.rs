@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use step00::Advice;
 
-use crate::observe::Record;
+use crate::record::Record;
 use crate::views::{PRIMITIVES, Side, VIEWS};
 
 /// Where the data live, and the page with the table.
@@ -15,8 +15,8 @@ const DATA: &str = "book/src/generated/building-data.js";
 const PAGE: &str = "book/src/building.md";
 
 /// Between these lines of the page is the table.
-const BEGIN: &str = "<!-- recorded by scripts/building: begin -->\n";
-const END: &str = "<!-- recorded by scripts/building: end -->\n";
+const BEGIN: &str = "<!-- recorded by scripts/book building: begin -->\n";
+const END: &str = "<!-- recorded by scripts/book building: end -->\n";
 
 /// One row of the table for each primitive: a view, and which of its answers
 /// are "without" and "with". Where those are not `0` and `1`, others are on
@@ -46,8 +46,8 @@ pub fn print_data(record: &Record) -> Result<()> {
 /// A script that defines one constant.
 fn data(record: &Record) -> Result<String> {
     let mut text = String::from(
-        "// Recorded by scripts/building in a virtual machine. Not to be \
-         edited.\nconst BUILDING = {\n",
+        "// Recorded by scripts/book building in a virtual machine. Not to \
+         be edited.\nconst BUILDING = {\n",
     );
     let kernel = nix::sys::utsname::uname()?;
     let kernel = quoted(&kernel.release().to_string_lossy());
@@ -207,7 +207,7 @@ fn compare(known: &str, new: &str) -> Result<()> {
         None if known.len() == new.len() => return Ok(()),
         None => "one of the recordings has more".into(),
     };
-    Err(anyhow::Error::msg(error)).advice("run: scripts/building")
+    Err(anyhow::Error::msg(error)).advice("run: scripts/book building")
 }
 
 /// Is this the same answer, but for what changes each time?

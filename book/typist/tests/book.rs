@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use scribe::book::{Page, pages, pages_folder, repository};
-use scribe::{diffs, includes, manual, schedule};
+use typist::book::{Page, pages, pages_folder, repository};
+use typist::{diffs, includes, manual, schedule};
 
 fn all() -> Vec<Page> {
     let pages = pages().expect("read the book");

@@ -1,8 +1,8 @@
 //! Records the book's page "the building": what a process sees that wears any
 //! choice of this ladder's blindfolds, handcuffs and gags.
 //!
-//! `scripts/building` builds this, runs it in a virtual machine with cgroup
-//! v2, and keeps what it printed. Nothing on the page is written by hand but
+//! `scripts/book building` builds this, runs it in a virtual machine with
+//! cgroup v2, and keeps what it printed. Nothing on the page is written by hand but
 //! the names of things.
 //!
 //! - [`wear`] - the process: the rungs' own functions, each one only if it is
@@ -11,11 +11,13 @@
 //!   answer depends on.
 //! - [`observe`] - starts processes until every answer is known, and refuses
 //!   to go on when one depends on anything else.
+//! - [`record`] - what has been answered so far.
 //! - [`write`] - the page's data and its table, written or compared.
 
 #![cfg(target_os = "linux")]
 
 mod observe;
+mod record;
 mod views;
 mod wear;
 mod write;

@@ -5,9 +5,9 @@ use std::ops::Range;
 use anyhow::{Context, Result, anyhow};
 use similar::TextDiff;
 
+use crate::checkout::Checkout;
 use crate::page::{Place, Transcript, transcripts};
 use crate::session::Session;
-use crate::stand::Stand;
 use crate::varies::without_what_varies;
 
 /// The lines of one transcript as the machine would have them.
@@ -22,7 +22,7 @@ pub type Recorded = (Range<usize>, Vec<String>);
 pub fn record(
     text: &str,
     place: Place,
-    at: &Stand,
+    at: &Checkout,
 ) -> (Vec<Recorded>, Result<()>) {
     let mut recorded = Vec::new();
     let result = type_all(text, place, at, &mut recorded);
@@ -32,7 +32,7 @@ pub fn record(
 fn type_all(
     text: &str,
     place: Place,
-    at: &Stand,
+    at: &Checkout,
     recorded: &mut Vec<Recorded>,
 ) -> Result<()> {
     let all = transcripts(text)
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_page_is_typed_where_it_belongs() {
-        let at = Stand::host();
+        let at = Checkout::host();
         let typed = |place| {
             let (typed, result) = record(PAGE, place, &at);
             result.expect("recorded");

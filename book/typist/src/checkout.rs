@@ -1,4 +1,4 @@
-//! The desk at which transcripts are recorded.
+//! The checkout of the repository in which transcripts are typed.
 //!
 //! In the virtual machine it is a learner's: an ordinary user with sudo, in a
 //! clone of the repository in that user's home, with a `cargo` that has built
@@ -41,28 +41,28 @@ export CARGO_MANIFEST_DIR="$PWD/steps/$package"
 exec scripts/as-root "target/debug/$package" "$@"
 "#;
 
-/// Where the shells start, and as whom.
-pub struct Stand {
+/// Where the shells start, and as which user.
+pub struct Checkout {
     folder: PathBuf,
     is_machine: bool,
 }
 
-impl Stand {
+impl Checkout {
     /// The repository on this machine, as whoever asks.
-    pub fn host() -> Stand {
-        Stand { folder: repository(), is_machine: false }
+    pub fn host() -> Checkout {
+        Checkout { folder: repository(), is_machine: false }
     }
 
-    /// The learner's desk in the virtual machine.
+    /// The learner's checkout in the virtual machine.
     ///
     /// # Errors
     /// Outside of it: what is done here is done to the machine.
-    pub fn machine() -> Result<Stand> {
+    pub fn machine() -> Result<Checkout> {
         // scripts/vm-init keeps the command there that it was to run.
         if !Path::new("/run/command").exists() {
             bail!("only in the workshop's virtual machine: scripts/vm");
         }
-        let stand = Stand { folder: CLONE.into(), is_machine: true };
+        let checkout = Checkout { folder: CLONE.into(), is_machine: true };
         // From here on process numbers have four digits: see `varies`.
         fs::write("/proc/sys/kernel/ns_last_pid", "2000")
             .context("count processes from 2000 on")?;
@@ -72,7 +72,7 @@ impl Stand {
         fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755))?;
         clone_repository()?;
         // On first need it would be made in the middle of a transcript.
-        let made = stand
+        let made = checkout
             .learner(&["cargo", "workshop", "rootfs"])
             .current_dir(CLONE)
             .output()
@@ -81,7 +81,7 @@ impl Stand {
             bail!("rootfs: {}", String::from_utf8_lossy(&made.stderr));
         }
         run("cp -a \"$1/target/rootfs\" \"$2\"", &[CLONE, PRISTINE])?;
-        Ok(stand)
+        Ok(checkout)
     }
 
     /// Puts things in their places for the next page: some pages leave a
@@ -98,7 +98,7 @@ impl Stand {
         run(script, &[CLONE, PRISTINE])
     }
 
-    /// An interactive bash at this desk, that no file has set up.
+    /// An interactive bash in this checkout that reads no start-up file.
     pub fn shell(&self) -> Command {
         let bash = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
         let mut command = if self.is_machine {
@@ -128,7 +128,7 @@ impl Stand {
     }
 }
 
-impl Drop for Stand {
+impl Drop for Checkout {
     fn drop(&mut self) {
         if self.is_machine {
             let _ = Command::new("umount").args(["--lazy", CLONE]).status();

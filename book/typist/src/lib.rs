@@ -1,18 +1,19 @@
-//! The scribe: keeps the book true.
+//! The typist: keeps the book true.
 //!
 //! What a page shows is typed into the machine and answered by it, or taken
 //! from the code; nothing of it is written by hand.
 //!
 //! - [`book`] knows the pages, [`page`] finds the transcripts in one.
-//! - [`stand`] is the desk at which they are recorded, [`session`] types them
-//!   on terminals there and hears the answers, [`replay`] compares page and
-//!   machine, and [`varies`] says what may differ.
+//! - [`checkout`] is where they are typed, [`session`] types them on terminals
+//!   there and reads the answers, [`replay`] compares page and machine, and
+//!   [`varies`] says what may differ.
 //! - [`diffs`]: what changed in `main.rs` from rung to rung.
 //! - [`schedule`]: the minutes of the chapters, added up.
 //! - [`manual`]: the links to the manual pages.
 //! - [`includes`]: each piece of code that a page shows is there.
 
 pub mod book;
+pub mod checkout;
 pub mod diffs;
 pub mod includes;
 pub mod manual;
@@ -20,5 +21,5 @@ pub mod page;
 pub mod replay;
 pub mod schedule;
 pub mod session;
-pub mod stand;
+
 pub mod varies;

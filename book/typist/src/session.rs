@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Closes both terminals. Whoever records has to leave a tidy desk.
+    /// Closes both terminals. A transcript must leave nothing running.
     ///
     /// # Errors
     /// When a program is still running there.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 /// The folder of the repository that this program was built in.
 pub fn repository() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.ancestors().nth(2).expect("steps/scribe is in it").to_owned()
+    package.ancestors().nth(2).expect("book/typist is in it").to_owned()
 }
 
 /// The folder of the pages.
