@@ -1,5 +1,5 @@
 //! Runs each rung with a function that nobody has written yet, and looks at
-//! what a learner would see, and at what is left behind. `scripts/exercises`
+//! what a learner would see, and at what is left behind. `.ci/exercises`
 //! builds the rungs and starts this; it names them by what is to be seen:
 //!
 //! - `step03.solution` does its work: the control.

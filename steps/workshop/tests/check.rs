@@ -1,4 +1,4 @@
-//! `check`, without the rungs: `scripts/sabotages` tries it on those. Here
+//! `check`, without the rungs: `.ci/sabotages` tries it on those. Here
 //! cargo finds no package, so that what is looked at never compiles. (In the
 //! virtual machine there is no cargo at all, and nothing to be tried.)
 

@@ -4,7 +4,7 @@
 //! Whoever has begun with an exercise may do in it as they like: then it is
 //! compared no more, unless WORKSHOP_UNTOUCHED=1 says that this is the
 //! repository's own. Whether an exercise compiles is for `cargo clippy`, and
-//! what an unwritten function says for `scripts/exercises`: `.ci/run` has all.
+//! what an unwritten function says for `.ci/exercises`: `.ci/run` has all.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@
 //! - `verdict.rs` - what must be true after that, and the exceptions.
 //!
 //! Each call of each process is tried where it occurs first, and all the
-//! gates. `WORKSHOP_FAULTS=all` tries every point there is (scripts/faults
+//! gates. `WORKSHOP_FAULTS=all` tries every point there is (.ci/faults
 //! does that, and takes minutes). Any other text tries the points that have it
 //! in their description and prints what came of them, as
 //! `WORKSHOP_FAULTS=pivot_root cargo test -p step11 --test faults`.
