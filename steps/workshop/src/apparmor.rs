@@ -15,7 +15,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::elevate::{elevate, find};
-use crate::store::shown;
+use crate::text::shown;
 
 /// The profile's name, and that of its file.
 const NAME: &str = "workshop-container";

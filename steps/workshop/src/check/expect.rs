@@ -7,8 +7,7 @@ use anyhow::Result;
 
 use super::Trial;
 use super::report::Report;
-use crate::peek::proc::printable;
-use crate::peek::row::wrap;
+use crate::text::{printable, wrap};
 
 /// Words of the kernel or of the rung, and the mistake that is behind them.
 pub type Causes = [(&'static [&'static str], &'static str)];

@@ -43,7 +43,7 @@ use clap::Args;
 use nix::unistd::geteuid;
 
 use crate::ladder::{LADDER, Repository, Rung, Which};
-use crate::progress::Progress;
+use crate::learn::progress::Progress;
 
 use expect::Causes;
 use trial::Trial;

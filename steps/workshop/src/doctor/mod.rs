@@ -38,7 +38,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
-use crate::store::target;
+use crate::rootfs::store::target;
 use finding::Finding;
 use machine::Machine;
 use report::Report;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::finding::{ALL, Finding, Rungs, State, name};
-use crate::peek::row::wrap;
+use crate::text::wrap;
 
 /// The columns of the narrowest terminal, and of most projectors.
 const WIDTH: usize = 80;

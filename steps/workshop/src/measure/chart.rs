@@ -5,52 +5,13 @@ use std::io::Write;
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::candidates::Entry;
-use super::numbers::{Spread, difference};
-use super::plan::Timing;
+use super::numbers::Spread;
 use super::remarks;
-use crate::peek::row::wrap;
+use super::row::Row;
+use crate::text::wrap;
 
 /// How many columns the longest bar has; with it a line has 80.
 const BAR: usize = 20;
-
-/// One candidate's line.
-#[derive(Debug)]
-pub struct Row<'a> {
-    /// What it is called.
-    pub name: &'a str,
-    base: Option<&'static str>,
-    command: &'a [String],
-    /// All that is known of it.
-    pub timing: &'a Timing,
-    time: Option<Spread>,
-    /// What it takes more than its base.
-    added: Option<Spread>,
-}
-
-impl<'a> Row<'a> {
-    /// Compares it with `base`, the times of whom it is compared with.
-    #[must_use]
-    pub fn new(
-        entry: &'a Entry,
-        timing: &'a Timing,
-        base: Option<&[Option<f64>]>,
-    ) -> Row<'a> {
-        let times = timing.times.iter().flatten().copied().collect();
-        Row {
-            name: &entry.candidate.name,
-            base: entry.base,
-            command: &entry.candidate.quick,
-            timing,
-            time: Spread::of(times),
-            added: base.and_then(|base| difference(&timing.times, base)),
-        }
-    }
-
-    fn is_rung(&self) -> bool {
-        self.base.is_some()
-    }
-}
 
 /// # Errors
 /// Those of the writer.

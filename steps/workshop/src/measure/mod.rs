@@ -8,8 +8,8 @@
 //! - [`mod@plan`] - what the stopwatch is told, and tells. It is a program of
 //!   its own, which is root.
 //! - [`candidates`] - who takes part; [`bundle`] - what crun and runc start.
-//! - [`numbers`] - medians and differences; [`chart`] and
-//!   [`remarks`] - how they are shown.
+//! - [`numbers`] - medians and differences; [`row`] - one candidate's;
+//!   [`chart`] and [`remarks`] - how they are shown.
 
 mod bundle;
 mod candidates;
@@ -17,6 +17,7 @@ mod chart;
 mod numbers;
 mod plan;
 mod remarks;
+mod row;
 
 use std::env;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
@@ -28,11 +29,11 @@ use clap::Args;
 use nix::unistd::geteuid;
 
 use crate::elevate::find;
-use crate::store::target;
+use crate::rootfs::store::target;
 use bundle::Bundle;
 use candidates::Entry;
-use chart::Row;
 use plan::{Plan, Timing, Word};
+use row::Row;
 
 /// The flags of `workshop measure`.
 #[derive(Debug, Args)]

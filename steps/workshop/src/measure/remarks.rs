@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::chart::Row;
 use super::numbers::Spread;
+use super::row::Row;
 
 /// How the table is to be read, and what to make of it.
 #[must_use]

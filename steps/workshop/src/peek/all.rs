@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::census::{Census, Resident};
 use super::proc::KINDS;
-use super::row::{processes, unreadable, wrap};
+use super::row::{processes, unreadable};
 use super::tree::{Group, Key, groups, roots};
+use crate::text::wrap;
 
 /// Prints the tree.
 ///

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use anyhow::Result;
 use nix::unistd::getpid;
 
-use super::proc::{KINDS, Process, all, printable};
+use super::proc::{KINDS, Process, all};
+use crate::text::printable;
 
 /// A process, as far as the census goes.
 #[derive(Debug)]

@@ -7,8 +7,9 @@ use step00::Mark;
 
 use super::census::Census;
 use super::powers;
-use super::proc::{Process, printable};
+use super::proc::Process;
 use super::row::Row;
+use crate::text::printable;
 
 /// A row for each guard on what it asks the kernel for.
 pub fn look(process: &Process, census: &Census) -> Vec<Row> {

@@ -6,7 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::proc::{Process, printable};
+use super::proc::Process;
+use crate::text::printable;
 
 /// Where a process is in each tree.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! Who put a process where it is.
 
 use super::census::Census;
-use super::proc::{Process, printable};
+use super::proc::Process;
+use crate::text::printable;
 
 /// The one who made its blindfolds; nobody did, where it wears none.
 ///

@@ -31,9 +31,10 @@ use clap::Args;
 use serde_json::json;
 use step00::Advice;
 
+use crate::text::{printable, wrap};
 use census::Census;
-use proc::{Process, printable};
-use row::{Row, wrap};
+use proc::Process;
+use row::Row;
 
 /// The flags of `workshop peek`.
 #[derive(Debug, Args)]

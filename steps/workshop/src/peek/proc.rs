@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::text::printable;
+
 /// A process that there was when this was made.
 #[derive(Debug)]
 pub struct Process {
@@ -136,11 +138,4 @@ pub fn all() -> Result<Vec<i32>> {
     let entries = fs::read_dir("/proc").context("list /proc")?;
     let names = entries.flatten().map(|entry| entry.file_name());
     Ok(names.filter_map(|name| name.to_str()?.parse().ok()).collect())
-}
-
-/// A process names itself as it likes: no control characters on a terminal.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(safe).collect()
 }

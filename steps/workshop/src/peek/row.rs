@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use step00::Mark;
 
+use crate::text::wrap;
+
 /// How many columns there are on the narrowest terminal.
 const WIDTH: usize = 80;
 /// Where the text of a row begins, after mark and subject.
@@ -102,29 +104,4 @@ pub fn unreadable() -> &'static str {
 pub fn processes(count: usize) -> String {
     let ending = if count == 1 { "" } else { "es" };
     format!("{count} process{ending}")
-}
-
-/// Breaks a text at its spaces. A word that is longer than a line is cut:
-/// paths of control groups are.
-#[must_use]
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        loop {
-            let line = lines.last_mut().expect("there is always a line");
-            let used = line.chars().count();
-            let gap = usize::from(used > 0);
-            if used + gap + word.len() <= width {
-                line.extend(std::iter::repeat_n(' ', gap));
-                line.extend(&word);
-                break;
-            }
-            if used == 0 {
-                line.extend(word.drain(..width));
-            }
-            lines.push(String::new());
-        }
-    }
-    lines
 }

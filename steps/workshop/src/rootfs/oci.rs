@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::digest;
+use super::digest;
 
 /// JSON in an image is small; more than this is an attack on our memory.
 const JSON_LIMIT: u64 = 4 << 20;

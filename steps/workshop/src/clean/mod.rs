@@ -4,6 +4,8 @@
 //! folder, in /sys/fs/cgroup/workshop and /run/workshop and among the AppArmor
 //! profiles, and follows no link out of it. It says each thing that it removed.
 
+mod records;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,9 +15,9 @@ use anyhow::{Context, Result, bail};
 use step03::rootfs;
 
 use crate::apparmor;
-use crate::records;
-use crate::remove::remove;
-use crate::store::{shown, target};
+use crate::rootfs::remove::remove;
+use crate::rootfs::store::target;
+use crate::text::shown;
 
 /// Removes it all and goes on past what cannot be removed.
 ///

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::ladder::{Repository, Which};
-use crate::progress::Progress;
+use crate::learn::progress::Progress;
 
 /// The flags of `workshop solution`.
 #[derive(Debug, Args)]

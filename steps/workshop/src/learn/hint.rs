@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use clap::Args;
 
 use crate::ladder::{Repository, Which, unwritten};
-use crate::progress::Progress;
+use crate::learn::progress::Progress;
 
 /// The flags of `workshop hint`.
 #[derive(Debug, Args)]

@@ -14,7 +14,8 @@ use std::process;
 use anyhow::{Context, Result, bail, ensure};
 use step03::rootfs;
 
-use crate::remove::remove;
+use super::remove::remove;
+use crate::text::shown;
 
 /// The folder that holds `rootfs` and `images`, normally `target`.
 ///
@@ -133,21 +134,4 @@ fn is_plain(name: &str) -> bool {
         && name.chars().all(allowed)
         && !name.starts_with(['.', '-'])
         && !name.contains(".new-")
-}
-
-/// A path as a learner would type it here.
-#[must_use]
-pub fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let path = path.strip_prefix(&here).unwrap_or(path);
-    path.display().to_string()
-}
-
-/// A number of bytes for people.
-#[must_use]
-pub fn size(bytes: u64) -> String {
-    match bytes.div_ceil(1024) {
-        kib @ ..10_240 => format!("{kib} KiB"),
-        kib => format!("{} MiB", kib.div_ceil(1024)),
-    }
 }

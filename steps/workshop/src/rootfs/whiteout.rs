@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use nix::sys::stat::{Mode, SFlag, mknod};
 
-use crate::unpack::Unpacked;
+use super::unpack::Unpacked;
 
 /// A layer and the directory that it lies unpacked in.
 #[derive(Debug)]

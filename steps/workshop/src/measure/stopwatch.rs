@@ -2,12 +2,11 @@
 //!
 //! It is a program of its own because the rungs take root, and the companion
 //! is never root itself: `sudo stopwatch` is the one thing that it elevates.
-//! Plan on stdin, one JSON line per event on stdout (measure/plan.rs).
+//! Plan on stdin, one JSON line per event on stdout (plan.rs).
 //!
 //! The candidates take turns, and every other round goes backwards: a slow
 //! second is slow for all, and nobody always pays for the same neighbour.
 
-#[path = "measure/plan.rs"]
 mod plan;
 
 use std::fs;

@@ -4,6 +4,21 @@
 //! programs. With one it imports an image into `target/images/NAME`: a tar as
 //! one tree, an image layout as one directory for each layer, which step04
 //! stacks.
+//!
+//! - [`download`] and [`digest`] - a file from elsewhere, and whether it is the
+//!   one that is meant; [`archive`] opens it, [`mod@unpack`] unpacks it.
+//! - [`oci`] - the layers of an image layout; [`whiteout`] - what one of them
+//!   deletes, as overlayfs understands it.
+//! - [`store`] - where images lie; [`mod@remove`] - how a tree is removed.
+
+mod archive;
+mod digest;
+mod download;
+mod oci;
+pub mod remove;
+pub mod store;
+mod unpack;
+mod whiteout;
 
 use std::fs;
 use std::io::{self, Write};
@@ -13,11 +28,12 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use step03::rootfs::{self, Source};
 
-use crate::remove::remove;
-use crate::store::{Staging, shown, size};
-use crate::unpack::{Kind, Unpacked, unpack};
-use crate::whiteout::Layer;
-use crate::{arch, archive, digest, download, oci};
+use crate::arch;
+use crate::text::{shown, size};
+use remove::remove;
+use store::Staging;
+use unpack::{Kind, Unpacked, unpack};
+use whiteout::Layer;
 
 /// What `workshop rootfs` is asked for.
 #[derive(Args, Debug)]

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::ladder::{Repository, Which};
-use crate::progress::Progress;
+use crate::learn::progress::Progress;
 
 /// The flags of `workshop reset`.
 #[derive(Debug, Args)]

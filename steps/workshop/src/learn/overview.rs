@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use crate::ladder::{LADDER, Repository, Rung, unwritten};
-use crate::progress::Progress;
+use crate::learn::progress::Progress;
 
 const BEGINNING: &str = "\
 Blindfolds & Handcuffs: a container is an ordinary process that sees less

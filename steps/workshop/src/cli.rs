@@ -1,0 +1,99 @@
+//! The command line of the companion.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Error, Result};
+use clap::{Parser, Subcommand};
+
+use crate::ladder::Repository;
+use crate::learn::{hint, overview, reset, solution};
+use crate::{apparmor, check, clean, doctor, measure, peek, rootfs};
+
+/// The companion of the workshop Blindfolds & Handcuffs
+#[derive(Parser)]
+#[command(name = "workshop", version, term_width = 80)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// The sources, if not those that this was built from
+    #[arg(long, global = true, hide = true, value_name = "FOLDER")]
+    repository: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try a rung with your code, and look from outside at what happened
+    Check(check::Check),
+    /// The part of `check` that starts the rung, as root if need be
+    #[command(hide = true)]
+    Trial(check::TrialArgs),
+    /// Give a hint for an exercise; one more each time
+    Hint(hint::Hint),
+    /// Show the reference solution, after a try
+    Solution(solution::Solution),
+    /// Bring an exercise back as it came, and keep what was there
+    Reset(reset::Reset),
+    /// Say which rungs run on this machine, and what mends the rest
+    Doctor(doctor::Doctor),
+    /// Make a root filesystem, or import an image
+    Rootfs(rootfs::Rootfs),
+    /// Show which blindfolds, handcuffs and gags any process wears
+    Peek(peek::Peek),
+    /// Load the AppArmor profile that step10 puts on
+    #[command(name = "apparmor")]
+    AppArmor(apparmor::AppArmor),
+    /// Measure what each rung costs here, beside others who do the same
+    Measure(measure::Measure),
+    /// Remove what the workshop made: files, groups, the AppArmor profile
+    Clean,
+}
+
+/// Runs the companion; see the crate for its exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(&mut io::stdout().lock()) {
+        Err(error) if !is_broken_pipe(&error) => {
+            // `eprintln!` would panic where stderr is closed.
+            let _ = writeln!(io::stderr(), "workshop: {error:#}");
+            ExitCode::FAILURE
+        }
+        // A reader who has seen enough (`| head`) is no error.
+        Err(_) => ExitCode::SUCCESS,
+        Ok(code) => code,
+    }
+}
+
+fn run(out: &mut impl Write) -> Result<ExitCode> {
+    let Cli { command, repository } = Cli::parse();
+    let repository = Repository::open(repository);
+    let mut code = ExitCode::SUCCESS;
+    match command {
+        None => overview::run(&repository, out)?,
+        Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
+        Some(Command::Check(args)) => check::run(&args, &repository, out)?,
+        Some(Command::Trial(args)) => check::run_trial(&args)?,
+        Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
+        Some(Command::Solution(args)) => {
+            solution::run(&args, &repository, out)?;
+        }
+        Some(Command::Reset(args)) => reset::run(&args, &repository, out)?,
+        Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
+        Some(Command::Peek(args)) => peek::run(&args, out)?,
+        Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
+        Some(Command::Measure(args)) => measure::run(&args, out)?,
+        Some(Command::Clean) => clean::run(out)?,
+    }
+    out.flush()?;
+    Ok(code)
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    let mut causes = error.chain();
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
