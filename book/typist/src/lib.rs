@@ -7,7 +7,7 @@
 //! - [`checkout`] is where they are typed, [`session`] types them on terminals
 //!   there and reads the answers, [`replay`] compares page and machine, and
 //!   [`varies`] says what may differ.
-//! - [`diffs`]: what changed in `main.rs` from rung to rung.
+//! - [`diffs`]: what changed in the story from rung to rung.
 //! - [`schedule`]: the minutes of the chapters, added up.
 //! - [`manual`]: the links to the manual pages.
 //! - [`includes`]: each piece of code that a page shows is there.

@@ -88,9 +88,9 @@ fn replay(
 
 fn generate() -> Result<()> {
     let folder = pages_folder();
-    for rung in 1..=diffs::LAST {
-        let path = folder.join(format!("generated/step{rung:02}.diff"));
-        fs::write(&path, diffs::of(&repository(), rung)?)
+    for (name, diff) in diffs::all(&repository())? {
+        let path = folder.join("generated").join(name);
+        fs::write(&path, diff)
             .with_context(|| format!("write {}", path.display()))?;
     }
     let pages = pages()?;

@@ -5,6 +5,7 @@ use std::fs;
 
 use typist::book::{Page, pages, pages_folder, repository};
 use typist::{diffs, includes, manual, schedule};
+use workshop::ladder::LADDER;
 
 fn all() -> Vec<Page> {
     let pages = pages().expect("read the book");
@@ -23,7 +24,9 @@ fn each_rung_has_a_chapter_of_seven_parts() {
     let pages = all();
     let chapters = pages.iter().filter(|page| page.name.starts_with("steps/"));
     let chapters: Vec<&Page> = chapters.collect();
-    assert_eq!(chapters.len(), diffs::LAST as usize + 1);
+    let names = chapters.iter().map(|page| page.name.clone());
+    let rungs = LADDER.iter().map(|rung| format!("steps/{}.md", rung.name()));
+    assert_eq!(names.collect::<Vec<_>>(), rungs.collect::<Vec<_>>());
     none(chapters.into_iter().flat_map(schedule::problems).collect());
 }
 
@@ -54,12 +57,12 @@ fn no_anchor_in_the_code_is_without_a_page() {
 }
 
 #[test]
-fn what_changed_in_main_is_current() {
+fn what_changed_from_rung_to_rung_is_current() {
     let folder = pages_folder().join("generated");
-    for rung in 1..=diffs::LAST {
-        let name = format!("step{rung:02}.diff");
+    let diffs = diffs::all(&repository()).expect("compare");
+    assert_eq!(diffs.len(), LADDER.len() - 1);
+    for (name, now) in diffs {
         let page = fs::read_to_string(folder.join(&name)).unwrap_or_default();
-        let now = diffs::of(&repository(), rung).expect("compare");
         assert!(now.contains("\n+"), "{name} shows what is new");
         assert_eq!(page, now, "{name}: {REMEDY}");
     }

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Error, Result};
 use clap::{Parser, Subcommand};
 
-use crate::ladder::Repository;
+use crate::check::command::{self, Check, TrialArgs};
+use crate::ladder::{self, Repository};
 use crate::learn::{hint, overview, reset, solution};
-use crate::{apparmor, check, clean, doctor, measure, peek, rootfs};
+use crate::{apparmor, clean, doctor, measure, peek, rootfs};
 
 /// The companion of the workshop Blindfolds & Handcuffs
 #[derive(Parser)]
@@ -26,10 +27,10 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Try a rung with your code, and look from outside at what happened
-    Check(check::Check),
+    Check(Check),
     /// The part of `check` that starts the rung, as root if need be
     #[command(hide = true)]
-    Trial(check::TrialArgs),
+    Trial(TrialArgs),
     /// Give a hint for an exercise; one more each time
     Hint(hint::Hint),
     /// Show the reference solution, after a try
@@ -47,6 +48,9 @@ enum Command {
     AppArmor(apparmor::AppArmor),
     /// Measure what each rung costs here, beside others who do the same
     Measure(measure::Measure),
+    /// Print the rungs, a line for each, for scripts
+    #[command(hide = true)]
+    Ladder,
     /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
@@ -73,8 +77,8 @@ fn run(out: &mut impl Write) -> Result<ExitCode> {
     match command {
         None => overview::run(&repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
-        Some(Command::Check(args)) => check::run(&args, &repository, out)?,
-        Some(Command::Trial(args)) => check::run_trial(&args)?,
+        Some(Command::Check(args)) => command::run(&args, &repository, out)?,
+        Some(Command::Trial(args)) => command::run_trial(&args)?,
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
         Some(Command::Solution(args)) => {
             solution::run(&args, &repository, out)?;
@@ -84,6 +88,7 @@ fn run(out: &mut impl Write) -> Result<ExitCode> {
         Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
         Some(Command::Measure(args)) => measure::run(&args, out)?,
+        Some(Command::Ladder) => ladder::print(out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
     out.flush()?;

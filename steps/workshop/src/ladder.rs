@@ -1,17 +1,23 @@
 //! The ladder: its rungs, and what belongs to the exercise of each.
 //!
+//! Interface: [`LADDER`], the one table; [`print`], the same for scripts
+//! (`cargo workshop ladder`).
+//!
 //! Texts are compiled in, so that a lost file can be brought back. The learner's
 //! own exercise is not among them: it is read where it lies, when it is asked
 //! about, and may be anything.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
 
+use crate::check::{self, Look};
+
 /// One rung.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Rung {
     /// Its number, for good.
     pub number: u8,
@@ -19,53 +25,106 @@ pub struct Rung {
     pub adds: &'static str,
     /// The name of the file that holds the primitive.
     pub primitive: &'static str,
-    /// That file: the reference.
+    /// The name of the file that tells what it does from top to bottom.
+    pub story: &'static str,
+    /// The subcommand that runs a command, where it has several.
+    pub subcommand: Option<&'static str>,
+    /// What of a process this rung is the first to change: a namespace in
+    /// /proc/PID/ns, a line of /proc/PID/status, or `root` for the filesystem
+    /// on `/`. `None`: there is no single such thing.
+    pub changes: Option<&'static str>,
+    /// The file with the primitive: the reference.
     pub solution: &'static str,
     /// The exercise as it came, in a copy: when this is compiled, the learner
     /// may long have written in the other one. `tests/teaching.rs` compares.
     pub untouched: &'static str,
     /// The hints, as Markdown.
     pub hints: &'static str,
+    /// What `check` looks at.
+    pub(crate) look: Look,
 }
 
 macro_rules! rung {
-    ($number:literal, $name:literal, $primitive:literal, $adds:literal) => {
+    ($number:literal, $name:ident, $primitive:literal, $adds:literal) => {
         Rung {
             number: $number,
             adds: $adds,
             primitive: $primitive,
+            story: "main",
+            subcommand: None,
+            changes: None,
             solution: include_str!(concat!(
-                "../../", $name, "/src/", $primitive, ".rs"
+                "../../",
+                stringify!($name),
+                "/src/",
+                $primitive,
+                ".rs"
             )),
             untouched: include_str!(concat!(
                 "../../",
-                $name,
+                stringify!($name),
                 "/exercise/untouched.rs"
             )),
             hints: include_str!(concat!(
                 "../../",
-                $name,
+                stringify!($name),
                 "/exercise/hints.md"
             )),
+            look: check::$name::look,
         }
     };
 }
 
-/// All that have an exercise, from the ground up.
-pub static LADDER: [Rung; 12] = [
-    rung!(0, "step00", "process", "fork, exec, wait: no isolation at all"),
-    rung!(1, "step01", "uts", "UTS namespace: a hostname of its own"),
-    rung!(2, "step02", "pid", "PID namespace: being PID 1"),
-    rung!(3, "step03", "root", "mount namespace, pivot_root: another /"),
-    rung!(4, "step04", "overlay", "overlayfs: a shared image"),
-    rung!(5, "step05", "network", "network namespace: veth, routes, NAT"),
-    rung!(6, "step06", "user", "user namespace: root without being root"),
-    rung!(7, "step07", "cgroup", "control groups: the handcuffs"),
-    rung!(8, "step08", "seccomp", "seccomp: words it cannot say"),
-    rung!(9, "step09", "ipc", "the last blindfolds: ipc, cgroup, time"),
-    rung!(10, "step10", "privileges", "capabilities: root without powers"),
-    rung!(11, "step11", "enter", "setns, pidfd: walking back in"),
+/// All rungs, from the ground up. Whatever else lists them reads this table or
+/// is compared with it: a new rung is its folder, its check and a row here.
+#[rustfmt::skip]
+pub static LADDER: &[Rung] = &[
+    rung!(0, step00, "process", "fork, exec, wait: no isolation at all"),
+    Rung { changes: Some("uts"),
+        ..rung!(1, step01, "uts", "UTS namespace: a hostname of its own") },
+    Rung { changes: Some("pid"),
+        ..rung!(2, step02, "pid", "PID namespace: being PID 1") },
+    Rung { changes: Some("mnt"),
+        ..rung!(3, step03, "root", "mount namespace, pivot_root: another /") },
+    Rung { changes: Some("root"),
+        ..rung!(4, step04, "overlay", "overlayfs: a shared image") },
+    Rung { changes: Some("net"),
+        ..rung!(5, step05, "network", "network namespace: veth, routes, NAT") },
+    Rung { changes: Some("user"),
+        ..rung!(6, step06, "user", "user namespace: root without being root") },
+    rung!(7, step07, "cgroup", "control groups: the handcuffs"),
+    Rung { changes: Some("Seccomp"),
+        ..rung!(8, step08, "seccomp", "seccomp: words it cannot say") },
+    Rung { changes: Some("ipc"),
+        ..rung!(9, step09, "ipc", "the last blindfolds: ipc, cgroup, time") },
+    Rung { changes: Some("NoNewPrivs"),
+        ..rung!(10, step10, "privileges", "capabilities: root without powers") },
+    Rung { story: "run", subcommand: Some("run"),
+        ..rung!(11, step11, "enter", "setns, pidfd: walking back in") },
 ];
+
+/// The number of the highest rung.
+pub const LAST: u8 = LADDER[LADDER.len() - 1].number;
+
+/// Prints a line for each rung, for scripts: its name, its primitive, its
+/// story, its subcommand, what it changes, and what it adds. `-` stands for
+/// what there is not.
+///
+/// # Errors
+/// Those of the writer.
+pub fn print(out: &mut impl Write) -> Result<()> {
+    for rung in LADDER {
+        let Rung { primitive, story, adds, .. } = rung;
+        let subcommand = rung.subcommand.unwrap_or("-");
+        let changes = rung.changes.unwrap_or("-");
+        let name = rung.name();
+        writeln!(
+            out,
+            "{name} {primitive} {story} {subcommand} {changes} {adds}"
+        )?;
+    }
+    Ok(())
+}
 
 impl Rung {
     /// `step03`.
@@ -105,10 +164,8 @@ impl FromStr for Which {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_prefix("step").unwrap_or(text).parse::<u8>();
         let found = LADDER.iter().find(|rung| number == Ok(rung.number));
-        found.map(Which).ok_or_else(|| {
-            let last = LADDER.len() - 1;
-            format!("the rungs with an exercise are 0 to {last}")
-        })
+        let which = found.map(Which);
+        which.ok_or_else(|| format!("the rungs go from 0 to {LAST}"))
     }
 }
 

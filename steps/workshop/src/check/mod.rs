@@ -8,10 +8,11 @@
 //!   starts the rung ([`scene`]) and reads /proc ([`outside`]). It is the one
 //!   command that is elevated, since the same process must start the rung and
 //!   look at it;
-//! - `step00` …: what is expected of each rung, and what is the likeliest
+//! - [`step00`] …: what is expected of each rung, and what is the likeliest
 //!   mistake where it is not so.
 
 mod build;
+pub mod command;
 mod expect;
 mod filter;
 mod outside;
@@ -21,168 +22,24 @@ mod scene;
 mod trial;
 mod watch;
 
-mod step00;
-mod step01;
-mod step02;
-mod step03;
-mod step04;
-mod step05;
-mod step06;
-mod step07;
-mod step08;
-mod step09;
-mod step10;
-mod step11;
+pub mod step00;
+pub mod step01;
+pub mod step02;
+pub mod step03;
+pub mod step04;
+pub mod step05;
+pub mod step06;
+pub mod step07;
+pub mod step08;
+pub mod step09;
+pub mod step10;
+pub mod step11;
 
-use std::io::Write;
-use std::path::Path;
-use std::process::Command;
-
-use anyhow::{Context, Result, bail};
-use clap::Args;
-use nix::unistd::geteuid;
-
-use crate::ladder::{LADDER, Repository, Rung, Which};
-use crate::learn::progress::Progress;
+use anyhow::Result;
 
 use expect::Causes;
-use trial::Trial;
-pub use trial::{TrialArgs, run as run_trial};
+pub use trial::Trial;
 
-/// The flags of `workshop check`.
-#[derive(Debug, Args)]
-pub struct Check {
-    /// The rung: 3 or step03 [default: the first that is not done]
-    #[arg(value_name = "N")]
-    rung: Option<Which>,
-
-    /// Check the reference instead of your code
-    #[arg(long)]
-    solution: bool,
-
-    /// Do it again whenever one of the rung's files is saved
-    #[arg(long)]
-    watch: bool,
-
-    /// Run it in a virtual machine with cgroup v2 (scripts/vm)
-    #[arg(long)]
-    vm: bool,
-}
-
-/// Checks once, or again and again.
-///
-/// # Errors
-/// Something is not as expected, or the code does not compile.
-pub fn run(
-    args: &Check,
-    repository: &Repository,
-    out: &mut impl Write,
-) -> Result<()> {
-    let progress = Progress::load(repository)?;
-    let first = LADDER.iter().find(|rung| !progress.is_done(rung));
-    let rung = match (args.rung, first) {
-        (Some(Which(rung)), _) | (None, Some(rung)) => rung,
-        (None, None) => bail!("all is done; name a rung to check it again"),
-    };
-    if rung.number == 7 && !args.vm {
-        step07::is_possible()?;
-    }
-    explain_root(rung, args);
-    if !args.watch {
-        return match once(args, repository, rung, out)? {
-            true => Ok(()),
-            false => bail!("{} is not there yet", rung.name()),
-        };
-    }
-    let watch = watch::Watch::new(repository, rung)?;
-    loop {
-        once(args, repository, rung, out)?;
-        writeln!(out, "\nwaiting for a file to be saved (Ctrl-C ends)")?;
-        out.flush()?;
-        watch.wait()?;
-        writeln!(out)?;
-    }
-}
-
-/// One build, one trial; and the result is noted.
-fn once(
-    args: &Check,
-    repository: &Repository,
-    rung: &Rung,
-    out: &mut impl Write,
-) -> Result<bool> {
-    let name = rung.name();
-    let whose = match args.solution {
-        true => format!("the reference, {}.rs", rung.primitive),
-        false => "your code, exercise.rs".into(),
-    };
-    writeln!(out, "{name}: {whose}")?;
-    out.flush()?;
-    let binary = build::build(repository, rung, args.solution)?;
-    let is_met = match binary {
-        Some(binary) => try_out(rung, &binary, args.vm)?,
-        None => {
-            writeln!(out, "It does not compile yet: cargo has said why.")?;
-            false
-        }
-    };
-    if !args.solution {
-        note(repository, rung, is_met)?;
-    }
-    let number = rung.number;
-    match (is_met, args.solution) {
-        (true, true) => writeln!(out, "The reference does what it should.")?,
-        (true, false) => {
-            writeln!(out, "Done. What is next: cargo workshop")?;
-        }
-        (false, _) => {
-            writeln!(out, "Stuck? cargo workshop hint {number}")?;
-        }
-    }
-    Ok(is_met)
-}
-
-/// Whoever has not begun has not tried.
-fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
-    if repository.read_exercise(rung)? == rung.untouched {
-        return Ok(());
-    }
-    let mut progress = Progress::load(repository)?;
-    let entry = progress.entry(rung);
-    entry.tries += 1;
-    entry.done |= is_met;
-    progress.save()
-}
-
-/// The trial, as root if the rung needs that, and has it printed.
-fn try_out(rung: &Rung, binary: &Path, in_vm: bool) -> Result<bool> {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
-    let own = std::env::current_exe().context("find this program")?;
-    let mut command = if in_vm {
-        let mut command = Command::new(scripts.join("vm"));
-        command.args(["--quiet", "--carry"]).arg(&own);
-        command.arg("--carry").arg(binary).arg("--");
-        command
-    } else {
-        // What cargo sets when it runs a rung: by this as-root decides.
-        let mut command = Command::new(scripts.join("as-root"));
-        command.env("CARGO_PKG_NAME", rung.name());
-        command
-    };
-    command.arg(own).args(["trial", &rung.number.to_string()]).arg(binary);
-    let status = command.status().context("start the trial")?;
-    Ok(status.success())
-}
-
-/// Says before sudo asks what it is for.
-fn explain_root(rung: &Rung, args: &Check) {
-    if geteuid().is_root() || rung.number == 0 || args.vm {
-        return;
-    }
-    let name = rung.name();
-    eprintln!(
-        "workshop: {name} makes namespaces, and whoever looks at a process of \
-         root's must\n  be root, too: sudo workshop trial {}",
-        rung.number
-    );
-}
+/// Tries one rung, and notes what was as expected and what was not. Each has
+/// its own, which its row of the ladder names.
+pub type Look = fn(&mut Trial) -> Result<()>;

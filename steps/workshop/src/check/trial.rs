@@ -1,79 +1,44 @@
-//! `workshop trial N BINARY`: tries a rung that has been built. `check` runs
-//! it, as root where that is needed.
+//! A rung that has been built, and is being tried.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
-use clap::Args;
-use nix::unistd::geteuid;
+use anyhow::Result;
 
+use super::expect::Causes;
 use super::report::Report;
 use super::scene::{self, Scene};
-use super::*;
-use crate::ladder::Which;
-
-/// The flags of `workshop trial`.
-#[derive(Debug, Args)]
-pub struct TrialArgs {
-    /// The rung
-    rung: Which,
-    /// What was built of it
-    binary: PathBuf,
-}
 
 /// One rung that is being looked at.
 #[derive(Debug)]
 pub struct Trial {
     binary: PathBuf,
     pub(super) number: u8,
+    subcommand: Option<&'static str>,
     pub(super) met: usize,
     pub(super) missed: usize,
 }
 
-/// Tries it, and prints what was found.
-///
-/// # Errors
-/// Something is not as expected.
-pub fn run(args: &TrialArgs) -> Result<()> {
-    let number = args.rung.0.number;
-    let binary = args.binary.clone();
-    let mut trial = Trial { binary, number, met: 0, missed: 0 };
-    if geteuid().is_root() && number > 0 {
-        outside::act_as_the_machine()?;
-    }
-    let look = match number {
-        0 => step00::look,
-        1 => step01::look,
-        2 => step02::look,
-        3 => step03::look,
-        4 => step04::look,
-        5 => step05::look,
-        6 => step06::look,
-        7 => step07::look,
-        8 => step08::look,
-        9 => step09::look,
-        10 => step10::look,
-        _ => step11::look,
-    };
-    look(&mut trial)?;
-    let Trial { met, missed, .. } = trial;
-    if missed > 0 {
-        bail!("{met} of {} as expected", met + missed);
-    }
-    println!("All {met} are as expected.");
-    Ok(())
-}
-
 impl Trial {
+    /// Of the rung with this number, which runs commands by `subcommand`.
+    #[must_use]
+    pub fn new(
+        binary: PathBuf,
+        number: u8,
+        subcommand: Option<&'static str>,
+    ) -> Trial {
+        Trial { binary, number, subcommand, met: 0, missed: 0 }
+    }
+
     /// The rung's command line, without colours and the ledger.
     #[must_use]
     pub fn command(&self, flags: &[&str], script: &str) -> Command {
         let mut command = Command::new(&self.binary);
-        if self.number == 11 {
-            command.arg("run");
-        }
-        command.arg("-q").args(flags).args(["--", "sh", "-c", script]);
+        command
+            .args(self.subcommand)
+            .arg("-q")
+            .args(flags)
+            .args(["--", "sh", "-c", script]);
         command
     }
 

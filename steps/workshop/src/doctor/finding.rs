@@ -1,12 +1,9 @@
 //! One thing that was looked at.
 
-use std::ops::RangeInclusive;
-
 use serde::Serialize;
 use serde_json::json;
 
-/// The number of the last rung.
-pub const LAST: u8 = 11;
+use crate::ladder::{LADDER, LAST};
 
 /// Every rung.
 pub const ALL: Rungs = Rungs { first: 0, last: LAST };
@@ -37,8 +34,10 @@ impl State {
 /// Neighbours on the ladder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rungs {
-    first: u8,
-    last: u8,
+    /// The lowest of them.
+    pub first: u8,
+    /// The highest.
+    pub last: u8,
 }
 
 impl Rungs {
@@ -61,9 +60,9 @@ impl Rungs {
     }
 
     /// Their numbers.
-    #[must_use]
-    pub fn numbers(self) -> RangeInclusive<u8> {
-        self.first..=self.last
+    pub fn numbers(self) -> impl DoubleEndedIterator<Item = u8> {
+        let all = LADDER.iter().map(|rung| rung.number);
+        all.filter(move |number| (self.first..=self.last).contains(number))
     }
 
     /// `step07`, `step01 … step11`.
@@ -137,7 +136,8 @@ impl Finding {
     /// Does it keep this rung from running?
     #[must_use]
     pub fn blocks(&self, rung: u8) -> bool {
-        self.state == State::Missing && self.rungs.numbers().contains(&rung)
+        self.state == State::Missing
+            && (self.rungs.first..=self.rungs.last).contains(&rung)
     }
 }
 

@@ -72,9 +72,7 @@ impl Report {
         let mut groups: Vec<Rungs> = Vec::new();
         for rung in ALL.numbers() {
             match groups.last_mut() {
-                Some(last)
-                    if subjects(*last.numbers().end()) == subjects(rung) =>
-                {
+                Some(last) if subjects(last.last) == subjects(rung) => {
                     *last = last.up_to(rung);
                 }
                 _ => groups.push(Rungs::only(rung)),
@@ -85,7 +83,7 @@ impl Report {
 
     fn print_rungs(&self, rungs: Rungs, out: &mut impl Write) -> Result<()> {
         let names = rungs.names();
-        let blockers = self.blockers(*rungs.numbers().start());
+        let blockers = self.blockers(rungs.first);
         let Some(first) = blockers.first() else {
             return Ok(writeln!(out, "  {names:<18}  yes")?);
         };

@@ -35,7 +35,7 @@ Every command explains itself with --help.
 pub fn run(repository: &Repository, out: &mut impl Write) -> Result<()> {
     let progress = Progress::load(repository)?;
     writeln!(out, "{BEGINNING}")?;
-    for rung in &LADDER {
+    for rung in LADDER {
         let state = match repository.read_exercise(rung) {
             _ if progress.is_done(rung) => "done",
             Ok(own) if own != rung.untouched => "begun",

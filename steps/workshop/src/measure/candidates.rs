@@ -5,6 +5,7 @@ use std::path::Path;
 use super::bundle::Bundle;
 use super::plan::Candidate;
 use crate::elevate::find;
+use crate::ladder::{LADDER, Rung};
 
 /// A candidate, and what it is beside.
 #[derive(Debug)]
@@ -12,35 +13,46 @@ pub struct Entry {
     /// How it is run.
     pub candidate: Candidate,
     /// With whom it is compared: what it has more is what it adds.
-    pub base: Option<&'static str>,
+    pub base: Option<String>,
 }
 
-/// A rung's name, its flags, the one below it. From step05 on each rung has a
-/// cable, which takes longer than all else and would drown what comes after
-/// it; so they are measured without it, and the last one once more with it.
-const RUNGS: [(&str, &str, &[&str], &str); 14] = [
-    ("step00", "step00", &[], "plain"),
-    ("step01", "step01", &[], "step00"),
-    ("step02", "step02", &[], "step01"),
-    ("step03", "step03", &[], "step02"),
-    ("step04", "step04", &[], "step03"),
-    ("step05", "step05", &[], "step04"),
-    ("step05 *", "step05", NO_CABLE, "step04"),
-    ("step06 *", "step06", NO_CABLE, "step05 *"),
-    ("step07 *", "step07", NO_CABLE, "step06 *"),
-    ("step08 *", "step08", NO_CABLE, "step07 *"),
-    ("step09 *", "step09", NO_CABLE, "step08 *"),
-    ("step10 *", "step10", NO_CABLE, "step09 *"),
-    ("step11 *", "step11", NO_CABLE, "step10 *"),
-    ("step11", "step11", &[], "step11 *"),
-];
+/// The first rung with a cable. It takes longer than all else and would drown
+/// what comes after it; so from here on the rungs are measured without it, and
+/// the last one once more with it.
+const FIRST_WITH_CABLE: u8 = 5;
 const NO_CABLE: &[&str] = &["--network", "none"];
 
-/// The programs of the ladder.
-pub fn programs() -> Vec<&'static str> {
-    let mut programs: Vec<_> = RUNGS.iter().map(|rung| rung.1).collect();
-    programs.dedup();
-    programs
+/// One way to measure a rung.
+struct Measured {
+    name: String,
+    rung: &'static Rung,
+    flags: &'static [&'static str],
+    base: String,
+}
+
+/// The ladder, as it is measured: each rung beside the one below it.
+fn ladder() -> Vec<Measured> {
+    let mut all = Vec::new();
+    let mut base = "plain".to_owned();
+    for rung in LADDER {
+        let (name, bare) = (rung.name(), format!("{} *", rung.name()));
+        let with = |name: &str, flags| {
+            let (name, base) = (name.to_owned(), base.clone());
+            Measured { name, rung, flags, base }
+        };
+        if rung.number <= FIRST_WITH_CABLE {
+            all.push(with(&name, &[]));
+        }
+        if rung.number >= FIRST_WITH_CABLE {
+            all.push(with(&bare, NO_CABLE));
+        }
+        base = if rung.number < FIRST_WITH_CABLE { name } else { bare };
+    }
+    if let Some(last) = LADDER.last() {
+        let name = last.name();
+        all.push(Measured { name, rung: last, flags: &[], base });
+    }
+    all
 }
 
 /// A process as it is, and the ladder.
@@ -52,24 +64,21 @@ pub fn rungs(release: &Path, root: &str) -> Vec<Entry> {
         wait: outside("cat"),
     };
     let mut entries = vec![Entry { candidate: plain, base: None }];
-    for (name, rung, flags, base) in RUNGS {
-        let program = release.join(rung).display().to_string();
-        let run: &[&str] = if rung == "step11" { &["run"] } else { &[] };
+    for Measured { name, rung, flags, base } in ladder() {
+        let program = release.join(rung.name()).display().to_string();
         // The first three rungs see the machine's files, not the new root.
-        let folder = if rung < "step03" { root } else { "" };
+        let folder = if rung.number < 3 { root } else { "" };
         let with = |command: &str| {
             let command = format!("{folder}/bin/{command}");
             let mut words = vec![program.clone()];
-            let flags = run.iter().chain(&["-q"]).chain(flags);
-            words.extend(flags.map(|word| (*word).to_owned()));
+            let subcommand = rung.subcommand.into_iter();
+            let flags = subcommand.chain(["-q"]).chain(flags.iter().copied());
+            words.extend(flags.map(str::to_owned));
             words.push(command);
             words
         };
-        let candidate = Candidate {
-            name: name.into(),
-            quick: with("true"),
-            wait: with("cat"),
-        };
+        let candidate =
+            Candidate { name, quick: with("true"), wait: with("cat") };
         entries.push(Entry { candidate, base: Some(base) });
     }
     entries

@@ -29,6 +29,7 @@ use clap::Args;
 use nix::unistd::geteuid;
 
 use crate::elevate::find;
+use crate::ladder::LADDER;
 use crate::rootfs::store::target;
 use bundle::Bundle;
 use candidates::Entry;
@@ -101,8 +102,8 @@ fn build(release: &Path) -> Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(cargo);
     command.args(["build", "--release", "--bin", "stopwatch"]);
-    for rung in candidates::programs() {
-        command.args(["--bin", rung]);
+    for rung in LADDER {
+        command.args(["--bin", &rung.name()]);
     }
     if let Some(target) = release.parent() {
         command.arg("--target-dir").arg(target);
@@ -194,7 +195,7 @@ fn rows<'a>(entries: &'a [Entry], timings: &'a [Timing]) -> Vec<Row<'a>> {
     };
     let pairs = entries.iter().zip(timings);
     let row = |(entry, timing): (&'a Entry, &'a Timing)| {
-        Row::new(entry, timing, entry.base.and_then(times))
+        Row::new(entry, timing, entry.base.as_deref().and_then(times))
     };
     pairs.map(row).collect()
 }

@@ -10,7 +10,7 @@ pub struct Row<'a> {
     /// What it is called.
     pub name: &'a str,
     /// What it is compared with.
-    pub base: Option<&'static str>,
+    pub base: Option<&'a str>,
     /// How it is started.
     pub command: &'a [String],
     /// All that is known of it.
@@ -32,7 +32,7 @@ impl<'a> Row<'a> {
         let times = timing.times.iter().flatten().copied().collect();
         Row {
             name: &entry.candidate.name,
-            base: entry.base,
+            base: entry.base.as_deref(),
             command: &entry.candidate.quick,
             timing,
             time: Spread::of(times),
