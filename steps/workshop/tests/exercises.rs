@@ -7,54 +7,42 @@
 //! what an unwritten function says for `.ci/exercises`: `.ci/run` has all.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use workshop::ladder::{self, LADDER};
 
 /// A rung, with its files as they are.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Rung {
-    name: &'static str,
+    name: String,
     solution: &'static str,
-    exercise: &'static str,
-    library: &'static str,
-    /// The functions whose bodies are the learner's.
-    left_out: &'static [&'static str],
+    exercise: String,
+    library: String,
+    /// The functions whose bodies are the learner's: those that have hints.
+    left_out: Vec<&'static str>,
 }
 
-macro_rules! rung {
-    ($name:literal, $solution:literal, $left_out:expr) => {
+impl Rung {
+    fn of(rung: &'static ladder::Rung) -> Rung {
+        let name = rung.name();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let source = folder.join(&name).join("src");
+        let read = |file: &str| {
+            let path = source.join(file);
+            let text = fs::read_to_string(&path);
+            text.unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        };
+        let titles = rung.hints.lines().filter_map(|l| l.strip_prefix("## "));
         Rung {
-            name: $name,
-            solution: include_str!(concat!(
-                "../../", $name, "/src/", $solution, ".rs"
-            )),
-            exercise: include_str!(concat!(
-                "../../",
-                $name,
-                "/src/exercise.rs"
-            )),
-            library: include_str!(concat!("../../", $name, "/src/lib.rs")),
-            left_out: &$left_out,
+            solution: rung.solution,
+            exercise: read("exercise.rs"),
+            library: read("lib.rs"),
+            left_out: titles.collect(),
+            name,
         }
-    };
+    }
 }
-
-#[rustfmt::skip]
-const RUNGS: &[Rung] = &[
-    rung!("step00", "process", ["fork", "execute", "wait"]),
-    rung!("step01", "uts", ["set_hostname", "parse_hostname"]),
-    rung!("step02", "pid", ["run_as_init", "reap"]),
-    rung!("step03", "root", ["seclude", "bind_onto_itself", "furnish", "pivot"]),
-    rung!("step04", "overlay", ["mount_overlay"]),
-    rung!("step05", "network",
-        ["bring_up_loopback", "bring_up", "plug_in", "configure"]),
-    rung!("step06", "user", ["write_maps", "become_root", "become_user"]),
-    rung!("step07", "cgroup", ["enable", "limit"]),
-    rung!("step08", "seccomp",
-        ["architecture_check", "range", "default_answer", "install"]),
-    rung!("step09", "ipc", ["mount_queues", "hide_groups", "shift_boottime"]),
-    rung!("step10", "privileges",
-        ["limit_bounding", "set_capabilities", "forbid_new_privileges"]),
-    rung!("step11", "enter", ["open", "join"]),
-];
 
 const SETTINGS: &str = include_str!("../../../.vscode/settings.json");
 
@@ -94,7 +82,7 @@ fn unwritten(text: &str) -> Option<&str> {
 
 /// The learner's functions that have been written by now.
 fn written(rung: &Rung) -> Vec<String> {
-    let functions = functions(rung.exercise);
+    let functions = functions(&rung.exercise);
     let is_written = |name: &&str| {
         let start = format!("fn {name}(");
         functions.iter().any(|(signature, text)| {
@@ -156,17 +144,17 @@ fn is_without_a_word(text: &str) -> bool {
 #[test]
 fn an_exercise_has_the_functions_of_its_solution() {
     let is_ours = std::env::var_os("WORKSHOP_UNTOUCHED").is_some();
-    for rung in RUNGS {
-        let written = written(rung);
+    for rung in LADDER.iter().map(Rung::of) {
+        let written = written(&rung);
         assert!(!is_ours || written.is_empty(), "{written:?}");
-        let found = complaints(rung);
+        let found = complaints(&rung);
         assert!(found.is_empty() || !written.is_empty(), "{found:#?}");
     }
 }
 
 #[test]
 fn what_is_lost_would_be_noticed() {
-    let step03 = RUNGS[3];
+    let step03 = Rung::of(&LADDER[3]);
     if !written(&step03).is_empty() {
         return; // somebody has begun with it
     }
@@ -182,20 +170,30 @@ fn what_is_lost_would_be_noticed() {
     for (complaint, old, new) in sabotages {
         let sabotaged = step03.exercise.replace(old, new);
         assert_ne!(sabotaged, step03.exercise, "{old} is not there");
-        let rung = Rung { exercise: sabotaged.leak(), ..step03 };
+        let rung = Rung { exercise: sabotaged, ..step03.clone() };
         let found = complaints(&rung).join("\n");
         assert!(found.contains(complaint), "{complaint} in {found:?}");
     }
-    let solved = Rung { exercise: step03.solution, ..step03 };
+    let exercise = step03.solution.to_owned();
+    let solved = Rung { exercise, ..step03.clone() };
     assert_eq!(written(&solved).len(), step03.left_out.len());
 }
 
 #[test]
 fn one_switch_for_each_rung_and_the_editor_has_set_it() {
-    for Rung { name, library, .. } in RUNGS {
+    for Rung { name, library, .. } in LADDER.iter().map(Rung::of) {
         assert!(library.contains("#[path = \"exercise.rs\"]"), "{name}");
         let feature = format!("\"{name}/exercise\"");
         assert!(SETTINGS.contains(&feature), "{feature}");
     }
-    assert_eq!(SETTINGS.matches("/exercise\"").count(), RUNGS.len());
+    assert_eq!(SETTINGS.matches("/exercise\"").count(), LADDER.len());
+}
+
+#[test]
+fn what_is_left_out_has_hints_and_nothing_else_has() {
+    for rung in LADDER {
+        let name = rung.name();
+        assert_eq!(Rung::of(rung).left_out, rung.functions(), "{name}");
+        assert!(!rung.functions().is_empty(), "{name}");
+    }
 }

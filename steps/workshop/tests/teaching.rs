@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use witness::Folder;
-
-const RUNGS: usize = 12;
+use workshop::ladder::{LADDER, LAST, Rung};
 
 /// A repository with nothing in it but the exercises as they came.
 struct Copy(Folder);
@@ -15,15 +14,15 @@ struct Copy(Folder);
 impl Copy {
     fn new() -> Copy {
         let copy = Copy(Folder::new());
-        for number in 0..RUNGS {
-            let path = copy.exercise(number);
+        for Rung { number, .. } in LADDER {
+            let path = copy.exercise(*number);
             fs::create_dir_all(path.parent().expect("src")).expect("make it");
-            fs::copy(untouched(number), path).expect("copy an exercise");
+            fs::copy(untouched(*number), path).expect("copy an exercise");
         }
         copy
     }
 
-    fn exercise(&self, number: usize) -> PathBuf {
+    fn exercise(&self, number: u8) -> PathBuf {
         self.0.join(&format!("steps/step{number:02}/src/exercise.rs"))
     }
 
@@ -59,7 +58,7 @@ impl Copy {
 }
 
 /// The copy of an exercise from which `reset` is compiled.
-fn untouched(number: usize) -> PathBuf {
+fn untouched(number: u8) -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.join(format!("../step{number:02}/exercise/untouched.rs"))
 }
@@ -69,11 +68,11 @@ fn reset_brings_back_what_is_in_the_repository() {
     if std::env::var_os("WORKSHOP_UNTOUCHED").is_none() {
         return; // somebody may have begun
     }
-    for number in 0..RUNGS {
+    for Rung { number, .. } in LADDER {
         let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let own = format!("step{number:02}/src/exercise.rs");
         let read = |path: PathBuf| fs::read_to_string(path).expect("read it");
-        let (own, copy) = (steps.join(own), untouched(number));
+        let (own, copy) = (steps.join(own), untouched(*number));
         let advice = format!("cp {} {}", own.display(), copy.display());
         assert!(read(own) == read(copy), "they differ; try: {advice}");
     }
@@ -102,15 +101,15 @@ fn there_is_one_hint_more_each_time() {
     assert!(other.contains("pivot: hint 1"), "{other}");
     let wrong = copy.refuses(&["hint", "3", "jump"]);
     assert!(wrong.contains("seclude, bind_onto_itself"), "{wrong}");
-    let wrong = copy.refuses(&["hint", "12"]);
-    assert!(wrong.contains("0 to 11"), "{wrong}");
+    let wrong = copy.refuses(&["hint", &format!("{}", LAST + 1)]);
+    assert!(wrong.contains(&format!("0 to {LAST}")), "{wrong}");
 }
 
 #[test]
 fn every_function_has_its_hints() {
     let copy = Copy::new();
-    for number in 0..RUNGS {
-        let text = fs::read_to_string(untouched(number)).expect("read it");
+    for Rung { number, .. } in LADDER {
+        let text = fs::read_to_string(untouched(*number)).expect("read it");
         for call in text.split("unwritten(\"").skip(1) {
             let Some((name, _)) = call.split_once("\", file!())") else {
                 continue;

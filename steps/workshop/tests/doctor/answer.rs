@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use serde_json::Value;
+use workshop::ladder::LAST;
 
 /// The doctor's report.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ impl Report {
         Report(page)
     }
 
-    /// The rungs that cannot run, in short: `1-11`, `7`, ``.
+    /// The rungs that cannot run, in short: `7`, `0-6`, ``, and `1-last` when
+    /// none above can.
     pub fn blocked(&self) -> String {
         let rungs = self.0["rungs"].as_array().unwrap();
         let blocked = rungs.iter().filter(|rung| rung["runs"] == false);
@@ -31,7 +33,10 @@ impl Report {
             [one] => one.to_string(),
             [first, .., last] => {
                 assert_eq!(numbers.len(), usize::from(last - first) + 1);
-                format!("{first}-{last}")
+                match last {
+                    LAST => format!("{first}-last"),
+                    last => format!("{first}-{last}"),
+                }
             }
         }
     }

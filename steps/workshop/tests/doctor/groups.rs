@@ -46,7 +46,7 @@ fn in_windows_it_is_another_file_that_brings_version_2() {
 fn version_2_without_the_controllers_that_step07_takes() {
     let file = "/sys/fs/cgroup/cgroup.controllers";
     let report = Machine::good().write(file, "cpuset cpu io pids\n").doctor();
-    assert_eq!(report.blocked(), "7-11");
+    assert_eq!(report.blocked(), "7-last");
     let text = report.says("cgroups", "missing", "scripts/vm");
     assert!(text.contains("without memory: only cpuset cpu"), "{text}");
 
@@ -61,7 +61,7 @@ fn version_2_that_nobody_may_write_to() {
     let mounts = MOUNTS.replace("cgroup rw,relatime", "cgroup ro,relatime");
     let machine = Machine::good();
     let report = machine.write("/proc/self/mountinfo", &mounts).doctor();
-    assert_eq!(report.blocked(), "7-11");
+    assert_eq!(report.blocked(), "7-last");
     report.says("cgroups", "missing", "scripts/vm");
 }
 
@@ -76,7 +76,7 @@ fn a_containers_group_hands_nothing_down_while_it_holds_processes() {
     machine.doctor().says("cgroups", "fine", "");
     file("cgroup.type", "domain\n");
     let report = machine.doctor();
-    assert_eq!(report.blocked(), "7-11");
+    assert_eq!(report.blocked(), "7-last");
     let text = report.says("cgroups", "missing", "scripts/vm");
     assert!(text.contains("container's group"), "{text}");
     // Somebody has moved them to a leaf; or it hands them down already.
