@@ -12,7 +12,7 @@
 //! - [`observe`] - starts processes until every answer is known, and refuses
 //!   to go on when one depends on anything else.
 //! - [`record`] - what has been answered so far.
-//! - [`write`] - the page's data and its table, written or compared.
+//! - [`mod@write`] - the page's data and its table, written or compared.
 
 #![cfg(target_os = "linux")]
 

@@ -1,6 +1,6 @@
 //! The ladder: its rungs, and what belongs to the exercise of each.
 //!
-//! Interface: [`LADDER`], the one table; [`print`], the same for scripts
+//! Interface: [`LADDER`], the one table; [`print()`], the same for scripts
 //! (`cargo workshop ladder`).
 //!
 //! Texts are compiled in, so that a lost file can be brought back. The learner's
