@@ -1,6 +1,6 @@
 //! `workshop apparmor` loads the profile, and says why where it cannot.
 
-mod desk;
+mod target;
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use desk::{Desk, output_of};
 use nix::unistd::geteuid;
+use target::{Target, output_of};
 
 const LOADED: &str = "/sys/kernel/security/apparmor/profiles";
 
@@ -27,10 +27,10 @@ fn turn() -> Option<MutexGuard<'static, ()>> {
 }
 
 /// Runs the companion with parts of the machine covered by a script.
-fn on_a_bad_machine(desk: &Desk, script: &str) -> Result<String> {
+fn on_a_bad_machine(target: &Target, script: &str) -> Result<String> {
     let script = format!("{script}; ./debug/workshop apparmor");
     let mut unshare = Command::new("unshare");
-    unshare.args(["--mount", "sh", "-ec", &script]).current_dir(&desk.0);
+    unshare.args(["--mount", "sh", "-ec", &script]).current_dir(&target.0);
     let output = unshare.env_remove("RUST_BACKTRACE").output()?;
     let words = String::from_utf8(output.stderr)?;
     ensure!(output.status.code() == Some(1), "{words}");
@@ -48,7 +48,7 @@ fn where_it_cannot_be_loaded_it_says_why() -> Result<()> {
         eprintln!("not root: nothing can be mounted");
         return Ok(());
     }
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let enabled = "/sys/module/apparmor/parameters/enabled";
     let machines = [
         (
@@ -78,7 +78,7 @@ fn where_it_cannot_be_loaded_it_says_why() -> Result<()> {
         ),
     ];
     for (script, wanted) in machines {
-        let words = on_a_bad_machine(&desk, &script)?;
+        let words = on_a_bad_machine(&target, &script)?;
         for wanted in wanted {
             assert!(words.contains(wanted), "{script}: {words}");
         }
@@ -123,29 +123,29 @@ fn is_loaded() -> Result<bool> {
 #[ignore = "needs AppArmor: scripts/test runs it in the VM"]
 fn it_loads_and_unloads() -> Result<()> {
     let Some(_turn) = turn() else { return Ok(()) };
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     assert!(!is_loaded()?);
     for _again in 0..2 {
-        let printed = desk.run(&["apparmor"])?;
+        let printed = target.run(&["apparmor"])?;
         let next = "cargo run -p step10 -- --apparmor workshop-container\n";
         assert!(printed.ends_with(next), "{printed}");
         assert!(is_loaded()?);
     }
     let wearer = Wearer::new()?;
-    let page = desk.run(&["peek", &wearer.0.id().to_string()])?;
+    let page = target.run(&["peek", &wearer.0.id().to_string()])?;
     let label = "gagged label     workshop-container (enforce)\n";
     assert!(page.contains(label), "{page}");
     for command in [&["apparmor", "--remove"][..], &["clean"]] {
-        let words = desk.fail(command)?;
+        let words = target.fail(command)?;
         let wanted = format!("process {} wears it", wearer.0.id());
         assert!(words.contains(&wanted), "{words}");
         assert!(is_loaded()?);
     }
     drop(wearer);
-    let printed = desk.run(&["apparmor", "--remove"])?;
+    let printed = target.run(&["apparmor", "--remove"])?;
     assert_eq!(printed, "unloaded workshop-container\n");
     assert!(!is_loaded()?);
-    let printed = desk.run(&["apparmor", "--remove"])?;
+    let printed = target.run(&["apparmor", "--remove"])?;
     assert_eq!(printed, "workshop-container is not loaded\n");
     Ok(())
 }
@@ -154,17 +154,17 @@ fn it_loads_and_unloads() -> Result<()> {
 #[ignore = "needs AppArmor: scripts/test runs it in the VM"]
 fn clean_unloads_it_and_no_other() -> Result<()> {
     let Some(_turn) = turn() else { return Ok(()) };
-    let desk = Desk::new()?;
-    let other = desk.path("other");
+    let target = Target::new()?;
+    let other = target.path("other");
     fs::write(&other, "profile workshop-container-of-mine { file, }\n")?;
     let parser = |option| {
         let mut command = Command::new("apparmor_parser");
         output_of(command.arg(option).arg(&other).output()?)
     };
     parser("-r")?;
-    assert_eq!(desk.run(&["clean"])?, "nothing to remove\n");
-    desk.run(&["apparmor"])?;
-    assert_eq!(desk.run(&["clean"])?, "removed the AppArmor profile\n");
+    assert_eq!(target.run(&["clean"])?, "nothing to remove\n");
+    target.run(&["apparmor"])?;
+    assert_eq!(target.run(&["clean"])?, "removed the AppArmor profile\n");
     assert!(!is_loaded()?);
     let text = fs::read_to_string(LOADED)?;
     assert!(text.contains("workshop-container-of-mine"), "{text}");
@@ -177,11 +177,11 @@ fn clean_unloads_it_and_no_other() -> Result<()> {
             the VM"]
 fn a_learner_is_told_what_sudo_is_for() -> Result<()> {
     let Some(_turn) = turn() else { return Ok(()) };
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let as_learner = |arguments: &[&str]| {
         let mut command = Command::new("runuser");
-        command.args(["-u", "learner", "--"]).arg(desk.binary());
-        command.args(arguments).current_dir(&desk.0).output()
+        command.args(["-u", "learner", "--"]).arg(target.binary());
+        command.args(arguments).current_dir(&target.0).output()
     };
     let output = as_learner(&["apparmor"])?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -216,8 +216,8 @@ fn apart(scripts: &[&str], worn: bool) -> Result<Vec<bool>> {
 #[ignore = "needs AppArmor: scripts/test runs it in the VM"]
 fn the_profile_leaves_ordinary_life_alone() -> Result<()> {
     let Some(_turn) = turn() else { return Ok(()) };
-    let desk = Desk::new()?;
-    desk.run(&["apparmor"])?;
+    let target = Target::new()?;
+    target.run(&["apparmor"])?;
     // (what to try, whether the profile lets it pass); without, all pass.
     let trials = [
         ("mkdir /root/.ssh && rmdir /root/.ssh", false),
@@ -234,6 +234,6 @@ fn the_profile_leaves_ordinary_life_alone() -> Result<()> {
     let wanted = trials.map(|(_, passes)| passes);
     assert_eq!(apart(&scripts, true)?, wanted);
     assert_eq!(apart(&scripts, false)?, trials.map(|_| true));
-    desk.run(&["apparmor", "--remove"])?;
+    target.run(&["apparmor", "--remove"])?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `workshop clean` removes what the workshop made, and nothing else.
 
-mod desk;
+mod target;
 
 use std::fs;
 use std::io::Read;
@@ -9,25 +9,25 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
-use desk::{Desk, names, output_of};
 use nix::unistd::geteuid;
+use target::{Target, names, output_of};
 
 #[test]
 fn it_says_what_it_removes_and_spares_the_rest() -> Result<()> {
-    let desk = Desk::new()?;
-    desk.run(&["rootfs"])?;
+    let target = Target::new()?;
+    target.run(&["rootfs"])?;
     for name in ["images/one", "rootfs.new-1", "rootfs.new-x", "mine"] {
-        fs::create_dir_all(desk.path(name))?;
+        fs::create_dir_all(target.path(name))?;
     }
     let mut dead = Command::new("true").spawn()?;
     dead.wait()?;
-    fs::create_dir(desk.path(&format!("rootfs.new-{}", dead.id())))?;
-    let printed = desk.run(&["clean"])?;
+    fs::create_dir(target.path(&format!("rootfs.new-{}", dead.id())))?;
+    let printed = target.run(&["clean"])?;
     assert_eq!(printed.lines().count(), 3, "{printed}");
     assert!(printed.contains("removed images\n"), "{printed}");
     let left = ["debug", "mine", "rootfs.new-1", "rootfs.new-x"];
-    assert_eq!(names(&desk.0)?, left);
-    assert_eq!(desk.run(&["clean"])?, "nothing to remove\n");
+    assert_eq!(names(&target.0)?, left);
+    assert_eq!(target.run(&["clean"])?, "nothing to remove\n");
     Ok(())
 }
 
@@ -37,10 +37,10 @@ fn it_forgets_containers_that_have_ended() -> Result<()> {
         eprintln!("not root: this would ask for a password");
         return Ok(());
     }
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     for folder in ["run", "own/workshop"] {
         for name in ["ended", "runs"] {
-            let folder = desk.path(&format!("{folder}/{name}"));
+            let folder = target.path(&format!("{folder}/{name}"));
             fs::create_dir_all(&folder)?;
             fs::write(folder.join("lock"), "")?;
             fs::write(folder.join("log"), "hello\n")?;
@@ -50,35 +50,35 @@ fn it_forgets_containers_that_have_ended() -> Result<()> {
     let mut holder = Command::new("flock")
         .args(["run/runs/lock", "flock", "own/workshop/runs/lock"])
         .args(["sh", "-c", "echo; cat"])
-        .current_dir(&desk.0)
+        .current_dir(&target.0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
     let stdout = holder.stdout.as_mut().expect("its stdout");
     stdout.read_exact(&mut [0])?;
-    let printed = desk.run(&["clean"])?;
+    let printed = target.run(&["clean"])?;
     assert_eq!(printed.lines().count(), 2, "{printed}");
     assert_eq!(printed.matches("/ended\n").count(), 2, "{printed}");
-    assert_eq!(names(&desk.path("run"))?, ["runs"]);
-    assert_eq!(names(&desk.path("own/workshop"))?, ["runs"]);
+    assert_eq!(names(&target.path("run"))?, ["runs"]);
+    assert_eq!(names(&target.path("own/workshop"))?, ["runs"]);
     drop(holder.stdin.take());
     holder.wait()?;
-    desk.run(&["clean"])?;
-    assert!(!desk.path("run").exists(), "the control");
+    target.run(&["clean"])?;
+    assert!(!target.path("run").exists(), "the control");
     Ok(())
 }
 
 #[test]
 fn it_follows_no_link_out() -> Result<()> {
-    let desk = Desk::new()?;
-    let mine = desk.path("mine");
+    let target = Target::new()?;
+    let mine = target.path("mine");
     fs::create_dir_all(&mine)?;
     fs::write(mine.join("file"), "")?;
-    fs::create_dir_all(desk.path("rootfs/etc"))?;
-    symlink(&mine, desk.path("images"))?;
-    symlink(&mine, desk.path("rootfs/etc/link"))?;
-    desk.run(&["clean"])?;
-    assert_eq!(names(&desk.0)?, ["debug", "mine"]);
+    fs::create_dir_all(target.path("rootfs/etc"))?;
+    symlink(&mine, target.path("images"))?;
+    symlink(&mine, target.path("rootfs/etc/link"))?;
+    target.run(&["clean"])?;
+    assert_eq!(names(&target.0)?, ["debug", "mine"]);
     assert_eq!(names(&mine)?, ["file"]);
     Ok(())
 }
@@ -89,21 +89,23 @@ fn it_spares_what_is_mounted() -> Result<()> {
         eprintln!("not root: nothing can be mounted");
         return Ok(());
     }
-    let desk = Desk::new()?;
-    fs::create_dir_all(desk.path("rootfs/mnt"))?;
-    fs::create_dir_all(desk.path("mine"))?;
-    fs::write(desk.path("mine/file"), "")?;
+    let target = Target::new()?;
+    fs::create_dir_all(target.path("rootfs/mnt"))?;
+    fs::create_dir_all(target.path("mine"))?;
+    fs::write(target.path("mine/file"), "")?;
     let script = "mount --bind mine rootfs/mnt && ./debug/workshop clean";
     let mut unshare = Command::new("unshare");
-    unshare.args(["--mount", "sh", "-c", script]).current_dir(&desk.0);
+    unshare.args(["--mount", "sh", "-c", script]).current_dir(&target.0);
     let output = unshare.output()?;
     let words = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains("sudo umount"), "{words}");
-    assert!(desk.path("mine/file").exists());
+    assert!(target.path("mine/file").exists());
     // The control: outside that namespace nothing is mounted.
-    desk.run(&["clean"])?;
-    assert!(desk.path("mine/file").exists() && !desk.path("rootfs").exists());
+    target.run(&["clean"])?;
+    assert!(
+        target.path("mine/file").exists() && !target.path("rootfs").exists()
+    );
     Ok(())
 }
 
@@ -114,24 +116,24 @@ fn what_belongs_to_root_comes_with_the_command_that_removes_it() -> Result<()>
         eprintln!("not root: no file can belong to somebody else");
         return Ok(());
     }
-    let desk = Desk::new()?;
-    fs::create_dir_all(desk.path("rootfs/etc"))?;
-    fs::create_dir_all(desk.path("images/mine"))?;
+    let target = Target::new()?;
+    fs::create_dir_all(target.path("rootfs/etc"))?;
+    fs::create_dir_all(target.path("images/mine"))?;
     for name in ["", "rootfs", "images", "images/mine"] {
-        let path = desk.path(name);
+        let path = target.path(name);
         std::os::unix::fs::chown(path, Some(65534), Some(65534))?;
     }
-    fs::write(desk.path("rootfs/etc/passwd"), "")?;
-    let mut command = desk.command(&["clean"]);
+    fs::write(target.path("rootfs/etc/passwd"), "")?;
+    let mut command = target.command(&["clean"]);
     let output = command.uid(65534).gid(65534).output()?;
     let words = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1), "{words}");
-    let path = desk.path("rootfs");
+    let path = target.path("rootfs");
     let wanted =
         format!("sudo rm -r --one-file-system -- '{}'", path.display());
     assert!(words.contains(&wanted), "{words}");
     // What could be removed is gone all the same.
-    assert_eq!(names(&desk.0)?, ["debug", "rootfs"]);
-    output_of(desk.command(&["clean"]).output()?)?;
+    assert_eq!(names(&target.0)?, ["debug", "rootfs"]);
+    output_of(target.command(&["clean"]).output()?)?;
     Ok(())
 }

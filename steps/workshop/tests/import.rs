@@ -1,7 +1,7 @@
 //! `workshop rootfs FILE|URL`: tars, honest and hostile, from a file, from
 //! stdin and from the network.
 
-mod desk;
+mod target;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -12,13 +12,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use desk::{Desk, Line, mode, names, output_of, tar_of};
 use nix::unistd::geteuid;
 use tar::EntryType::{Char, Directory, Fifo, Link, Regular, Symlink};
+use target::{Line, Target, mode, names, output_of, tar_of};
 
 /// A small tree packed by the system's own tar, which knows more header forms
 /// than any test would think of: long names, a hard link, a locked directory.
-fn real_tar(desk: &Desk, options: &[&str]) -> Result<String> {
+fn real_tar(target: &Target, options: &[&str]) -> Result<String> {
     let long = "long-".repeat(40);
     let script = format!(
         "mkdir -p tree/bin tree/locked tree/{long} && cd tree && \
@@ -27,10 +27,10 @@ fn real_tar(desk: &Desk, options: &[&str]) -> Result<String> {
          echo key > locked/key && chmod 0555 locked && chmod 0750 bin"
     );
     let mut shell = Command::new("sh");
-    output_of(shell.args(["-c", &script]).current_dir(&desk.0).output()?)?;
+    output_of(shell.args(["-c", &script]).current_dir(&target.0).output()?)?;
     let mut tar = Command::new("tar");
     tar.args(options).args(["-cf", "image.tar", "-C", "tree", "."]);
-    output_of(tar.current_dir(&desk.0).output()?)?;
+    output_of(tar.current_dir(&target.0).output()?)?;
     Ok(long)
 }
 
@@ -43,10 +43,10 @@ fn a_real_tar_arrives_as_it_was_packed() -> Result<()> {
         &["--xz"],
         &["--zstd"],
     ] {
-        let desk = Desk::new()?;
-        let long = real_tar(&desk, options)?;
-        desk.run(&["rootfs", "image.tar"])?;
-        let image = desk.path("images/image");
+        let target = Target::new()?;
+        let long = real_tar(&target, options)?;
+        target.run(&["rootfs", "image.tar"])?;
+        let image = target.path("images/image");
         let file = image.join(&long).join("file");
         assert_eq!(fs::read_to_string(file)?, "deep\n", "{options:?}");
         assert_eq!(mode(&image.join("bin/su"))?, 0o4755);
@@ -64,35 +64,35 @@ fn a_real_tar_arrives_as_it_was_packed() -> Result<()> {
 
 #[test]
 fn nobody_else_can_reach_the_setuid_files_of_an_image() -> Result<()> {
-    let desk = Desk::new()?;
-    fs::create_dir(desk.path("images"))?;
-    real_tar(&desk, &[])?;
-    desk.run(&["rootfs", "image.tar"])?;
-    assert_eq!(mode(&desk.path("images"))?, 0o700);
+    let target = Target::new()?;
+    fs::create_dir(target.path("images"))?;
+    real_tar(&target, &[])?;
+    target.run(&["rootfs", "image.tar"])?;
+    assert_eq!(mode(&target.path("images"))?, 0o700);
     // The control: it is the folder above that guards, not the image itself.
-    assert_eq!(mode(&desk.path("images/image"))? & 0o005, 0o005);
+    assert_eq!(mode(&target.path("images/image"))? & 0o005, 0o005);
     Ok(())
 }
 
 #[test]
 fn a_locked_directory_can_be_imported_and_removed_by_its_owner() -> Result<()>
 {
-    let desk = Desk::new()?;
-    real_tar(&desk, &[])?;
+    let target = Target::new()?;
+    real_tar(&target, &[])?;
     for arguments in [&["rootfs", "image.tar"][..], &["clean"]] {
-        let mut command = desk.command(arguments);
-        give_to_nobody(&desk, &mut command)?;
+        let mut command = target.command(arguments);
+        give_to_nobody(&target, &mut command)?;
         output_of(command.output()?)?;
     }
-    assert!(!desk.path("images").exists());
+    assert!(!target.path("images").exists());
     Ok(())
 }
 
 /// Root ignores modes, so what modes do is tried as nobody.
-fn give_to_nobody(desk: &Desk, command: &mut Command) -> Result<()> {
+fn give_to_nobody(target: &Target, command: &mut Command) -> Result<()> {
     use std::os::unix::process::CommandExt;
     if geteuid().is_root() {
-        std::os::unix::fs::chown(&desk.0, Some(65534), Some(65534))?;
+        std::os::unix::fs::chown(&target.0, Some(65534), Some(65534))?;
         command.uid(65534).gid(65534);
     }
     Ok(())
@@ -100,68 +100,69 @@ fn give_to_nobody(desk: &Desk, command: &mut Command) -> Result<()> {
 
 #[test]
 fn it_comes_through_a_pipe_as_docker_export_sends_it() -> Result<()> {
-    let desk = Desk::new()?;
-    real_tar(&desk, &[])?;
-    let mut command = desk.command(&["rootfs", "-", "--name", "piped"]);
-    command.stdin(fs::File::open(desk.path("image.tar"))?);
+    let target = Target::new()?;
+    real_tar(&target, &[])?;
+    let mut command = target.command(&["rootfs", "-", "--name", "piped"]);
+    command.stdin(fs::File::open(target.path("image.tar"))?);
     output_of(command.output()?)?;
-    assert_eq!(desk.images()?, ["piped"]);
+    assert_eq!(target.images()?, ["piped"]);
     Ok(())
 }
 
 #[test]
 fn an_image_that_is_there_is_replaced_only_by_force() -> Result<()> {
-    let desk = Desk::new()?;
-    real_tar(&desk, &[])?;
-    desk.run(&["rootfs", "image.tar"])?;
-    let mark = desk.path("images/image/mark");
+    let target = Target::new()?;
+    real_tar(&target, &[])?;
+    target.run(&["rootfs", "image.tar"])?;
+    let mark = target.path("images/image/mark");
     fs::write(&mark, "")?;
-    let words = desk.fail(&["rootfs", "image.tar"])?;
+    let words = target.fail(&["rootfs", "image.tar"])?;
     assert!(words.contains("--force"), "{words}");
     assert!(mark.exists());
-    desk.run(&["rootfs", "image.tar", "--name", "other"])?;
-    desk.run(&["rootfs", "image.tar", "--force"])?;
+    target.run(&["rootfs", "image.tar", "--name", "other"])?;
+    target.run(&["rootfs", "image.tar", "--force"])?;
     assert!(!mark.exists());
-    assert_eq!(desk.images()?, ["image", "other"]);
+    assert_eq!(target.images()?, ["image", "other"]);
     Ok(())
 }
 
 #[test]
 fn what_a_killed_import_left_goes_with_the_next_one() -> Result<()> {
-    let desk = Desk::new()?;
-    real_tar(&desk, &[])?;
+    let target = Target::new()?;
+    real_tar(&target, &[])?;
     let mut dead = Command::new("true").spawn()?;
     dead.wait()?;
     let dead = format!("images/large.new-{}", dead.id());
-    fs::create_dir_all(desk.path(&dead))?;
+    fs::create_dir_all(target.path(&dead))?;
     // The control: one that is still at work.
-    fs::create_dir_all(desk.path("images/large.new-1"))?;
-    desk.run(&["rootfs", "image.tar"])?;
-    assert_eq!(desk.images()?, ["image", "large.new-1"]);
+    fs::create_dir_all(target.path("images/large.new-1"))?;
+    target.run(&["rootfs", "image.tar"])?;
+    assert_eq!(target.images()?, ["image", "large.new-1"]);
     Ok(())
 }
 
 #[test]
 fn a_name_stays_below_the_images() -> Result<()> {
-    let desk = Desk::new()?;
-    real_tar(&desk, &[])?;
+    let target = Target::new()?;
+    real_tar(&target, &[])?;
     for name in ["../up", "/abs", ".hidden", "", "a/b", "x.new-1", "--"] {
         let name = format!("--name={name}");
-        desk.fail(&["rootfs", "image.tar", &name])?;
+        target.fail(&["rootfs", "image.tar", &name])?;
     }
-    desk.run(&["rootfs", "image.tar", "--name=fine-1.0_x"])?;
-    assert_eq!(desk.images()?, ["fine-1.0_x"]);
+    target.run(&["rootfs", "image.tar", "--name=fine-1.0_x"])?;
+    assert_eq!(target.images()?, ["fine-1.0_x"]);
     Ok(())
 }
 
-/// What may lie on the desk after an import that was refused.
+/// What may lie in the target folder after an import that was refused.
 const UNTOUCHED: [&str; 4] = ["debug", "evil.tar", "images", "outside"];
 
 /// Imports a tar in which `OUTSIDE` stands for a directory that is no
-/// business of any image; returns the desk and what the companion said.
-fn import(lines: &[Line<'_>]) -> Result<(Desk, Result<String>)> {
-    let desk = Desk::new()?;
-    let outside = desk.path("outside");
+/// business of any image; returns the target folder and what the companion
+/// said.
+fn import(lines: &[Line<'_>]) -> Result<(Target, Result<String>)> {
+    let target = Target::new()?;
+    let outside = target.path("outside");
     fs::create_dir(&outside)?;
     fs::write(outside.join("file"), "mine")?;
     let outside = outside.display().to_string();
@@ -177,37 +178,37 @@ fn import(lines: &[Line<'_>]) -> Result<(Desk, Result<String>)> {
         .iter()
         .map(|(kind, name, text)| (*kind, name.as_str(), text.as_str()))
         .collect();
-    fs::write(desk.path("evil.tar"), tar_of(&lines)?)?;
-    let answer = desk.run(&["rootfs", "evil.tar"]);
-    assert_eq!(names(&desk.0)?, UNTOUCHED);
-    assert_eq!(names(&desk.path("outside"))?, ["file"]);
-    let mine = desk.path("outside/file");
+    fs::write(target.path("evil.tar"), tar_of(&lines)?)?;
+    let answer = target.run(&["rootfs", "evil.tar"]);
+    assert_eq!(names(&target.0)?, UNTOUCHED);
+    assert_eq!(names(&target.path("outside"))?, ["file"]);
+    let mine = target.path("outside/file");
     assert_eq!(fs::read_to_string(&mine)?, "mine");
     assert_eq!(mine.metadata()?.nlink(), 1);
-    Ok((desk, answer))
+    Ok((target, answer))
 }
 
 #[test]
 fn a_name_with_two_dots_ends_the_import() -> Result<()> {
     for name in ["../x", "a/../../x", "a/../x", ".."] {
-        let (desk, answer) = import(&[(Regular, name, "evil")])?;
+        let (target, answer) = import(&[(Regular, name, "evil")])?;
         let words = answer.expect_err("it was imported").to_string();
         assert!(words.contains("leaves the destination"), "{words}");
-        assert_eq!(desk.images()?, [""; 0]);
+        assert_eq!(target.images()?, [""; 0]);
     }
     // The control: dots that are part of a name are honest.
-    let (desk, answer) = import(&[(Regular, "a/..x", "fine")])?;
+    let (target, answer) = import(&[(Regular, "a/..x", "fine")])?;
     answer?;
-    assert!(desk.path("images/evil/a/..x").is_file());
+    assert!(target.path("images/evil/a/..x").is_file());
     Ok(())
 }
 
 #[test]
 fn an_absolute_name_lands_inside() -> Result<()> {
-    let (desk, answer) = import(&[(Regular, "/OUTSIDE/file", "evil")])?;
+    let (target, answer) = import(&[(Regular, "/OUTSIDE/file", "evil")])?;
     answer?;
-    let outside = desk.path("outside");
-    let landed = desk.path("images/evil").join(outside.strip_prefix("/")?);
+    let outside = target.path("outside");
+    let landed = target.path("images/evil").join(outside.strip_prefix("/")?);
     assert_eq!(fs::read_to_string(landed.join("file"))?, "evil");
     Ok(())
 }
@@ -222,24 +223,24 @@ fn a_file_through_a_link_lands_inside() -> Result<()> {
         ])?;
         answer.expect_err("inside, that link leads nowhere");
     }
-    let (desk, answer) = import(&[
+    let (target, answer) = import(&[
         (Directory, "etc", ""),
         (Symlink, "way", "../../../etc"),
         (Symlink, "second", "/way"),
         (Regular, "second/file", "fine"),
     ])?;
     answer?;
-    let landed = desk.path("images/evil/etc/file");
+    let landed = target.path("images/evil/etc/file");
     assert_eq!(fs::read_to_string(landed)?, "fine");
     Ok(())
 }
 
 #[test]
 fn a_file_in_place_of_a_link_does_not_write_through_it() -> Result<()> {
-    let (desk, answer) =
+    let (target, answer) =
         import(&[(Symlink, "x", "OUTSIDE/file"), (Regular, "x", "evil")])?;
     answer?;
-    let x = desk.path("images/evil/x");
+    let x = target.path("images/evil/x");
     assert!(x.symlink_metadata()?.is_file());
     Ok(())
 }
@@ -252,41 +253,42 @@ fn a_hard_link_cannot_name_a_file_outside() -> Result<()> {
         answer.expect_err("it was linked");
     }
     // To a link: one more name for the link, and no way through it.
-    let (desk, answer) =
+    let (target, answer) =
         import(&[(Symlink, "s", "OUTSIDE/file"), (Link, "x", "s")])?;
     answer?;
-    let x = desk.path("images/evil/x");
+    let x = target.path("images/evil/x");
     assert!(x.symlink_metadata()?.is_symlink());
     // The control: inside, hard links work.
-    let (desk, answer) = import(&[(Regular, "a", "fine"), (Link, "b", "/a")])?;
+    let (target, answer) =
+        import(&[(Regular, "a", "fine"), (Link, "b", "/a")])?;
     answer?;
-    assert_eq!(desk.path("images/evil/b").metadata()?.nlink(), 2);
+    assert_eq!(target.path("images/evil/b").metadata()?.nlink(), 2);
     Ok(())
 }
 
 #[test]
 fn modes_of_directories_do_not_reach_outside() -> Result<()> {
-    let (desk, answer) = import(&[
+    let (target, answer) = import(&[
         (Directory, "d", ""),
         (Symlink, "d", "OUTSIDE"),
         (Directory, "d", ""),
         (Symlink, "e", "OUTSIDE"),
     ])?;
     answer?;
-    assert!(desk.path("images/evil/d").symlink_metadata()?.is_dir());
+    assert!(target.path("images/evil/d").symlink_metadata()?.is_dir());
     Ok(())
 }
 
 #[test]
 fn device_nodes_are_left_out_and_counted() -> Result<()> {
-    let (desk, answer) = import(&[
+    let (target, answer) = import(&[
         (Char, "dev/null", ""),
         (Char, "dev/zero", ""),
         (Fifo, "fifo", ""),
         (Regular, "file", ""),
     ])?;
     assert!(answer?.contains("left out: 2 device nodes"));
-    assert_eq!(names(&desk.path("images/evil"))?, ["fifo", "file"]);
+    assert_eq!(names(&target.path("images/evil"))?, ["fifo", "file"]);
     let (_, answer) = import(&[(Regular, "file", "")])?;
     assert!(!answer?.contains("left out"));
     Ok(())
@@ -294,35 +296,35 @@ fn device_nodes_are_left_out_and_counted() -> Result<()> {
 
 #[test]
 fn whiteouts_are_plain_files_in_a_plain_tar() -> Result<()> {
-    let (desk, answer) = import(&[(Regular, ".wh.name", "fine")])?;
+    let (target, answer) = import(&[(Regular, ".wh.name", "fine")])?;
     answer?;
-    assert!(desk.path("images/evil/.wh.name").is_file());
+    assert!(target.path("images/evil/.wh.name").is_file());
     Ok(())
 }
 
 #[test]
 fn a_damaged_archive_is_an_error_and_leaves_nothing() -> Result<()> {
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let text = "x".repeat(100_000);
     let whole = tar_of(&[(Regular, "file", &text)])?;
-    fs::write(desk.path("whole"), &whole)?;
-    fs::write(desk.path("short"), &whole[..50_000])?;
-    fs::write(desk.path("text"), "hello\n".repeat(500))?;
-    fs::write(desk.path("empty"), "")?;
+    fs::write(target.path("whole"), &whole)?;
+    fs::write(target.path("short"), &whole[..50_000])?;
+    fs::write(target.path("text"), "hello\n".repeat(500))?;
+    fs::write(target.path("empty"), "")?;
     for program in ["gzip", "xz", "zstd"] {
         let mut pack = Command::new(program);
-        pack.arg("-c").stdin(fs::File::open(desk.path("whole"))?);
+        pack.arg("-c").stdin(fs::File::open(target.path("whole"))?);
         let mut packed = pack.stderr(Stdio::inherit()).output()?.stdout;
         packed.truncate(packed.len() - 4);
-        fs::write(desk.path(program), packed)?;
+        fs::write(target.path(program), packed)?;
     }
     for name in ["short", "text", "empty", "gzip", "xz", "zstd", "missing"] {
-        let words = desk.fail(&["rootfs", name])?;
+        let words = target.fail(&["rootfs", name])?;
         assert_eq!(words.contains("cut short"), name == "short", "{words}");
-        assert_eq!(desk.images()?, [""; 0], "{name}");
+        assert_eq!(target.images()?, [""; 0], "{name}");
     }
-    desk.run(&["rootfs", "whole"])?;
-    assert_eq!(desk.images()?, ["whole"]);
+    target.run(&["rootfs", "whole"])?;
+    assert_eq!(target.images()?, ["whole"]);
     Ok(())
 }
 
@@ -367,51 +369,51 @@ fn sha256_of(path: &Path) -> Result<String> {
 
 #[test]
 fn a_download_is_kept_only_with_the_right_hash() -> Result<()> {
-    let desk = Desk::new()?;
-    real_tar(&desk, &["--gzip"])?;
-    let tar = desk.path("image.tar");
+    let target = Target::new()?;
+    real_tar(&target, &["--gzip"])?;
+    let tar = target.path("image.tar");
     let right = sha256_of(&tar)?;
     let wrong = right.replace(['1', '2', '3'], "0");
     let get = |path: &str, hash: &str| -> Result<String> {
         let url = serve(fs::read(&tar)?)? + path;
-        desk.run(&["rootfs", &url, "--sha256", hash])
+        target.run(&["rootfs", &url, "--sha256", hash])
     };
     let words = get("/image.tar.gz", &wrong).expect_err("wrong hash");
     let words = words.to_string();
     assert!(words.contains(&right) && words.contains(&wrong), "{words}");
     let words = get("/other", &right).expect_err("404").to_string();
     assert!(words.contains("404"), "{words}");
-    assert_eq!(desk.images()?, [""; 0]);
+    assert_eq!(target.images()?, [""; 0]);
     get("/image.tar.gz", &right)?;
-    assert_eq!(desk.images()?, ["image"]);
+    assert_eq!(target.images()?, ["image"]);
     Ok(())
 }
 
 #[test]
 fn an_address_needs_a_hash_and_a_server() -> Result<()> {
-    let desk = Desk::new()?;
-    let words = desk.fail(&["rootfs", "http://127.0.0.1:9/x.tar"])?;
+    let target = Target::new()?;
+    let words = target.fail(&["rootfs", "http://127.0.0.1:9/x.tar"])?;
     assert!(words.contains("--sha256"), "{words}");
     let hash = "0".repeat(64);
     let url = "http://127.0.0.1:9/x.tar";
-    let words = desk.fail(&["rootfs", url, "--sha256", &hash])?;
+    let words = target.fail(&["rootfs", url, "--sha256", &hash])?;
     assert!(words.contains(&format!("fetch {url}: curl:")), "{words}");
-    let mut command = desk.command(&["rootfs", url, "--sha256", &hash]);
+    let mut command = target.command(&["rootfs", url, "--sha256", &hash]);
     let output = command.env("PATH", "/nowhere").output()?;
     let words = String::from_utf8(output.stderr)?;
     ensure!(words.contains("run curl to fetch"), "{words}");
-    assert_eq!(desk.images()?, [""; 0]);
+    assert_eq!(target.images()?, [""; 0]);
     Ok(())
 }
 
 #[test]
 fn the_hash_of_a_local_file_is_checked_too() -> Result<()> {
-    let desk = Desk::new()?;
-    real_tar(&desk, &[])?;
-    let right = sha256_of(&desk.path("image.tar"))?;
+    let target = Target::new()?;
+    real_tar(&target, &[])?;
+    let right = sha256_of(&target.path("image.tar"))?;
     let wrong = "0".repeat(64);
-    desk.fail(&["rootfs", "image.tar", "--sha256", &wrong])?;
-    assert_eq!(desk.images()?, [""; 0]);
-    desk.run(&["rootfs", "image.tar", "--sha256", &right])?;
+    target.fail(&["rootfs", "image.tar", "--sha256", &wrong])?;
+    assert_eq!(target.images()?, [""; 0]);
+    target.run(&["rootfs", "image.tar", "--sha256", &right])?;
     Ok(())
 }

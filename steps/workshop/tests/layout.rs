@@ -1,6 +1,6 @@
 //! `workshop rootfs` on OCI image layouts that are built here, blob by blob.
 
-mod desk;
+mod target;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use desk::{Desk, Line, mode, names, output_of, tar_of};
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tar::EntryType::{Directory, Regular};
+use target::{Line, Target, mode, names, output_of, tar_of};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -75,13 +75,13 @@ fn with(descriptor: &Value, key: &str, value: Value) -> Value {
     descriptor
 }
 
-/// A desk with a layout `image` of these layers for this machine.
-fn desk_with(layers: &[&[Line<'_>]]) -> Result<Desk> {
-    let desk = Desk::new()?;
-    let layout = Layout::new(desk.path("image"))?;
+/// A target folder with a layout `image` of these layers for this machine.
+fn target_with(layers: &[&[Line<'_>]]) -> Result<Target> {
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
     let image = layout.image(here_and_elsewhere().0, layers)?;
     layout.index(&[image])?;
-    Ok(desk)
+    Ok(target)
 }
 
 /// What overlayfs takes for a deletion.
@@ -116,12 +116,12 @@ const BASE: &[Line<'_>] = &[
 
 #[test]
 fn layers_come_lowest_first_with_flags_to_copy() -> Result<()> {
-    let desk = desk_with(&[
+    let target = target_with(&[
         &[(Regular, "zero", "")],
         &[(Regular, "one", "")],
         &[(Regular, "two", "")],
     ])?;
-    let printed = desk.run(&["rootfs", "image"])?;
+    let printed = target.run(&["rootfs", "image"])?;
     let flags: Vec<_> = printed
         .lines()
         .filter_map(|line| line.trim().strip_prefix("--image "))
@@ -129,14 +129,14 @@ fn layers_come_lowest_first_with_flags_to_copy() -> Result<()> {
         .collect();
     assert_eq!(flags.len(), 3, "{printed}");
     for (flag, name) in flags.iter().zip(["zero", "one", "two"]) {
-        assert_eq!(names(&desk.path(flag))?, [name]);
+        assert_eq!(names(&target.path(flag))?, [name]);
     }
     Ok(())
 }
 
 #[test]
 fn deletions_become_whiteouts() -> Result<()> {
-    let desk = desk_with(&[
+    let target = target_with(&[
         BASE,
         &[
             (Regular, "etc/.wh.gone", ""),
@@ -148,8 +148,8 @@ fn deletions_become_whiteouts() -> Result<()> {
         // And once hidden it is gone for the layers above.
         &[(Regular, "etc/.wh.gone", ""), (Regular, "etc/.wh.keep", "")],
     ])?;
-    desk.run(&["rootfs", "image"])?;
-    let image = desk.path("images/image");
+    target.run(&["rootfs", "image"])?;
+    let image = target.path("images/image");
     assert_eq!(whiteouts(&image.join("0"))?, BTreeSet::new());
     assert_eq!(whiteouts(&image.join("1"))?, ["etc/gone".into()].into());
     assert_eq!(whiteouts(&image.join("2"))?, ["etc/keep".into()].into());
@@ -159,7 +159,7 @@ fn deletions_become_whiteouts() -> Result<()> {
 
 #[test]
 fn an_opaque_directory_hides_each_name_below() -> Result<()> {
-    let desk = desk_with(&[
+    let target = target_with(&[
         BASE,
         &[
             (Directory, "old", ""),
@@ -169,8 +169,8 @@ fn an_opaque_directory_hides_each_name_below() -> Result<()> {
             (Regular, "old/sub/c", "layer 1"),
         ],
     ])?;
-    desk.run(&["rootfs", "image"])?;
-    let layer = desk.path("images/image/1");
+    target.run(&["rootfs", "image"])?;
+    let layer = target.path("images/image/1");
     let hidden = ["old/a", "old/sub/b"].map(String::from);
     assert_eq!(whiteouts(&layer)?, hidden.into());
     assert_eq!(fs::read_to_string(layer.join("old/sub/c"))?, "layer 1");
@@ -179,7 +179,7 @@ fn an_opaque_directory_hides_each_name_below() -> Result<()> {
 
 #[test]
 fn deleted_and_made_anew_hides_the_old_contents() -> Result<()> {
-    let desk = desk_with(&[
+    let target = target_with(&[
         BASE,
         &[
             (Regular, ".wh.old", ""),
@@ -187,8 +187,8 @@ fn deleted_and_made_anew_hides_the_old_contents() -> Result<()> {
             (Regular, "old/new", ""),
         ],
     ])?;
-    desk.run(&["rootfs", "image"])?;
-    let layer = desk.path("images/image/1");
+    target.run(&["rootfs", "image"])?;
+    let layer = target.path("images/image/1");
     let hidden = ["old/a", "old/sub"].map(String::from);
     assert_eq!(whiteouts(&layer)?, hidden.into());
     Ok(())
@@ -200,7 +200,7 @@ fn overlayfs_shows_what_the_image_means() -> Result<()> {
         eprintln!("not root: the layers are not mounted");
         return Ok(());
     }
-    let desk = desk_with(&[
+    let target = target_with(&[
         BASE,
         &[
             (Regular, "etc/.wh.gone", ""),
@@ -208,8 +208,8 @@ fn overlayfs_shows_what_the_image_means() -> Result<()> {
             (Regular, "old/new", ""),
         ],
     ])?;
-    desk.run(&["rootfs", "image"])?;
-    fs::create_dir(desk.path("merged"))?;
+    target.run(&["rootfs", "image"])?;
+    fs::create_dir(target.path("merged"))?;
     // In a mount namespace of its own, so that nothing stays mounted.
     let list = |layers: &str| -> Result<String> {
         let script = format!(
@@ -218,12 +218,12 @@ fn overlayfs_shows_what_the_image_means() -> Result<()> {
         );
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "sh", "-c", &script]);
-        output_of(unshare.current_dir(&desk.0).output()?)
+        output_of(unshare.current_dir(&target.0).output()?)
     };
     let shown = list("images/image/1:images/image/0")?;
     assert_eq!(shown, "./etc/keep ./old/new ");
     // The control: an empty layer on the same base hides nothing.
-    fs::create_dir(desk.path("none"))?;
+    fs::create_dir(target.path("none"))?;
     assert!(list("none:images/image/0")?.contains("./etc/gone"));
     Ok(())
 }
@@ -231,9 +231,9 @@ fn overlayfs_shows_what_the_image_means() -> Result<()> {
 #[test]
 fn a_layer_keeps_the_modes_of_directories_that_it_does_not_list() -> Result<()>
 {
-    let desk = desk_with(&[BASE, &[(Regular, "etc/.wh.gone", "")]])?;
-    desk.run(&["rootfs", "image"])?;
-    let image = desk.path("images/image");
+    let target = target_with(&[BASE, &[(Regular, "etc/.wh.gone", "")]])?;
+    target.run(&["rootfs", "image"])?;
+    let image = target.path("images/image");
     for name in ["0", "0/etc", "1", "1/etc"] {
         assert_eq!(mode(&image.join(name))?, 0o755, "{name}");
     }
@@ -242,22 +242,22 @@ fn a_layer_keeps_the_modes_of_directories_that_it_does_not_list() -> Result<()>
 
 #[test]
 fn whiteouts_need_no_privilege() -> Result<()> {
-    let desk = desk_with(&[BASE, &[(Regular, ".wh.old", "")]])?;
-    let mut command = desk.command(&["rootfs", "image"]);
+    let target = target_with(&[BASE, &[(Regular, ".wh.old", "")]])?;
+    let mut command = target.command(&["rootfs", "image"]);
     if geteuid().is_root() {
-        std::os::unix::fs::chown(&desk.0, Some(65534), Some(65534))?;
+        std::os::unix::fs::chown(&target.0, Some(65534), Some(65534))?;
         command.uid(65534).gid(65534);
     }
     output_of(command.output()?)?;
-    assert!(is_whiteout(&desk.path("images/image/1/old")));
+    assert!(is_whiteout(&target.path("images/image/1/old")));
     Ok(())
 }
 
 #[test]
 fn the_image_for_this_machine_is_picked() -> Result<()> {
     let (here, elsewhere) = here_and_elsewhere();
-    let desk = Desk::new()?;
-    let layout = Layout::new(desk.path("image"))?;
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
     let mine = layout.image(here, &[&[(Regular, "mine", "")]])?;
     let other = layout.image(elsewhere, &[&[(Regular, "other", "")]])?;
     let platform = |arch| json!({"architecture": arch, "os": "linux"});
@@ -271,23 +271,23 @@ fn the_image_for_this_machine_is_picked() -> Result<()> {
     ]});
     let inner = layout.blob(INDEX, inner.to_string().as_bytes())?;
     layout.index(&[inner])?;
-    desk.run(&["rootfs", "image", "--name", "nested"])?;
-    assert_eq!(names(&desk.path("images/nested/0"))?, ["mine"]);
+    target.run(&["rootfs", "image", "--name", "nested"])?;
+    assert_eq!(names(&target.path("images/nested/0"))?, ["mine"]);
     // As umoci does it: only the configuration knows the architecture.
     layout.index(&[other.clone(), mine])?;
-    desk.run(&["rootfs", "image", "--name", "flat"])?;
-    assert_eq!(names(&desk.path("images/flat/0"))?, ["mine"]);
+    target.run(&["rootfs", "image", "--name", "flat"])?;
+    assert_eq!(names(&target.path("images/flat/0"))?, ["mine"]);
     layout.index(&[other])?;
-    let words = desk.fail(&["rootfs", "image", "--name", "none"])?;
+    let words = target.fail(&["rootfs", "image", "--name", "none"])?;
     assert!(words.contains(&format!("({elsewhere})")), "{words}");
-    assert_eq!(desk.images()?, ["flat", "nested"]);
+    assert_eq!(target.images()?, ["flat", "nested"]);
     Ok(())
 }
 
 #[test]
 fn of_several_images_a_tag_chooses() -> Result<()> {
-    let desk = Desk::new()?;
-    let layout = Layout::new(desk.path("image"))?;
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
     let here = here_and_elsewhere().0;
     let named = |name: &str| -> Result<Value> {
         let image = layout.image(here, &[&[(Regular, name, "")]])?;
@@ -295,26 +295,26 @@ fn of_several_images_a_tag_chooses() -> Result<()> {
         Ok(with(&image, "annotations", json!({ key: name })))
     };
     layout.index(&[named("red")?, named("blue")?])?;
-    let words = desk.fail(&["rootfs", "image"])?;
+    let words = target.fail(&["rootfs", "image"])?;
     for word in ["--tag", "red", "blue"] {
         assert!(words.contains(word), "{words}");
     }
-    desk.fail(&["rootfs", "image", "--tag", "green"])?;
-    desk.run(&["rootfs", "image", "--tag", "blue"])?;
-    assert_eq!(names(&desk.path("images/image/0"))?, ["blue"]);
+    target.fail(&["rootfs", "image", "--tag", "green"])?;
+    target.run(&["rootfs", "image", "--tag", "blue"])?;
+    assert_eq!(names(&target.path("images/image/0"))?, ["blue"]);
     Ok(())
 }
 
 #[test]
 fn a_layout_in_a_tar_is_the_same() -> Result<()> {
-    let desk = desk_with(&[BASE, &[(Regular, "etc/.wh.gone", "")]])?;
+    let target = target_with(&[BASE, &[(Regular, "etc/.wh.gone", "")]])?;
     let mut tar = Command::new("tar");
     tar.args(["-cf", "saved.tar", "-C", "image", "."]);
-    output_of(tar.current_dir(&desk.0).output()?)?;
-    desk.run(&["rootfs", "saved.tar"])?;
-    assert!(is_whiteout(&desk.path("images/saved/1/etc/gone")));
-    assert_eq!(desk.images()?, ["saved"]);
-    assert_eq!(names(&desk.path("images/saved"))?, ["0", "1"]);
+    output_of(tar.current_dir(&target.0).output()?)?;
+    target.run(&["rootfs", "saved.tar"])?;
+    assert!(is_whiteout(&target.path("images/saved/1/etc/gone")));
+    assert_eq!(target.images()?, ["saved"]);
+    assert_eq!(names(&target.path("images/saved"))?, ["0", "1"]);
     Ok(())
 }
 
@@ -331,8 +331,8 @@ fn blobs(layout: &Path) -> Result<Vec<PathBuf>> {
 
 #[test]
 fn a_damaged_blob_is_named_and_nothing_is_left() -> Result<()> {
-    let desk = desk_with(&[BASE])?;
-    let blobs = blobs(&desk.path("image"))?;
+    let target = target_with(&[BASE])?;
+    let blobs = blobs(&target.path("image"))?;
     assert_eq!(blobs.len(), 3, "layer, manifest, configuration");
     for blob in &blobs {
         let name = blob.file_name().and_then(|name| name.to_str());
@@ -343,53 +343,53 @@ fn a_damaged_blob_is_named_and_nothing_is_left() -> Result<()> {
         let longer = [&whole[..], b" "].concat();
         for (damaged, why) in [(flipped, "SHA-256"), (longer, "bytes")] {
             fs::write(blob, damaged)?;
-            let words = desk.fail(&["rootfs", "image"])?;
+            let words = target.fail(&["rootfs", "image"])?;
             assert!(words.contains(name) && words.contains(why), "{words}");
         }
         fs::remove_file(blob)?;
-        assert!(desk.fail(&["rootfs", "image"])?.contains(name));
+        assert!(target.fail(&["rootfs", "image"])?.contains(name));
         fs::write(blob, whole)?;
-        assert_eq!(desk.images()?, [""; 0]);
+        assert_eq!(target.images()?, [""; 0]);
     }
     // The control: undamaged again, the same call succeeds.
-    desk.run(&["rootfs", "image"])?;
-    assert_eq!(desk.images()?, ["image"]);
+    target.run(&["rootfs", "image"])?;
+    assert_eq!(target.images()?, ["image"]);
     Ok(())
 }
 
 #[test]
 fn hostile_descriptions_are_refused() -> Result<()> {
-    let desk = desk_with(&[BASE])?;
-    let index = desk.path("image/index.json");
+    let target = target_with(&[BASE])?;
+    let index = target.path("image/index.json");
     let whole = fs::read_to_string(&index)?;
     let up = r#"{"manifests":[{"digest":"sha256:../../x","size":1}]}"#;
     let deep = format!("{{\"manifests\":{}", "[".repeat(100_000));
     for text in ["", "{}", "[]", "\0", up, &deep] {
         fs::write(&index, text)?;
-        desk.fail(&["rootfs", "image"])?;
-        assert_eq!(desk.images()?, [""; 0]);
+        target.fail(&["rootfs", "image"])?;
+        assert_eq!(target.images()?, [""; 0]);
     }
     fs::write(&index, whole)?;
-    desk.run(&["rootfs", "image"])?;
+    target.run(&["rootfs", "image"])?;
     Ok(())
 }
 
 #[test]
 fn a_layer_that_deletes_dots_is_refused() -> Result<()> {
     for name in [".wh.", ".wh..", "etc/.wh..."] {
-        let desk = desk_with(&[BASE, &[(Regular, name, "")]])?;
-        let words = desk.fail(&["rootfs", "image"])?;
+        let target = target_with(&[BASE, &[(Regular, name, "")]])?;
+        let words = target.fail(&["rootfs", "image"])?;
         assert!(words.contains("it deletes no name"), "{words}");
-        assert_eq!(desk.images()?, [""; 0]);
+        assert_eq!(target.images()?, [""; 0]);
     }
     Ok(())
 }
 
 #[test]
 fn a_folder_that_is_no_layout_is_explained() -> Result<()> {
-    let desk = Desk::new()?;
-    fs::create_dir(desk.path("plain"))?;
-    let words = desk.fail(&["rootfs", "plain"])?;
+    let target = Target::new()?;
+    fs::create_dir(target.path("plain"))?;
+    let words = target.fail(&["rootfs", "plain"])?;
     assert!(words.contains("--rootfs plain"), "{words}");
     Ok(())
 }

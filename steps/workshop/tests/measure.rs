@@ -1,15 +1,15 @@
 //! `workshop measure` and the stopwatch that it starts.
 
-mod desk;
+mod target;
 
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use desk::{Desk, output_of};
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
+use target::{Target, output_of};
 
 /// What the stopwatch answers to a plan.
 fn stopwatch(plan: &Value) -> Result<Output> {
@@ -37,8 +37,8 @@ fn candidate(name: &str, script: &str, wait: &str) -> Value {
 
 #[test]
 fn it_times_in_turns_there_and_back() -> Result<()> {
-    let desk = Desk::new()?;
-    let log = desk.path("log");
+    let target = Target::new()?;
+    let log = target.path("log");
     let write = |letter| format!("printf {letter} >>{}", log.display());
     let slow = format!("{}; sleep 0.1", write('b'));
     let plan = json!({
@@ -97,8 +97,8 @@ fn what_cannot_wait_has_no_memory_and_ends() -> Result<()> {
 }
 
 /// Some rungs that cargo has built here, as if they were release builds.
-fn desk_with(rungs: &[u8]) -> Result<Option<Desk>> {
-    let desk = Desk::new()?;
+fn target_with(rungs: &[u8]) -> Result<Option<Target>> {
+    let target = Target::new()?;
     let debug = Path::new(env!("CARGO_BIN_EXE_workshop")).with_file_name("");
     let mut copy = Command::new("cp");
     copy.arg(env!("CARGO_BIN_EXE_stopwatch"));
@@ -110,15 +110,15 @@ fn desk_with(rungs: &[u8]) -> Result<Option<Desk>> {
         }
         copy.arg(rung);
     }
-    let release = desk.path("release");
+    let release = target.path("release");
     std::fs::create_dir(&release)?;
     ensure!(copy.arg(release).status()?.success(), "cp failed");
-    Ok(Some(desk))
+    Ok(Some(target))
 }
 
-/// Without cargo nothing is built, and the desk is what there is.
-fn measure(desk: &Desk, flags: &[&str]) -> Result<String> {
-    let mut command = desk.command(&["measure", "--rounds", "1", "--no-vm"]);
+/// Without cargo nothing is built, and the target folder is what there is.
+fn measure(target: &Target, flags: &[&str]) -> Result<String> {
+    let mut command = target.command(&["measure", "--rounds", "1", "--no-vm"]);
     let path = "/usr/sbin:/usr/bin:/sbin:/bin";
     command.args(flags).env("CARGO", "/none").env("PATH", path);
     output_of(command.output()?)
@@ -135,9 +135,9 @@ fn is_root() -> bool {
 #[test]
 fn the_ladder_is_measured() -> Result<()> {
     // Not all of it: in a virtual machine each start takes a second or two.
-    let desk = if is_root() { desk_with(&[0, 2, 3, 11])? } else { None };
-    let Some(desk) = desk else { return Ok(()) };
-    let page: Value = serde_json::from_str(&measure(&desk, &["--json"])?)?;
+    let target = if is_root() { target_with(&[0, 2, 3, 11])? } else { None };
+    let Some(target) = target else { return Ok(()) };
+    let page: Value = serde_json::from_str(&measure(&target, &["--json"])?)?;
     let rows = page["measured"].as_array().context("no rows")?;
     let row = |name: &str| {
         let row = rows.iter().find(|row| row["name"] == name);
@@ -152,15 +152,15 @@ fn the_ladder_is_measured() -> Result<()> {
     assert_eq!(row("step03")?["beside"], "step02");
     assert!(row("step03")?["adds"]["median"].is_f64());
     assert!(row("plain")?["adds"].is_null());
-    assert!(!desk.path("measure").exists(), "the bundle is left");
+    assert!(!target.path("measure").exists(), "the bundle is left");
     Ok(())
 }
 
 #[test]
 fn who_cannot_run_is_a_line_and_no_error() -> Result<()> {
-    let desk = if is_root() { desk_with(&[0, 1])? } else { None };
-    let Some(desk) = desk else { return Ok(()) };
-    let page = measure(&desk, &[])?;
+    let target = if is_root() { target_with(&[0, 1])? } else { None };
+    let Some(target) = target else { return Ok(()) };
+    let page = measure(&target, &[])?;
     for line in page.lines() {
         assert!(line.chars().count() <= 80, "too long: {line}");
     }

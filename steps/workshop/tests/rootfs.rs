@@ -1,6 +1,6 @@
 //! `workshop rootfs`: the root filesystem made from what the machine has.
 
-mod desk;
+mod target;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
-use desk::{Desk, mode, names, output_of};
 use nix::unistd::geteuid;
 use step03::rootfs::{Source, default_path, ensure};
+use target::{Target, mode, names, output_of};
 
 /// Runs a shell in `root` when this user may chroot; says so when not.
 fn inside(root: &Path, script: &str) -> Result<Option<String>> {
@@ -27,24 +27,25 @@ fn inside(root: &Path, script: &str) -> Result<Option<String>> {
 #[test]
 fn it_is_made_from_this_machine_and_names_its_own_distribution() -> Result<()>
 {
-    let desk = Desk::new()?;
-    let printed = desk.run(&["rootfs"])?;
+    let target = Target::new()?;
+    let printed = target.run(&["rootfs"])?;
     assert!(printed.contains("cargo run -p step03"), "{printed}");
-    let release = fs::read_to_string(desk.path("rootfs/etc/os-release"))?;
+    let release = fs::read_to_string(target.path("rootfs/etc/os-release"))?;
     assert!(release.contains("ID=blindfolds\n"), "{release}");
     // The control: the host's own says something else.
     let host = fs::read_to_string("/etc/os-release").unwrap_or_default();
     assert_ne!(release, host);
-    let listed = inside(&desk.path("rootfs"), "ls / && cat /etc/os-release")?;
+    let listed =
+        inside(&target.path("rootfs"), "ls / && cat /etc/os-release")?;
     assert!(listed.is_none_or(|text| text.contains("ID=blindfolds")));
     Ok(())
 }
 
 #[test]
 fn the_hosts_own_programs_do_where_there_is_no_busybox() -> Result<()> {
-    let desk = Desk::new()?;
-    desk.run(&["rootfs", "host"])?;
-    let root = desk.path("rootfs");
+    let target = Target::new()?;
+    target.run(&["rootfs", "host"])?;
+    let root = target.path("rootfs");
     assert!(!root.join("usr/bin/busybox").exists());
     let script = "ls /etc/passwd && id -un && awk 'BEGIN { print 6 * 7 }'";
     if let Some(text) = inside(&root, script)? {
@@ -59,13 +60,13 @@ fn the_hosts_own_programs_do_where_there_is_no_busybox() -> Result<()> {
 #[test]
 fn modes_do_not_depend_on_the_umask() -> Result<()> {
     let modes = |umask: &str| -> Result<Vec<u32>> {
-        let desk = Desk::new()?;
+        let target = Target::new()?;
         let script = format!("umask {umask}; exec \"$0\" rootfs");
         let mut shell = Command::new("sh");
-        shell.args(["-c", &script]).arg(desk.binary());
+        shell.args(["-c", &script]).arg(target.binary());
         output_of(shell.output()?)?;
         let names = ["", "tmp", "root", "etc/passwd", "usr/bin/sh"];
-        let root = desk.path("rootfs");
+        let root = target.path("rootfs");
         names.iter().map(|name| mode(&root.join(name))).collect()
     };
     let wanted = [0o755, 0o1777, 0o755, 0o644];
@@ -76,22 +77,22 @@ fn modes_do_not_depend_on_the_umask() -> Result<()> {
 
 #[test]
 fn it_is_made_once_and_made_anew_by_force() -> Result<()> {
-    let desk = Desk::new()?;
-    desk.run(&["rootfs"])?;
-    let mark = desk.path("rootfs/mark");
+    let target = Target::new()?;
+    target.run(&["rootfs"])?;
+    let mark = target.path("rootfs/mark");
     fs::write(&mark, "")?;
-    assert!(desk.run(&["rootfs"])?.contains("is there already"));
+    assert!(target.run(&["rootfs"])?.contains("is there already"));
     assert!(mark.exists());
-    desk.run(&["rootfs", "--force"])?;
+    target.run(&["rootfs", "--force"])?;
     assert!(!mark.exists());
     Ok(())
 }
 
 #[test]
 fn of_many_makers_at_once_one_wins_and_none_fails() -> Result<()> {
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let start = || {
-        let mut command = desk.command(&["rootfs"]);
+        let mut command = target.command(&["rootfs"]);
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()
     };
     let makers = (0..12).map(|_| start()).collect::<Result<Vec<_>, _>>()?;
@@ -103,21 +104,21 @@ fn of_many_makers_at_once_one_wins_and_none_fails() -> Result<()> {
         made += usize::from(words.contains("workshop: made "));
     }
     assert_eq!(made, 1);
-    assert_eq!(names(&desk.0)?, ["debug", "rootfs"]);
+    assert_eq!(names(&target.0)?, ["debug", "rootfs"]);
     Ok(())
 }
 
 #[test]
 fn what_a_killed_maker_left_is_removed_by_the_next_one() -> Result<()> {
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let mut child = Command::new("true").spawn()?;
     child.wait()?;
-    let dead = desk.path(&format!("rootfs.new-{}", child.id()));
+    let dead = target.path(&format!("rootfs.new-{}", child.id()));
     // The control: a maker that is still at work. Process 1 always lives.
-    let alive = desk.path("rootfs.new-1");
+    let alive = target.path("rootfs.new-1");
     fs::create_dir_all(dead.join("usr/bin"))?;
     fs::create_dir_all(alive.join("usr/bin"))?;
-    desk.run(&["rootfs"])?;
+    target.run(&["rootfs"])?;
     assert!(!dead.exists() && alive.exists());
     Ok(())
 }
@@ -129,15 +130,15 @@ fn under_sudo_it_belongs_to_the_person_behind_sudo() -> Result<()> {
         return Ok(());
     }
     for (user, owner) in [(Some("1234"), 1234), (None, 0)] {
-        let desk = Desk::new()?;
-        let mut command = desk.command(&["rootfs"]);
+        let target = Target::new()?;
+        let mut command = target.command(&["rootfs"]);
         command.env_remove("SUDO_UID").env_remove("SUDO_GID");
         if let Some(user) = user {
             command.env("SUDO_UID", user).env("SUDO_GID", user);
         }
         output_of(command.output()?)?;
         for name in ["", "bin", "usr/bin/sh", "etc/passwd"] {
-            let path = desk.path("rootfs").join(name);
+            let path = target.path("rootfs").join(name);
             assert_eq!(path.symlink_metadata()?.uid(), owner, "{name}");
         }
     }
@@ -148,63 +149,63 @@ fn under_sudo_it_belongs_to_the_person_behind_sudo() -> Result<()> {
 
 #[test]
 fn what_cannot_be_made_is_one_clear_error_and_leaves_nothing() -> Result<()> {
-    let desk = Desk::new()?;
-    let mut command = desk.command(&["rootfs", "host"]);
+    let target = Target::new()?;
+    let mut command = target.command(&["rootfs", "host"]);
     // Programs are found where they usually are, ldd only in PATH.
     let output = command.env("PATH", "/nowhere").output()?;
     let words = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1));
     assert!(words.contains("run ldd"), "{words}");
-    assert_eq!(names(&desk.0)?, ["debug"]);
+    assert_eq!(names(&target.0)?, ["debug"]);
     // A full or read-only disk looks like this to somebody who is not root.
-    let mut command = desk.command(&["rootfs"]);
+    let mut command = target.command(&["rootfs"]);
     if geteuid().is_root() {
         command.uid(65534).gid(65534);
     } else {
-        fs::set_permissions(&desk.0, fs::Permissions::from_mode(0o555))?;
+        fs::set_permissions(&target.0, fs::Permissions::from_mode(0o555))?;
     }
     let output = command.output()?;
     let words = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1));
     assert!(words.contains("Permission denied"), "{words}");
-    fs::set_permissions(&desk.0, fs::Permissions::from_mode(0o755))?;
-    assert_eq!(names(&desk.0)?, ["debug"]);
+    fs::set_permissions(&target.0, fs::Permissions::from_mode(0o755))?;
+    assert_eq!(names(&target.0)?, ["debug"]);
     // The control: the same call where it may write.
-    desk.run(&["rootfs"])?;
+    target.run(&["rootfs"])?;
     Ok(())
 }
 
 #[test]
 fn a_stray_file_of_that_name_goes_by_force_only() -> Result<()> {
-    let desk = Desk::new()?;
-    fs::write(desk.path("rootfs"), "mine")?;
-    assert!(desk.run(&["rootfs"])?.contains("is there already"));
-    assert_eq!(fs::read_to_string(desk.path("rootfs"))?, "mine");
-    desk.run(&["rootfs", "--force"])?;
-    assert!(desk.path("rootfs/etc").is_dir());
+    let target = Target::new()?;
+    fs::write(target.path("rootfs"), "mine")?;
+    assert!(target.run(&["rootfs"])?.contains("is there already"));
+    assert_eq!(fs::read_to_string(target.path("rootfs"))?, "mine");
+    target.run(&["rootfs", "--force"])?;
+    assert!(target.path("rootfs/etc").is_dir());
     Ok(())
 }
 
 #[test]
 fn a_busybox_that_does_not_run_is_passed_over() -> Result<()> {
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let Source::Busybox(busybox) = Source::find() else {
         eprintln!("no static busybox here: nothing to pass over");
         return Ok(());
     };
     let whole = fs::read(busybox)?;
     for (length, chosen) in [(whole.len(), true), (4096, false)] {
-        fs::remove_dir_all(desk.path("bin")).ok();
-        fs::create_dir(desk.path("bin"))?;
-        let own = desk.path("bin/busybox");
-        fs::write(desk.path("part"), &whole[..length])?;
-        // cp once more, for the reason given in desk/mod.rs.
+        fs::remove_dir_all(target.path("bin")).ok();
+        fs::create_dir(target.path("bin"))?;
+        let own = target.path("bin/busybox");
+        fs::write(target.path("part"), &whole[..length])?;
+        // cp once more, for the reason given in target/mod.rs.
         let mut cp = Command::new("cp");
-        output_of(cp.arg(desk.path("part")).arg(&own).output()?)?;
+        output_of(cp.arg(target.path("part")).arg(&own).output()?)?;
         fs::set_permissions(&own, fs::Permissions::from_mode(0o755))?;
-        let mut command = desk.command(&["rootfs", "busybox", "--force"]);
+        let mut command = target.command(&["rootfs", "busybox", "--force"]);
         let path = std::env::var("PATH")?;
-        let path = format!("{}:{path}", desk.path("bin").display());
+        let path = format!("{}:{path}", target.path("bin").display());
         let output = command.env("PATH", path).output()?;
         let words = String::from_utf8(output.stderr)?;
         assert_eq!(words.contains(&own.display().to_string()), chosen);
@@ -214,14 +215,14 @@ fn a_busybox_that_does_not_run_is_passed_over() -> Result<()> {
 
 #[test]
 fn a_rung_makes_its_own_but_never_somebody_elses() -> Result<()> {
-    let desk = Desk::new()?;
-    let missing = desk.path("no-such");
+    let target = Target::new()?;
+    let missing = target.path("no-such");
     let words = ensure(&missing).expect_err("it was made").to_string();
     assert!(words.contains("no such directory"), "{words}");
     fs::write(&missing, "")?;
     let words = ensure(&missing).expect_err("a file will do?").to_string();
     assert!(words.contains("not a directory"), "{words}");
-    ensure(&desk.path("debug"))?;
+    ensure(&target.path("debug"))?;
     // A test lies in target/debug/deps and means the same as a rung.
     let rung = Path::new(env!("CARGO_BIN_EXE_workshop"));
     let target = rung.ancestors().nth(2).unwrap_or(rung);
@@ -233,9 +234,9 @@ fn a_rung_makes_its_own_but_never_somebody_elses() -> Result<()> {
 
 #[test]
 fn the_command_line_explains_itself() -> Result<()> {
-    let desk = Desk::new()?;
-    assert!(desk.run(&[])?.contains("cargo workshop rootfs"));
-    for words in [desk.run(&[])?, desk.run(&["rootfs", "--help"])?] {
+    let target = Target::new()?;
+    assert!(target.run(&[])?.contains("cargo workshop rootfs"));
+    for words in [target.run(&[])?, target.run(&["rootfs", "--help"])?] {
         let wide = words.lines().find(|line| line.chars().count() > 80);
         assert_eq!(wide, None);
     }
@@ -244,10 +245,10 @@ fn the_command_line_explains_itself() -> Result<()> {
         &["rootfs", "x.tar", "--sha256", "12"][..],
         &["rootfs", "--sha256", &hash],
     ] {
-        assert_eq!(desk.command(wrong).output()?.status.code(), Some(2));
+        assert_eq!(target.command(wrong).output()?.status.code(), Some(2));
     }
     assert_eq!(
-        desk.command(&["clean", "-x"]).output()?.status.code(),
+        target.command(&["clean", "-x"]).output()?.status.code(),
         Some(2)
     );
     Ok(())
@@ -255,14 +256,14 @@ fn the_command_line_explains_itself() -> Result<()> {
 
 #[test]
 fn a_reader_who_has_seen_enough_is_no_error() -> Result<()> {
-    let desk = Desk::new()?;
+    let target = Target::new()?;
     let (reader, writer) = nix::unistd::pipe()?;
     drop(reader);
-    let output = desk.command(&[]).stdout(writer).output()?;
+    let output = target.command(&[]).stdout(writer).output()?;
     assert!(output.status.success() && output.stderr.is_empty());
     // The control: a full device is an error, and no panic.
     let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
-    let output = desk.command(&[]).stdout(full).output()?;
+    let output = target.command(&[]).stdout(full).output()?;
     assert_eq!(output.status.code(), Some(1));
     Ok(())
 }

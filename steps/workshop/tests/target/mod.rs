@@ -1,7 +1,7 @@
-//! A desk for one test: a target folder of its own with the real binary in it.
+//! A target folder of its own for one test, with the real binary in it.
 //!
 //! The companion works in the folder above the one that it lies in, so a copy
-//! in `DESK/debug/` works in `DESK`. The desk is gone when the test ends.
+//! in `TARGET/debug/` works in `TARGET`. It is gone when the test ends.
 
 #![allow(dead_code)]
 
@@ -15,23 +15,23 @@ use anyhow::{Context, Result, ensure};
 use tar::{Builder, EntryType, Header};
 
 /// A target folder; see above.
-pub struct Desk(pub PathBuf);
+pub struct Target(pub PathBuf);
 
-impl Desk {
-    /// Lays out a new one.
+impl Target {
+    /// Makes a new one.
     pub fn new() -> Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = format!("workshop-test-{}-{number}", id());
-        let desk = Self(std::env::temp_dir().join(path));
-        fs::create_dir_all(desk.0.join("debug"))?;
-        fs::set_permissions(&desk.0, Permissions::from_mode(0o755))?;
+        let target = Self(std::env::temp_dir().join(path));
+        fs::create_dir_all(target.0.join("debug"))?;
+        fs::set_permissions(&target.0, Permissions::from_mode(0o755))?;
         // A process of its own copies: would this one hold the copy open for
         // writing while another thread forks, exec would find it "busy".
         let mut copy = Command::new("cp");
-        copy.arg(env!("CARGO_BIN_EXE_workshop")).arg(desk.binary());
+        copy.arg(env!("CARGO_BIN_EXE_workshop")).arg(target.binary());
         ensure!(copy.status()?.success(), "cp failed");
-        Ok(desk)
+        Ok(target)
     }
 
     /// The companion's copy.
@@ -39,12 +39,12 @@ impl Desk {
         self.0.join("debug/workshop")
     }
 
-    /// A path on the desk.
+    /// A path in the target folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// The companion, with the desk as its working directory.
+    /// The companion, with the target folder as its working directory.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.binary());
         command.args(arguments).current_dir(&self.0);
@@ -80,7 +80,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for Target {
     fn drop(&mut self) {
         // Some tests leave directories that their owner cannot enter.
         let _ =
