@@ -11,6 +11,7 @@
 //! - [`child`] - what can be done with a process that has been made.
 //! - [`Stage`] - sets the three in order for every rung, with the [`Gate`]
 //!   between launcher and process.
+//! - [`proc`], [`Proc`] - what the kernel says about one process.
 //! - [`Look`], [`Line`], [`Mark`], [`Subject`] - the ledger.
 //! - [`Advice`], [`Failure`], [`finish`] - errors and exit statuses.
 //! - [`unwritten`] - the body that an exercise leaves out.
@@ -37,6 +38,8 @@ pub mod process;
 
 #[cfg(target_os = "linux")]
 pub mod child;
+#[cfg(target_os = "linux")]
+pub mod proc;
 
 #[cfg(target_os = "linux")]
 mod command;
@@ -64,6 +67,7 @@ pub use {
     },
     flags::{Args, arguments},
     narrator::{Line, Look, Mark, Subject, epilogue, print},
+    proc::Proc,
     stage::{Finale, Gate, Guardian, Outcome, Performance, Stage},
     unwritten::unwritten,
 };

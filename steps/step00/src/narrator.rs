@@ -4,8 +4,8 @@
 //! before it executes its command. Nothing is printed because a flag asked for
 //! it. stdout belongs to the command alone.
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
+use std::ops::Deref;
 
 use anyhow::{Context, Result};
 use colored::{ColoredString, Colorize};
@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 
 use crate::child::Ending;
 use crate::failure::Advice;
+use crate::proc::Proc;
 
 /// What a line of the ledger says about its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Line {
 /// The process that a ledger is about, finished but for its execve(2).
 #[derive(Debug)]
 pub struct Subject {
+    /// What the kernel says about it.
+    pub proc: Proc,
     /// Its number outside.
     pub pid: Pid,
     /// What uname(2) answers there. /proc shows only the reader's own name.
@@ -67,38 +70,17 @@ const NAMESPACES: [(&str, &str, &str); 8] = [
     ("time", "time", "the machine's uptime"),
 ];
 
+impl Deref for Subject {
+    type Target = Proc;
+
+    fn deref(&self) -> &Proc {
+        &self.proc
+    }
+}
+
 impl Subject {
-    /// Reads a file of its folder in /proc: `status`, `mountinfo`, `net/dev`.
-    ///
-    /// # Errors
-    /// EACCES when the process is not dumpable (prctl(2), PR_SET_DUMPABLE),
-    /// ENOENT when it has ended.
-    pub fn read(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.pid);
-        fs::read_to_string(&path).with_context(|| format!("read {path}"))
-    }
-
-    /// The value of one field of /proc/PID/status (proc_pid_status(5)).
-    pub fn status(&self, field: &str) -> Result<String> {
-        let status = self.read("status")?;
-        let value = status.lines().find_map(|line| {
-            line.strip_prefix(field)?.strip_prefix(':').map(str::trim)
-        });
-        value
-            .map(str::to_owned)
-            .with_context(|| format!("find {field} in /proc/PID/status"))
-    }
-
-    /// Is it in another namespace of this kind than the launcher?
-    ///
-    /// Each namespace is a file of its own: the same inode means the same
-    /// namespace (namespaces(7)).
-    pub fn is_apart(&self, kind: &str) -> Result<bool> {
-        let link = |pid: &str| {
-            let path = format!("/proc/{pid}/ns/{kind}");
-            fs::read_link(&path).with_context(|| format!("read {path}"))
-        };
-        Ok(link(&self.pid.to_string())? != link("self")?)
+    pub(crate) fn new(pid: Pid, hostname: String, label: String) -> Subject {
+        Subject { proc: Proc::of(pid), pid, hostname, label }
     }
 
     /// What can be said about any process, whichever rung made it.
@@ -124,8 +106,9 @@ impl Subject {
 
 /// Inside: what this process has written to `attr/exec` (proc_pid_attr(5)).
 pub(crate) fn label_at_execve() -> String {
-    let read = |file| fs::read_to_string(format!("/proc/self/attr/{file}"));
-    let labels = ["apparmor/exec", "exec"].map(read).into_iter().flatten();
+    let files = ["attr/apparmor/exec", "attr/exec"];
+    let read = |file| Proc::own().read(file);
+    let labels = files.map(read).into_iter().flatten();
     let label = labels.into_iter().find(|label| !label.is_empty());
     label.unwrap_or_default().trim_end_matches(['\0', '\n']).into()
 }

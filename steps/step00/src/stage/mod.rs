@@ -175,7 +175,7 @@ impl<'a> Stage<'a> {
         let subject = loop {
             match hear(gate, signals)? {
                 Message::Ready { hostname, label } => {
-                    break Subject { pid: process.pid, hostname, label };
+                    break Subject::new(process.pid, hostname, label);
                 }
                 Message::Descriptor(descriptor) => {
                     handed_over.push(descriptor)

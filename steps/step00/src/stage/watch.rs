@@ -13,6 +13,7 @@ use nix::unistd::{getpgid, getpgrp};
 
 use super::terminal::Terminal;
 use crate::child::{self, Ending, Process, SI_KERNEL};
+use crate::proc::{Proc, field};
 use crate::{narrator, process};
 
 /// The signals that ask a program to stop, or tell it something: these are
@@ -150,18 +151,18 @@ impl Watch<'_> {
     /// pid_namespaces(7): a signal for which PID 1 has no handler is dropped,
     /// unless it is SIGKILL or SIGSTOP and comes from outside.
     fn is_shielded_from(&self, signal: i32) -> bool {
-        let path = format!("/proc/{}/status", self.process.pid);
-        let status = std::fs::read_to_string(path).unwrap_or_default();
-        let has = |field| {
-            let mask = status.lines().find_map(|l| l.strip_prefix(field));
-            let mask =
-                mask.and_then(|m| u64::from_str_radix(m.trim(), 16).ok());
+        // All three from one reading: a signal is blocked until its handler
+        // is there, and must not be found to be neither.
+        let status = Proc::of(self.process.pid).read("status");
+        let status = status.unwrap_or_default();
+        let has = |name| {
+            let mask = field(&status, name);
+            let mask = mask.and_then(|m| u64::from_str_radix(m, 16).ok());
             mask.unwrap_or(u64::MAX) & (1 << (signal - 1)) != 0
         };
         // Not lost: what it catches, ignores of its own will, or blocks in
         // order to read it when it likes, as our init does.
-        self.is_first
-            && !["SigCgt:", "SigIgn:", "SigBlk:"].into_iter().any(has)
+        self.is_first && !["SigCgt", "SigIgn", "SigBlk"].into_iter().any(has)
     }
 
     fn explain_shield(&mut self, signal: i32) {

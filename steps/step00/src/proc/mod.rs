@@ -1,0 +1,268 @@
+//! What the kernel says about one process: its folder in /proc.
+//!
+//! proc(5) is no database that somebody keeps. Each read asks the kernel, and
+//! the answer is about this moment. Ledger, `peek`, `check`, `doctor` and
+//! `inspect` all ask here, so that they cannot disagree.
+//!
+//! - [`Proc`] - the folder, and the files in it that have one value.
+//! - [`Mounts`], [`Mount`] - `mountinfo`, and which of them is its `/`.
+//! - [`IdMap`], [`Range`] - `uid_map` and `gid_map`.
+//! - [`Route`] - `net/route`.
+//!
+//! Not promised: that two answers fit together. A process goes on living
+//! between two reads, and its number may be another's after its end, unless
+//! its folder is held open ([`Proc::hold`]).
+
+mod id_map;
+mod mounts;
+mod routes;
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::unistd::Pid;
+
+pub use id_map::{IdMap, Range};
+pub use mounts::{Mount, Mounts};
+pub use routes::Route;
+
+/// A process's folder in /proc.
+#[derive(Debug)]
+pub struct Proc {
+    folder: PathBuf,
+    // What `folder` leads through, if it is held open.
+    _held: Option<File>,
+}
+
+/// What `stat` has of a process (proc_pid_stat(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// The name that `ps` shows, which the process may change at any time.
+    pub name: String,
+    /// `S` for asleep, `Z` for a zombie, `X` for dead …
+    pub state: char,
+    /// Its parent's number, 0 where that is in no PID namespace of ours.
+    pub parent: i32,
+    /// When it was started, in clock ticks since boot.
+    pub start_time: u64,
+}
+
+impl Proc {
+    /// Whoever has this number, whenever something is read.
+    pub fn of(pid: Pid) -> Proc {
+        Proc::below(Path::new("/"), &pid.to_string())
+    }
+
+    /// The reader itself.
+    pub fn own() -> Proc {
+        Proc::below(Path::new("/"), "self")
+    }
+
+    /// A folder of a /proc that lies elsewhere: `name` is a number, or `self`.
+    pub fn below(root: &Path, name: &str) -> Proc {
+        Proc { folder: root.join("proc").join(name), _held: None }
+    }
+
+    /// Whoever has this number *now*. A number is given to another process
+    /// once its owner has ended. What is read through an open folder is about
+    /// the same process for good, and after its end ESRCH.
+    ///
+    /// # Errors
+    /// ENOENT when there is no such process, or /proc hides it (`hidepid`,
+    /// proc(5)).
+    pub fn hold(pid: Pid) -> Result<Proc> {
+        let folder = File::open(format!("/proc/{pid}"))
+            .with_context(|| format!("find a process {pid}"))?;
+        let path = format!("/proc/self/fd/{}", folder.as_raw_fd());
+        Ok(Proc { folder: path.into(), _held: Some(folder) })
+    }
+
+    /// Where one of its files is: `root/etc/os-release` is what the process
+    /// calls /etc/os-release.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.folder.join(file)
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// As for [`Proc::read`].
+    fn bytes(&self, file: &str) -> Result<Vec<u8>> {
+        let path = self.path(file);
+        fs::read(&path).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// Reads a file of its folder: `status`, `mountinfo`, `net/dev`. A name in
+    /// there may be any bytes; what is no UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// EACCES when it is somebody else's, or not dumpable (prctl(2),
+    /// PR_SET_DUMPABLE), and the reader is not root. ENOENT or ESRCH when it
+    /// has ended.
+    pub fn read(&self, file: &str) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.bytes(file)?).into_owned())
+    }
+
+    /// Where a link of its folder points to: `root`, `exe`, `ns/uts`.
+    ///
+    /// # Errors
+    /// As for [`Proc::read`]. Links are guarded more closely than most files:
+    /// by the rules of ptrace(2), "Ptrace access mode checking".
+    pub fn link(&self, file: &str) -> Result<String> {
+        let path = self.path(file);
+        let target = fs::read_link(&path)
+            .with_context(|| format!("read {}", path.display()))?;
+        Ok(target.to_string_lossy().into_owned())
+    }
+
+    /// The value of one field of `status` (proc_pid_status(5)).
+    ///
+    /// # Errors
+    /// As for [`Proc::read`], or when this kernel has no such field.
+    pub fn status(&self, field: &str) -> Result<String> {
+        let status = self.read("status")?;
+        let value = self::field(&status, field).map(str::to_owned);
+        value.with_context(|| format!("find {field} in /proc/PID/status"))
+    }
+
+    /// Its number in each PID namespace that it is in, outermost first: the
+    /// reader's own is the first, the process's own the last (`NSpid`).
+    pub fn numbers(&self) -> Result<Vec<i32>> {
+        let numbers = self.status("NSpid")?;
+        let numbers = numbers.split_whitespace().map(str::parse);
+        numbers.collect::<Result<_, _>>().context("read NSpid")
+    }
+
+    /// A few fields of `stat`.
+    pub fn stat(&self) -> Result<Stat> {
+        parse_stat(&self.read("stat")?).context("read /proc/PID/stat")
+    }
+
+    /// When it was started, in clock ticks since boot. A number is used again,
+    /// a number together with its start is not.
+    pub fn start_time(&self) -> Result<u64> {
+        Ok(self.stat()?.start_time)
+    }
+
+    /// The name that the kernel gives to a namespace, as `uts:[4026531838]`:
+    /// each is a file of its own, and this is its inode (namespaces(7)).
+    pub fn namespace(&self, kind: &str) -> Result<String> {
+        self.link(&format!("ns/{kind}"))
+    }
+
+    /// Is it in another namespace of this kind than the reader?
+    pub fn is_apart(&self, kind: &str) -> Result<bool> {
+        Ok(self.namespace(kind)? != Proc::own().namespace(kind)?)
+    }
+
+    /// The children of all its threads (proc_tid_children(5)).
+    pub fn children(&self) -> Result<Vec<Pid>> {
+        let mut children = Vec::new();
+        let path = self.path("task");
+        let tasks = fs::read_dir(&path)
+            .with_context(|| format!("list {}", path.display()))?;
+        for task in tasks.flatten() {
+            // A thread may end at any time.
+            let list = fs::read_to_string(task.path().join("children"));
+            let list = list.unwrap_or_default();
+            let pids = list.split_whitespace().flat_map(str::parse);
+            children.extend(pids.map(Pid::from_raw));
+        }
+        Ok(children)
+    }
+
+    /// Its group in the one tree of cgroup v2, as the reader sees it: the line
+    /// `0::/path` (cgroups(7)). `None` on a machine with version 1 alone.
+    pub fn group(&self) -> Result<Option<String>> {
+        let groups = self.read("cgroup")?;
+        let path = groups.lines().find_map(|line| line.strip_prefix("0::"));
+        Ok(path.map(str::to_owned))
+    }
+
+    /// By how many seconds its uptime differs from the machine's
+    /// (time_namespaces(7), "/proc/pid/timens_offsets").
+    pub fn boottime_offset(&self) -> Result<i64> {
+        let offsets = self.read("timens_offsets")?;
+        let line = offsets.lines().find_map(|l| l.strip_prefix("boottime"));
+        let seconds = line.and_then(|line| line.split_whitespace().next());
+        let seconds = seconds.and_then(|seconds| seconds.parse().ok());
+        seconds.context("read timens_offsets")
+    }
+
+    /// Who its users are outside, as the reader knows them.
+    pub fn uid_map(&self) -> Result<IdMap> {
+        Ok(IdMap::parse(&self.read("uid_map")?))
+    }
+
+    /// Who its groups are outside.
+    pub fn gid_map(&self) -> Result<IdMap> {
+        Ok(IdMap::parse(&self.read("gid_map")?))
+    }
+
+    /// The IPv4 routes of its network namespace.
+    pub fn routes(&self) -> Result<Vec<Route>> {
+        Ok(Route::parse_all(&self.read("net/route")?))
+    }
+
+    /// What it sees mounted.
+    pub fn mounts(&self) -> Result<Mounts> {
+        let table = self.bytes("mountinfo")?;
+        Ok(Mounts::new(&table, mounts::id_of(&self.path("root")).ok()))
+    }
+}
+
+/// One field of the text of `status`: for who needs several of one moment.
+pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let mut fields = status.lines().filter_map(|l| l.split_once(':'));
+    let (_, value) = fields.find(|(known, _)| *known == name)?;
+    Some(value.trim())
+}
+
+/// The second field is the program's name, which may hold anything, a blank
+/// and a ")" too. So the fields are counted from the last ")" on, where the
+/// third one follows.
+fn parse_stat(line: &str) -> Option<Stat> {
+    let (_, rest) = line.split_once('(')?;
+    let (name, rest) = rest.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3);
+    Some(Stat {
+        name: name.to_owned(),
+        state: field(3)?.chars().next()?,
+        parent: field(4)?.parse().ok()?,
+        start_time: field(22)?.parse().ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_may_be_called_anything() {
+        let rest = "R 17 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 424242 1";
+        let stat = |name| parse_stat(&format!("42 ({name}) {rest}"));
+        for name in ["sh", "a b", ") S 1 2 3", "((", ""] {
+            let stat = stat(name).expect(name);
+            assert_eq!((&*stat.name, stat.state), (name, 'R'));
+            assert_eq!((stat.parent, stat.start_time), (17, 424242));
+        }
+        assert_eq!(parse_stat("42 (sh) R 17"), None, "control: cut off");
+    }
+
+    #[test]
+    fn both_ways_to_a_process_lead_to_the_same() {
+        let own = Proc::own();
+        let stat = own.stat().unwrap();
+        assert_eq!(Proc::of(Pid::this()).stat().unwrap(), stat);
+        assert_eq!(Proc::hold(Pid::this()).unwrap().stat().unwrap(), stat);
+        let parent = Proc::of(Pid::parent());
+        assert_eq!(stat.parent, Pid::parent().as_raw());
+        assert_ne!(parent.start_time().unwrap(), 0);
+        assert!(!own.is_apart("uts").unwrap());
+        assert_eq!(own.numbers().unwrap().first(), Some(&Pid::this().into()));
+        assert!(own.status("Nothing").is_err(), "control: no such field");
+    }
+}
