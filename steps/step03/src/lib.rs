@@ -137,26 +137,22 @@ pub fn enter(folder: &Path) -> nix::Result<()> {
     nix::unistd::fchdir(openat2(AT_FDCWD, folder, how)?)
 }
 
-/// Reads what is mounted on `/` there: the fifth field of a line in
-/// proc_pid_mountinfo(5) is the mount point, the type follows after " - ".
+/// Reads which mount its root directory is in. Of several mounts on `/` only
+/// the kernel can tell: a pivot that was not finished leaves the old one.
 pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     if !process.is_apart("mnt")? {
         return Ok(Vec::new());
     }
-    let mounts = process.read("mountinfo")?;
-    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/"));
-    let root = root.context("find / in its mountinfo")?;
-    let kind =
-        root.split(" - ").nth(1).and_then(|rest| rest.split(' ').next());
-    let options = root.split(' ').nth(5).unwrap_or_default();
-    let read_only = match options.split(',').any(|option| option == "ro") {
+    let mounts = process.mounts()?;
+    let root = mounts.root().context("find / in its mountinfo")?;
+    let read_only = match root.is_read_only() {
         true => ", read-only",
         false => "",
     };
     let text = format!(
         "another / ({}{read_only}), {} mounts of its own",
-        kind.unwrap_or("?"),
-        mounts.lines().count()
+        root.kind,
+        mounts.len()
     );
     Ok(vec![Line::new(Mark::Blind, "files", text)])
 }

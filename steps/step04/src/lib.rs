@@ -60,28 +60,23 @@ pub fn report(args: &Args, image: &Image, outcome: &Outcome) -> Result<()> {
     changes::print(image, upper)
 }
 
-/// Reads the layers back from the options of the mount on `/`, which are at
-/// the end of its line in proc_pid_mountinfo(5).
+/// Reads the layers back from the options of the overlay that its root
+/// directory is in.
 pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
-    let mounts = process.read("mountinfo")?;
-    let root = mounts.lines().find(|line| line.split(' ').nth(4) == Some("/"));
-    let root = root.context("find / in its mountinfo")?;
-    let Some((_, options)) = root.split_once(" - overlay ") else {
+    let mounts = process.mounts()?;
+    let root = mounts.root().context("find / in its mountinfo")?;
+    if root.kind != "overlay" {
         return Ok(Vec::new());
-    };
-    let value = |name| {
-        let mut options = options.split([' ', ',']);
-        options.find_map(|option| option.strip_prefix(name))
-    };
-    let lowers = value("lowerdir=").unwrap_or_default().split(':').count();
-    let upper = value("upperdir=").unwrap_or_default();
+    }
+    let lowers = root.value("lowerdir").unwrap_or_default().split(':').count();
+    let upper = root.value("upperdir").unwrap_or_default();
     let kept = match upper.starts_with("disk") {
         true => "kept on disk",
         false => "gone at exit",
     };
-    let read_only = match root.split(' ').nth(5) {
-        Some(flags) if flags.starts_with("ro") => "read-only, ",
-        _ => "",
+    let read_only = match root.is_read_only() {
+        true => "read-only, ",
+        false => "",
     };
     // One of the lower layers is the launcher's own.
     let layers = match lowers - 1 {
