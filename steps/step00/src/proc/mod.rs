@@ -209,7 +209,7 @@ impl Proc {
     /// What it sees mounted.
     pub fn mounts(&self) -> Result<Mounts> {
         let table = self.bytes("mountinfo")?;
-        Ok(Mounts::new(&table, mounts::id_of(&self.path("root")).ok()))
+        Ok(Mounts::parse(&table, mounts::id_of(&self.path("root")).ok()))
     }
 }
 

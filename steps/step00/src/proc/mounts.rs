@@ -43,7 +43,7 @@ pub struct Mount {
 
 /// All that a process sees mounted. What lies outside its root directory has
 /// no line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Mounts {
     lines: Vec<Mount>,
     root: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Mounts {
 impl Mounts {
     /// Reads the lines; `root` is the number of the mount that the process's
     /// root directory is in, if that is known.
-    pub(crate) fn new(table: &[u8], root: Option<u64>) -> Mounts {
+    pub fn parse(table: &[u8], root: Option<u64>) -> Mounts {
         let lines = table.split(|&byte| byte == b'\n');
         let lines: Vec<Mount> = lines.filter_map(Mount::parse).collect();
         let root = root.or_else(|| Some(lowest(&lines)?.id));
@@ -66,15 +66,20 @@ impl Mounts {
     }
 
     /// The mount that the process finds at `point`, if one is there.
-    ///
-    /// As the kernel walks a path: from the root mount, one component after
-    /// the other; where something is mounted, on to that, and to what lies on
-    /// top of it. Whatever is not on this way is covered by something else.
     pub fn at(&self, point: impl AsRef<Path>) -> Option<&Mount> {
-        let point = point.as_ref();
-        let mut id = self.root?;
-        let mut way: Vec<&Path> = point.ancestors().collect();
+        let mount = self.under(point.as_ref())?;
+        (mount.point == point.as_ref()).then_some(mount)
+    }
+
+    /// The mount that a path without links leads into.
+    ///
+    /// As the kernel walks it: from the root mount, one component after the
+    /// other; where something is mounted, on to that, and to what lies on top
+    /// of it. Whatever is not on this way is covered by something else.
+    pub fn under(&self, path: impl AsRef<Path>) -> Option<&Mount> {
+        let mut way: Vec<&Path> = path.as_ref().ancestors().collect();
         way.pop(); // The root directory itself: nobody walks *to* that.
+        let mut id = self.root?;
         for step in way.into_iter().rev() {
             let over = |id: &u64| {
                 let on_it = |m: &&Mount| m.parent == *id && m.point == step;
@@ -84,7 +89,7 @@ impl Mounts {
             let stack = successors(Some(id), over).take(self.len() + 1);
             id = stack.last()?;
         }
-        self.iter().find(|mount| mount.id == id && mount.point == point)
+        self.iter().find(|mount| mount.id == id)
     }
 }
 
@@ -234,7 +239,7 @@ mod tests {
     #[test]
     fn the_root_is_what_the_kernel_says() {
         let kind = |root| {
-            let mounts = Mounts::new(STACKED, root);
+            let mounts = Mounts::parse(STACKED, root);
             mounts.root().map(|mount| mount.kind.clone())
         };
         assert_eq!(kind(Some(90)).as_deref(), Some("overlay"));
@@ -242,7 +247,7 @@ mod tests {
         assert_eq!(kind(Some(7)), None, "a folder in a mount");
         // Where it may not be asked.
         assert_eq!(kind(None).as_deref(), Some("overlay"));
-        let mounts = Mounts::new(STACKED, None);
+        let mounts = Mounts::parse(STACKED, None);
         assert_eq!(mounts[0].kind, "ext4", "control: the first line");
         let root = mounts.root().expect("a root");
         assert!(root.is_read_only());
@@ -253,7 +258,7 @@ mod tests {
     #[test]
     fn a_point_has_the_mount_that_a_path_leads_to() {
         let source = |root, point: &str| {
-            let mounts = Mounts::new(STACKED, Some(root));
+            let mounts = Mounts::parse(STACKED, Some(root));
             mounts.at(point).map(|mount| mount.source.clone())
         };
         assert_eq!(source(90, "/").as_deref(), Some("overlay"));
@@ -261,6 +266,10 @@ mod tests {
         assert_eq!(source(22, "/proc").as_deref(), Some("old"), "control");
         assert_eq!(source(90, "/proc/1"), None, "nothing is mounted there");
         assert_eq!(source(90, "/sys"), None);
+        let mounts = Mounts::parse(STACKED, Some(90));
+        let under = |path| mounts.under(path).map(|m| m.source.as_str());
+        assert_eq!(under("/proc/1/comm"), Some("cover"));
+        assert_eq!(under("/process"), Some("overlay"), "control");
     }
 
     #[test]

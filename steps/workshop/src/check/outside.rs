@@ -7,22 +7,27 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::Pid;
+use step00::Proc;
+use step00::proc::{Mount, Mounts};
+
+/// What the kernel says about it.
+#[must_use]
+pub fn proc(pid: i32) -> Proc {
+    Proc::of(Pid::from_raw(pid))
+}
 
 /// A file of its folder in /proc; nothing when it is gone.
 #[must_use]
 pub fn read(pid: i32, file: &str) -> String {
-    let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    proc(pid).read(file).unwrap_or_default()
 }
 
 /// A field of its `status` (proc_pid_status(5)), with single spaces.
 #[must_use]
 pub fn status(pid: i32, field: &str) -> String {
-    let status = read(pid, "status");
-    let mut fields = status.lines().filter_map(|l| l.split_once(':'));
-    let value = fields.find(|(name, _)| *name == field);
-    let words = value.map(|(_, value)| value.split_whitespace());
-    words.map(|words| words.collect::<Vec<_>>().join(" ")).unwrap_or_default()
+    let value = proc(pid).status(field).unwrap_or_default();
+    value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The name that `ps` shows.
@@ -34,14 +39,14 @@ pub fn name(pid: i32) -> String {
 /// The numbers of its children.
 #[must_use]
 pub fn children(pid: i32) -> Vec<i32> {
-    let children = read(pid, &format!("task/{pid}/children"));
-    children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
+    let children = proc(pid).children().unwrap_or_default();
+    children.into_iter().map(Pid::as_raw).collect()
 }
 
 /// Where its open descriptors lead.
 #[must_use]
 pub fn descriptors(pid: i32) -> Vec<String> {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd"));
+    let entries = fs::read_dir(proc(pid).path("fd"));
     let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
     let targets = paths.filter_map(|path| fs::read_link(path).ok());
     targets.map(|target| target.display().to_string()).collect()
@@ -50,49 +55,19 @@ pub fn descriptors(pid: i32) -> Vec<String> {
 /// Is it in another namespace of this kind than we are?
 #[must_use]
 pub fn is_apart(pid: i32, kind: &str) -> bool {
-    let link = |who: &str| fs::read_link(format!("/proc/{who}/ns/{kind}"));
-    match (link(&pid.to_string()), link("self")) {
-        (Ok(its), Ok(ours)) => its != ours,
-        _ => false,
-    }
+    proc(pid).is_apart(kind).unwrap_or(false)
 }
 
-/// A line of its mountinfo (proc_pid_mountinfo(5)).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mount {
-    /// Where it is mounted.
-    pub point: String,
-    /// The flags of the mount, as `rw,nosuid`.
-    pub flags: String,
-    /// `shared:1` and the like, or nothing: private.
-    pub propagation: String,
-    /// The type of the filesystem.
-    pub kind: String,
-}
-
-/// What a process sees mounted.
+/// What it sees mounted; nothing when it is gone.
 #[must_use]
-pub fn mounts(who: &str) -> Vec<Mount> {
-    let text = fs::read_to_string(format!("/proc/{who}/mountinfo"));
-    let text = text.unwrap_or_default();
-    let mount = |line: &str| {
-        let (front, back) = line.split_once(" - ")?;
-        let words: Vec<&str> = front.split(' ').collect();
-        Some(Mount {
-            point: (*words.get(4)?).to_owned(),
-            flags: (*words.get(5)?).to_owned(),
-            propagation: words.get(6..)?.join(" "),
-            kind: back.split(' ').next()?.to_owned(),
-        })
-    };
-    text.lines().filter_map(mount).collect()
+pub fn mounts(proc: &Proc) -> Mounts {
+    proc.mounts().unwrap_or_default()
 }
 
-/// The mount that it has at `point`, the topmost one.
+/// The mount that it has at `point`.
 #[must_use]
 pub fn mount_at(pid: i32, point: &str) -> Option<Mount> {
-    let mounts = mounts(&pid.to_string());
-    mounts.into_iter().rfind(|mount| mount.point == point)
+    mounts(&proc(pid)).at(point).cloned()
 }
 
 /// Which file this is, however it is called: device and number.
@@ -116,16 +91,17 @@ pub fn within<T: Send>(
     kind: &str,
     look: impl FnOnce() -> Result<T> + Send,
 ) -> Result<T> {
-    let path = format!("/proc/{pid}/ns/{kind}");
+    let path = proc(pid).path("ns").join(kind);
     let enter_and_look = move || {
         let namespace = File::open(&path);
-        let namespace = namespace.with_context(|| format!("open {path}"))?;
+        let namespace =
+            namespace.with_context(|| format!("open {}", path.display()))?;
         if kind == "mnt" {
             // Threads share a root directory, which setns(2) changes.
             unshare(CloneFlags::CLONE_FS).context("have a root of our own")?;
         }
         setns(namespace, CloneFlags::empty())
-            .with_context(|| format!("enter {path}"))?;
+            .with_context(|| format!("enter {}", path.display()))?;
         look()
     };
     std::thread::scope(|scope| {

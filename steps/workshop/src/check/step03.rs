@@ -1,6 +1,10 @@
 //! step03: another root directory.
 
+use std::path::Path;
+
 use anyhow::Result;
+use step00::Proc;
+use step00::proc::Mount;
 
 use super::scene::Scene;
 use super::{Causes, Trial, outside};
@@ -31,7 +35,7 @@ const CAUSES: &Causes = &[
 
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
-    let before = points("self");
+    let before = points();
     let Some(scene) = trial.start(&[], "", CAUSES)? else {
         lost(trial, &before)?;
         return Ok(());
@@ -49,9 +53,9 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     )?;
     roots(trial, &scene)?;
     kernel_files(trial, &scene)?;
-    let shared = outside::mounts(&scene.pid.to_string()).into_iter();
-    let shared = shared.filter(|mount| !mount.propagation.is_empty());
-    let shared: Vec<String> = shared.map(|mount| mount.point).collect();
+    let mounts = outside::mounts(&outside::proc(scene.pid));
+    let shared = mounts.iter().filter(|mount| !mount.propagation.is_empty());
+    let shared: Vec<String> = shared.map(point).collect();
     trial.same(
         "none of its mounts is shared with the machine",
         shared.join(" "),
@@ -83,8 +87,9 @@ fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
         "`pivot` uses chroot(2), which changes this one process's view, and \
          not the namespace: take pivot_root(2)",
     )?;
-    let mounts = outside::mounts(&pid.to_string());
-    let roots = mounts.iter().filter(|mount| mount.point == "/").count();
+    let mounts = outside::mounts(&outside::proc(pid));
+    let roots =
+        mounts.iter().filter(|mount| mount.point == Path::new("/")).count();
     trial.same(
         "nothing is left of the old root: one mount on /",
         roots,
@@ -115,14 +120,14 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
         "that proc shows the machine's PID namespace: mount a new one, do \
          not bind the old one",
     )?;
-    let flags = proc.map(|mount| mount.flags).unwrap_or_default();
-    let has = |flag: &&&str| flags.split(',').any(|f| f == **flag);
+    let flags = proc.map(|mount| mount.options).unwrap_or_default();
+    let has = |flag: &&&str| flags.iter().any(|f| f == **flag);
     let hard = ["nosuid", "nodev", "noexec"];
     let missing: Vec<&&str> = hard.iter().filter(|f| !has(f)).collect();
     trial.found(
         "it is nosuid, nodev and noexec",
         missing.is_empty(),
-        &flags,
+        flags.join(","),
         hard.join(","),
         "`furnish` has `common` for the flags of this mount",
     )
@@ -130,7 +135,7 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
 
 /// What has become of our own mounts, which were shared.
 fn lost(trial: &mut Trial, before: &[String]) -> Result<bool> {
-    let after = points("self");
+    let after = points();
     let gone = before.iter().filter(|point| !after.contains(point));
     let gone = gone.map(|point| format!("{point} is gone"));
     let new = after.iter().filter(|point| !before.contains(point));
@@ -146,6 +151,11 @@ fn lost(trial: &mut Trial, before: &[String]) -> Result<bool> {
     Ok(changes.is_empty())
 }
 
-fn points(who: &str) -> Vec<String> {
-    outside::mounts(who).into_iter().map(|mount| mount.point).collect()
+/// What is mounted where, for ourselves.
+fn points() -> Vec<String> {
+    outside::mounts(&Proc::own()).iter().map(point).collect()
+}
+
+fn point(mount: &Mount) -> String {
+    mount.point.display().to_string()
 }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use anyhow::{Context, Result};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use step00::proc::Route;
 
 use super::scene::Scene;
 use super::{Causes, Trial, outside};
@@ -126,16 +127,11 @@ fn cable(trial: &mut Trial, scene: &Scene) -> Result<()> {
     )
 }
 
-/// The gateway of its route to 0.0.0.0/0, from /proc/PID/net/route: the
-/// columns are the interface, the destination and the gateway.
+/// The gateway of its route to everywhere else.
 fn default_route(pid: i32) -> Option<Ipv4Addr> {
-    let routes = outside::read(pid, "net/route");
-    routes.lines().skip(1).find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let gateway = u32::from_str_radix(words.get(2)?, 16).ok()?;
-        // The bytes of a number in network order, printed as ours.
-        (words[1] == "00000000").then(|| Ipv4Addr::from(gateway.to_ne_bytes()))
-    })
+    let routes = outside::proc(pid).routes().unwrap_or_default();
+    let default = routes.into_iter().find(Route::is_default)?;
+    Some(default.gateway)
 }
 
 /// The interfaces of the network namespace that this thread is in.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use nix::unistd::{Gid, setgroups};
+use step00::proc::IdMap;
 
 use super::room::Room;
 use super::scene::Scene;
@@ -71,15 +72,13 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
     for (kind, field, file) in
         [("user", "Uid", "uid_map"), ("group", "Gid", "gid_map")]
     {
-        let map = outside::read(pid, file);
-        let mut lines = map.lines().map(|line| line.split_whitespace());
-        let root = lines.find_map(|mut words| {
-            (words.next() == Some("0")).then(|| words.next())?
-        });
-        let root = root.unwrap_or("nobody");
+        let map = IdMap::parse(&outside::read(pid, file));
+        let root = map.outside(0);
+        let is_ordinary = root.is_some_and(|number| number > 0);
+        let root = root.map_or("nobody".into(), |number| number.to_string());
         trial.found(
             &format!("{kind} 0 inside is an ordinary {kind} outside"),
-            root.parse::<u32>().is_ok_and(|number| number > 0),
+            is_ordinary,
             format!("{file} says {root}"),
             "a number above 0",
             &format!("`write_maps` has not written {file}"),
@@ -89,7 +88,7 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
                 "it is that {kind}: real, effective, saved and for files"
             ),
             outside::status(pid, field),
-            [root; 4].join(" "),
+            [root.as_str(); 4].join(" "),
             "`become_root` must take the number 0, all three kinds of it: \
              setresuid(2), setresgid(2)",
         )?;

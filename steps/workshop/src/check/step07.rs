@@ -169,7 +169,6 @@ fn count(file: &str, name: &str) -> u64 {
 
 /// The path of the group that a process is in.
 fn group_of(pid: i32) -> String {
-    let groups = outside::read(pid, "cgroup");
-    let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
-    group.unwrap_or("/").to_owned()
+    let group = outside::proc(pid).group().ok().flatten();
+    group.unwrap_or_else(|| "/".into())
 }

@@ -76,14 +76,14 @@ fn queues(trial: &mut Trial, pid: i32) -> Result<()> {
         "mqueue",
         "`mount_queues` has mounted none, or not in the new root",
     )?;
-    let flags = queues.map(|mount| mount.flags).unwrap_or_default();
-    let has = |flag: &&&str| flags.split(',').any(|f| f == **flag);
+    let flags = queues.map(|mount| mount.options).unwrap_or_default();
+    let has = |flag: &&&str| flags.iter().any(|f| f == **flag);
     let hard = ["nosuid", "nodev", "noexec"];
     let missing: Vec<&&str> = hard.iter().filter(|f| !has(f)).collect();
     trial.found(
         "nosuid, nodev and noexec",
         missing.is_empty(),
-        &flags,
+        flags.join(","),
         hard.join(","),
         "nothing in there is a program, a device or set-user-ID: say so in \
          the flags of mount(2)",

@@ -52,7 +52,7 @@ fn exec(trial: &Trial, name: &str, program: &[&str]) -> Command {
 /// Two processes in the same room.
 fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
     let link = |pid: i32, kind: &str| {
-        fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap_or_default()
+        outside::proc(pid).namespace(kind).unwrap_or_default()
     };
     let mut elsewhere = KINDS.to_vec();
     elsewhere.retain(|kind| link(first.pid, kind) != link(second.pid, kind));

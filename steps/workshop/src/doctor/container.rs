@@ -30,7 +30,7 @@ const GROUPS: [(&str, &str); 5] = [
 #[must_use]
 pub fn is_inside(machine: &Machine) -> bool {
     let own = |(kind, number): (&str, u64)| {
-        machine.has(&format!("/proc/self/ns/{kind}"))
+        machine.own().namespace(kind).is_ok()
             && !machine.is_first(kind, number)
     };
     FIRST.into_iter().any(own)
@@ -47,7 +47,7 @@ pub fn maker(machine: &Machine) -> Option<String> {
     if let Some(name) = machine.read("/run/systemd/container") {
         return Some(name);
     }
-    let groups = machine.read("/proc/self/cgroup").unwrap_or_default();
+    let groups = machine.own().read("cgroup").unwrap_or_default();
     let group = GROUPS.iter().find(|(word, _)| groups.contains(word));
     group.map(|(_, name)| (*name).into())
 }

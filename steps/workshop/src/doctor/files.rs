@@ -6,7 +6,7 @@ use nix::sys::statvfs::statvfs;
 
 use super::container;
 use super::finding::{ALL, Finding, Rungs, name};
-use super::machine::{Machine, Mount};
+use super::machine::Machine;
 use super::options::{Options, Part, Support};
 
 const OVERLAY: Part = Part { option: "CONFIG_OVERLAY_FS", module: "overlay" };
@@ -57,16 +57,9 @@ fn overlay(machine: &Machine) -> Finding {
     }
 }
 
-/// The mount that a folder lies on: the longest path, and of equals the one
-/// on top.
-fn mount_of<'a>(mounts: &'a [Mount], folder: &Path) -> Option<&'a Mount> {
-    let above = mounts.iter().filter(|mount| folder.starts_with(&mount.point));
-    above.max_by_key(|mount| Path::new(&mount.point).components().count())
-}
-
 fn folder(machine: &Machine) -> Finding {
     let subject = "folder";
-    let kind = mount_of(&machine.mounts, &machine.folder);
+    let kind = machine.mounts.under(&machine.folder);
     let kind = kind.map_or("an unknown filesystem", |mount| &mount.kind);
     // `fuse.sshfs` is one of the fuses.
     let family = kind.split('.').next().unwrap_or_default();
@@ -129,16 +122,17 @@ fn verdict(room: u64, least: u64) -> Finding {
 /// container hides parts of it, its guests cannot have one either.
 fn covered(machine: &Machine) -> Option<Finding> {
     // Folders that are empty for good hide nothing, whatever is mounted there.
-    let empty = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"];
+    let empty = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"].map(Path::new);
+    let proc = Path::new("/proc");
     let mut mounts = machine.mounts.iter();
     let cover = mounts.find(|mount| {
-        mount.point.starts_with("/proc/")
-            && !empty.contains(&mount.point.as_str())
+        let point = mount.point.as_path();
+        point.starts_with(proc) && point != proc && !empty.contains(&point)
     })?;
     let text = format!(
         "parts of /proc are covered here ({}), and so no user namespace may \
          have its own",
-        cover.point
+        cover.point.display()
     );
     Some(
         Finding::missing("proc", Rungs::from(6), text)
@@ -148,6 +142,8 @@ fn covered(machine: &Machine) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use step00::proc::Mounts;
+
     use super::super::finding::State;
     use super::*;
 
@@ -160,19 +156,14 @@ mod tests {
 
     #[test]
     fn a_folder_lies_on_the_nearest_mount_and_the_topmost() {
-        let mount = |point: &str, kind: &str| Mount {
-            point: point.into(),
-            is_read_only: false,
-            kind: kind.into(),
-        };
-        let mounts = [
-            mount("/", "overlay"),
-            mount("/home", "nfs"),
-            mount("/home", "ext4"),
-            mount("/home/annex", "xfs"),
-        ];
-        let kind =
-            |folder| &mount_of(&mounts, Path::new(folder)).unwrap().kind;
+        let mounts = b"\
+22 1 0:1 / / rw - overlay overlay rw
+23 22 0:2 / /home rw - nfs host rw
+24 23 0:3 / /home rw - ext4 disk rw
+25 24 0:4 / /home/annex rw - xfs disk rw
+";
+        let mounts = Mounts::parse(mounts, None);
+        let kind = |folder| &mounts.under(folder).unwrap().kind;
         assert_eq!(kind("/home/ann"), "ext4");
         assert_eq!(kind("/home/annex/a"), "xfs");
         assert_eq!(kind("/homes"), "overlay");

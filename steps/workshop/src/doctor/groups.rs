@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::MetadataExt;
 
+use step00::proc::Mount;
+
 use super::finding::{Finding, Rungs};
 use super::machine::Machine;
 
@@ -22,7 +24,7 @@ pub fn look(machine: &Machine) -> Vec<Finding> {
 
 /// Is there the one hierarchy of version 2? Else what there is (cgroups(7)).
 fn version(machine: &Machine) -> Result<(), &'static str> {
-    let kind = |point: &str| Some(machine.mounted(point)?.kind.as_str());
+    let kind = |point: &str| Some(machine.mounts.at(point)?.kind.as_str());
     if kind(MOUNT) == Some("cgroup2") {
         return Ok(());
     }
@@ -58,7 +60,7 @@ fn old(machine: &Machine, kind: &str) -> Finding {
 
 fn unified(machine: &Machine) -> Vec<Finding> {
     let rungs = Rungs::from(7);
-    if machine.mounted(MOUNT).is_some_and(|mount| mount.is_read_only) {
+    if machine.mounts.at(MOUNT).is_some_and(Mount::is_read_only) {
         let text = "version 2, but read-only: this container may make none";
         let finding = Finding::missing(SUBJECT, rungs, text);
         return vec![finding.mend("scripts/vm cargo run -p step07")];
@@ -135,9 +137,7 @@ fn delegated(machine: &Machine) -> Option<Finding> {
     if machine.is_root() {
         return None;
     }
-    let groups = machine.read("/proc/self/cgroup")?;
-    let own = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let own = format!("{MOUNT}{own}");
+    let own = format!("{MOUNT}{}", machine.own().group().ok()??);
     let uid = machine.status("Uid")?;
     let uid: u32 = uid.split_whitespace().nth(1)?.parse().ok()?;
     let folder = machine.path(&own).metadata().ok();

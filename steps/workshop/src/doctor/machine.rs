@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use nix::sys::utsname::uname;
+use step00::Proc;
+use step00::proc::Mounts;
 
 use crate::elevate;
 
@@ -16,31 +18,8 @@ pub struct Machine {
     pub folder: PathBuf,
     /// What `uname -r` says.
     pub release: String,
-    /// What is mounted where, in the order of mounting.
-    pub mounts: Vec<Mount>,
-}
-
-/// A line of mountinfo (proc_pid_mountinfo(5)).
-#[derive(Debug, Clone)]
-pub struct Mount {
-    /// Where it is mounted.
-    pub point: String,
-    /// Mounted read-only?
-    pub is_read_only: bool,
-    /// Which kind of filesystem.
-    pub kind: String,
-}
-
-impl Mount {
-    fn parse(line: &str) -> Option<Mount> {
-        let (place, rest) = line.split_once(" - ")?;
-        let mut fields = place.split(' ').skip(4);
-        let point = fields.next()?.replace("\\040", " ");
-        let mut options = fields.next()?.split(',');
-        let kind = rest.split(' ').next()?.to_owned();
-        let is_read_only = options.any(|option| option == "ro");
-        Some(Mount { point, is_read_only, kind })
-    }
+    /// What is mounted where, as we see it.
+    pub mounts: Mounts,
 }
 
 impl Machine {
@@ -53,15 +32,14 @@ impl Machine {
             root: root.to_owned(),
             folder,
             release: String::new(),
-            mounts: Vec::new(),
+            mounts: Mounts::default(),
         };
         let release = machine.read("/proc/sys/kernel/osrelease");
         machine.release = release.with_context(|| {
             let path = machine.path("/proc");
             format!("read {}: is it mounted?", path.display())
         })?;
-        let mounts = machine.read("/proc/self/mountinfo").unwrap_or_default();
-        machine.mounts = mounts.lines().filter_map(Mount::parse).collect();
+        machine.mounts = machine.own().mounts().unwrap_or_default();
         Ok(machine)
     }
 
@@ -98,13 +76,16 @@ impl Machine {
         self.read(path)?.trim().parse().ok()
     }
 
+    /// What its kernel says about ourselves.
+    #[must_use]
+    pub fn own(&self) -> Proc {
+        Proc::below(&self.root, "self")
+    }
+
     /// A field of our own status (proc_pid_status(5)).
     #[must_use]
     pub fn status(&self, field: &str) -> Option<String> {
-        let status = self.read("/proc/self/status")?;
-        let mut lines = status.lines().filter_map(|l| l.split_once(':'));
-        let (_, value) = lines.find(|(name, _)| *name == field)?;
-        Some(value.trim().to_owned())
+        self.own().status(field).ok()
     }
 
     /// Is root asking? The second number of `Uid` is the effective one.
@@ -118,8 +99,8 @@ impl Machine {
     /// kernel numbers it always the same (PROC_*_INIT_INO, proc_ns.h).
     #[must_use]
     pub fn is_first(&self, kind: &str, number: u64) -> bool {
-        let link = fs::read_link(self.path(&format!("/proc/self/ns/{kind}")));
-        link.is_ok_and(|link| link.ends_with(format!("{kind}:[{number}]")))
+        let name = self.own().namespace(kind);
+        name.is_ok_and(|name| name == format!("{kind}:[{number}]"))
     }
 
     /// The processor, in the kernel's words. The file is there since 6.1.
@@ -150,12 +131,6 @@ impl Machine {
         let mut paths =
             folders.map(|f| self.path(f).join(program)).into_iter();
         paths.find(|path| path.is_file())
-    }
-
-    /// What is mounted at this place, if anything.
-    #[must_use]
-    pub fn mounted(&self, point: &str) -> Option<&Mount> {
-        self.mounts.iter().rev().find(|mount| mount.point == point)
     }
 
     /// The command that installs Debian's packages; elsewhere their names.

@@ -33,7 +33,7 @@ pub fn look(machine: &Machine) -> Vec<Finding> {
 fn wrong(machine: &Machine, kind: &(u8, &str, &str)) -> Option<Finding> {
     let &(first, kind, option) = kind;
     let rungs = Rungs::from(first);
-    if !machine.has(&format!("/proc/self/ns/{kind}")) {
+    if machine.own().namespace(kind).is_err() {
         let text = format!("this kernel has no {kind} namespace ({option})");
         // What step09 does with time only a flag of it asks for.
         return Some(match kind {

@@ -1,5 +1,7 @@
 //! What the private network of step05 is made of.
 
+use step00::proc::Route;
+
 use super::finding::{Finding, Rungs};
 use super::machine::Machine;
 use super::options::{Options, Part, Support};
@@ -51,15 +53,10 @@ fn parts(machine: &Machine) -> Finding {
     Finding::fine(subject, rungs, text)
 }
 
-/// The line of the table of routes whose destination and mask are 0.
+/// The way out, if there is a table of routes at all.
 fn route(machine: &Machine) -> Option<Finding> {
     let table = machine.read("/proc/net/route")?;
-    let is_default = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.get(1) == Some(&"00000000")
-            && fields.get(7) == Some(&"00000000")
-    };
-    if table.lines().any(is_default) {
+    if Route::parse_all(&table).iter().any(Route::is_default) {
         return None;
     }
     let text = "this machine has no way out itself (no default route), so \

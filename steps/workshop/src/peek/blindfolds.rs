@@ -17,7 +17,7 @@ pub fn look(process: &Process, census: &Census) -> Vec<Row> {
 fn row(process: &Process, census: &Census, index: usize) -> Row {
     let (kind, subject) = KINDS[index];
     let machine = census.machine[index];
-    let space = process.namespace(kind);
+    let space = process.space(kind);
     if machine.is_none() && space.is_none() {
         return Row::new(Mark::Sees, subject, "this kernel has but one");
     }
@@ -64,17 +64,14 @@ fn company(others: &[&str]) -> String {
 fn detail(process: &Process, kind: &str, apart: bool) -> Option<String> {
     match kind {
         "pid" if apart => {
-            let numbers = process.status("NSpid")?;
-            let inside = numbers.split_whitespace().last()?;
-            Some(format!("PID {inside} inside"))
+            let numbers = process.numbers().ok()?;
+            Some(format!("PID {} inside", numbers.last()?))
         }
         "mnt" => root(process, apart),
         "net" if apart => interfaces(process),
         "user" => users(process, apart),
         "time" if apart => {
-            let offsets = process.read("timens_offsets").ok()?;
-            let boot = offsets.lines().find(|l| l.starts_with("boottime"))?;
-            let seconds = boot.split_whitespace().nth(1)?;
+            let seconds = process.boottime_offset().ok()?;
             Some(format!("its uptime differs by {seconds} s"))
         }
         _ => None,
@@ -83,16 +80,10 @@ fn detail(process: &Process, kind: &str, apart: bool) -> Option<String> {
 
 /// What is mounted on its `/`, and how.
 fn root(process: &Process, apart: bool) -> Option<String> {
-    let mounts = process.read("mountinfo").ok()?;
-    let is_root = |line: &&str| line.split(' ').nth(4) == Some("/");
-    // Of several mounts on one point the last covers those before.
-    let mounted = mounts.lines().rfind(is_root);
-    let mounted = mounted.map(|line| {
-        let kind = line.split(" - ").nth(1).and_then(|r| r.split(' ').next());
-        let options = line.split(' ').nth(5).unwrap_or_default();
-        let fixed = options.split(',').any(|option| option == "ro");
-        let fixed = if fixed { ", read-only" } else { "" };
-        format!("/ is {}{fixed}", kind.unwrap_or("?"))
+    let mounts = process.mounts().ok()?;
+    let mounted = mounts.root().map(|root| {
+        let fixed = if root.is_read_only() { ", read-only" } else { "" };
+        format!("/ is {}{fixed}", root.kind)
     });
     let changed = process.link("root").is_ok_and(|root| root != "/");
     match (mounted, apart) {
@@ -102,9 +93,7 @@ fn root(process: &Process, apart: bool) -> Option<String> {
         }
         (_, false) => None,
         (None, true) => Some("/ is no mount (chroot)".to_owned()),
-        (Some(text), true) => {
-            Some(format!("{text}, {} mounts", mounts.lines().count()))
-        }
+        (Some(text), true) => Some(format!("{text}, {} mounts", mounts.len())),
     }
 }
 
@@ -140,7 +129,7 @@ fn address(process: &Process) -> Option<Ipv4Addr> {
 
 /// Who it is, and in a user namespace of its own: who its root is outside.
 fn users(process: &Process, apart: bool) -> Option<String> {
-    let uid = process.status("Uid")?;
+    let uid = process.status("Uid").ok()?;
     let uid = uid.split_whitespace().nth(1)?.to_owned();
     if !apart {
         return Some(match uid.as_str() {
@@ -148,14 +137,9 @@ fn users(process: &Process, apart: bool) -> Option<String> {
             _ => format!("it is uid {uid}"),
         });
     }
-    let map = process.read("uid_map").ok()?;
-    let numbers = |line: &str| -> Vec<u64> {
-        line.split_whitespace().flat_map(str::parse).collect()
-    };
-    let map: Vec<Vec<u64>> = map.lines().map(numbers).collect();
-    let count: u64 = map.iter().filter_map(|line| line.get(2)).sum();
-    let root = map.iter().find(|line| line.first() == Some(&0));
-    let root = match root.and_then(|line| line.get(1)) {
+    let map = process.uid_map().ok()?;
+    let count = map.count();
+    let root = match map.outside(0) {
         Some(root) => format!("root inside is uid {root} outside"),
         None => "nobody is root inside".to_owned(),
     };

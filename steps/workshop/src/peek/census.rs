@@ -89,7 +89,7 @@ impl Census {
     pub fn is_apart(&self, process: &Process, kind: &str) -> bool {
         let index = KINDS.iter().position(|(name, _)| *name == kind);
         let machine = index.and_then(|index| self.machine[index]);
-        match process.namespace(kind) {
+        match process.space(kind) {
             Some(space) => machine != Some(space),
             None => process.betrays(kind) == Some(true),
         }
@@ -106,11 +106,8 @@ impl Census {
 impl Resident {
     fn look(pid: i32) -> Option<Resident> {
         let process = Process::open(pid).ok()?;
-        let stat = process.read("stat").ok()?;
-        let (name, rest) = stat.split_once('(')?.1.rsplit_once(')')?;
-        let mut fields = rest.split_whitespace();
-        let (state, parent) = (fields.next()?, fields.next()?);
-        if matches!(state, "Z" | "X") {
+        let stat = process.stat().ok()?;
+        if matches!(stat.state, 'Z' | 'X') {
             return None; // it is in no namespace any more
         }
         let spaces = spaces(&process);
@@ -123,8 +120,8 @@ impl Resident {
         }
         Some(Resident {
             pid,
-            parent: parent.parse().unwrap_or(0),
-            name: printable(name),
+            parent: stat.parent,
+            name: printable(&stat.name),
             spaces,
             betrayed,
         })
@@ -132,5 +129,5 @@ impl Resident {
 }
 
 fn spaces(process: &Process) -> [Option<u64>; KINDS.len()] {
-    KINDS.map(|(kind, _)| process.namespace(kind))
+    KINDS.map(|(kind, _)| process.space(kind))
 }

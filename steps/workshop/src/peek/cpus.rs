@@ -12,7 +12,7 @@ use super::row::Row;
 pub fn look(process: &Process) -> Option<Row> {
     let online = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
     let (online, allowed) =
-        (online.trim(), process.status("Cpus_allowed_list")?);
+        (online.trim(), process.status("Cpus_allowed_list").ok()?);
     let may_not = numbers(online).any(|cpu| {
         let mut allowed = numbers(&allowed);
         !allowed.any(|number| number == cpu)

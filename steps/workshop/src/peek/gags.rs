@@ -23,10 +23,10 @@ pub fn look(process: &Process, census: &Census) -> Vec<Row> {
 
 /// seccomp: mode 1 allows four calls, mode 2 asks one filter or several.
 fn calls(process: &Process) -> Row {
-    let Some(mode) = process.status("Seccomp") else {
+    let Ok(mode) = process.status("Seccomp") else {
         return Row::new(Mark::Free, "syscalls", "the kernel cannot filter");
     };
-    let count = process.status("Seccomp_filters"); // since Linux 5.9
+    let count = process.status("Seccomp_filters").ok(); // since Linux 5.9
     let facts = json!({
         "mode": mode.parse::<u32>().ok(),
         "filters": count.as_ref().and_then(|c| c.parse::<u32>().ok()),
@@ -46,7 +46,7 @@ fn calls(process: &Process) -> Row {
 /// what belongs to that (user_namespaces(7)).
 fn capabilities(process: &Process, census: &Census) -> Row {
     let set = |field| {
-        let digits = process.status(field)?;
+        let digits = process.status(field).ok()?;
         u64::from_str_radix(&digits, 16).ok()
     };
     let (Some(effective), Some(bounding)) = (set("CapEff"), set("CapBnd"))
@@ -76,7 +76,7 @@ fn capabilities(process: &Process, census: &Census) -> Row {
 }
 
 fn privileges(process: &Process) -> Row {
-    let is_set = process.status("NoNewPrivs").is_some_and(|v| v == "1");
+    let is_set = process.status("NoNewPrivs").is_ok_and(|v| v == "1");
     let facts = json!({ "no_new_privs": is_set });
     let (mark, text) = match is_set {
         false => (Mark::Free, "set-user-ID works"),

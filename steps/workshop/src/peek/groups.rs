@@ -6,6 +6,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use step00::Proc;
+use step00::proc::Mount;
+
 use super::proc::Process;
 use crate::text::printable;
 
@@ -138,32 +141,27 @@ pub fn named(process: &Process) -> Option<String> {
 /// The trees that are mounted here: controllers as /proc/PID/cgroup names
 /// them, mount point, and which of its groups is mounted there.
 fn trees() -> Vec<(String, PathBuf, PathBuf)> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo");
-    let mounts = mounts.unwrap_or_default();
-    let tree = |line: &str| {
-        let (mount, kind) = line.split_once(" - ")?;
-        let mut fields = mount.split(' ').skip(3);
-        let (root, point) = (fields.next()?, fields.next()?);
-        let mut words = kind.split(' ');
-        let list = match words.next()? {
+    let tree = |mount: &Mount| {
+        let list = match &*mount.kind {
             "cgroup2" => String::new(),
-            // The mount's options are those of the tree, and its controllers.
-            "cgroup" => controllers(words.nth(1)?),
+            "cgroup" => controllers(&mount.super_options),
             _ => return None,
         };
-        Some((list, PathBuf::from(point), PathBuf::from(root)))
+        Some((list, mount.point.clone(), mount.root.clone()))
     };
-    mounts.lines().filter_map(tree).collect()
+    let mounts = Proc::own().mounts().unwrap_or_default();
+    mounts.iter().filter_map(tree).collect()
 }
 
-fn controllers(options: &str) -> String {
-    let ours = options.split(',').filter(|option| {
+/// The options of a tree of version 1, of which its controllers are some.
+fn controllers(options: &[String]) -> String {
+    let ours = options.iter().filter(|option| {
         let is_flag = matches!(
-            *option,
+            option.as_str(),
             "rw" | "ro" | "xattr" | "noprefix" | "clone_children"
         );
         !is_flag && !option.starts_with("release_agent=")
     });
-    let list: Vec<&str> = ours.collect();
+    let list: Vec<&str> = ours.map(String::as_str).collect();
     list.join(",")
 }

@@ -1,24 +1,21 @@
-//! One process's folder in /proc, held open.
-//!
-//! A number is given to another process once its owner has ended. So the
-//! folder is opened once, and all is read through that descriptor: once the
-//! process has ended the kernel answers ESRCH, and never for its successor.
+//! One process, as peek looks at it: through a folder that is held open, and
+//! with what gives it away where its links may not be read.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::ops::Deref;
 
 use anyhow::{Context, Result};
+use nix::unistd::Pid;
+use step00::Proc;
 
 use crate::text::printable;
 
-/// A process that there was when this was made.
+/// A process that there was when this was made; see [`Proc::hold`].
 #[derive(Debug)]
 pub struct Process {
     /// Its number in the reader's PID namespace.
     pub pid: i32,
-    folder: File,
+    proc: Proc,
 }
 
 /// What each kind of namespace is called in /proc/PID/ns, and in the ledger.
@@ -33,50 +30,21 @@ pub const KINDS: [(&str, &str); 8] = [
     ("time", "time"),
 ];
 
+impl Deref for Process {
+    type Target = Proc;
+
+    fn deref(&self) -> &Proc {
+        &self.proc
+    }
+}
+
 impl Process {
     /// Takes hold of it.
     ///
     /// # Errors
     /// There is no such process, or /proc hides it (`hidepid`, proc(5)).
     pub fn open(pid: i32) -> Result<Process> {
-        let folder = File::open(format!("/proc/{pid}"));
-        let folder =
-            folder.with_context(|| format!("find a process {pid}"))?;
-        Ok(Process { pid, folder })
-    }
-
-    /// The path of one of its files.
-    fn path(&self, file: &str) -> PathBuf {
-        let descriptor = self.folder.as_raw_fd();
-        Path::new("/proc/self/fd").join(descriptor.to_string()).join(file)
-    }
-
-    /// Reads a file of its folder. Names in there may be any bytes.
-    ///
-    /// # Errors
-    /// EACCES: it is somebody else's, and we are not root. ESRCH, ENOENT: it
-    /// has ended.
-    pub fn read(&self, file: &str) -> io::Result<String> {
-        let bytes = fs::read(self.path(file))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// Where a link of its folder points to.
-    ///
-    /// # Errors
-    /// As for [`Process::read`].
-    pub fn link(&self, file: &str) -> io::Result<String> {
-        let target = fs::read_link(self.path(file))?;
-        Ok(target.to_string_lossy().into_owned())
-    }
-
-    /// A field of `status` (proc_pid_status(5)).
-    #[must_use]
-    pub fn status(&self, field: &str) -> Option<String> {
-        let status = self.read("status").ok()?;
-        let mut lines = status.lines().filter_map(|l| l.split_once(':'));
-        let (_, value) = lines.find(|(name, _)| *name == field)?;
-        Some(value.trim().to_owned())
+        Ok(Process { pid, proc: Proc::hold(Pid::from_raw(pid))? })
     }
 
     /// Its name, as `ps` shows it.
@@ -88,29 +56,24 @@ impl Process {
 
     /// The number of the namespace that it is in: `None` if not readable.
     #[must_use]
-    pub fn namespace(&self, kind: &str) -> Option<u64> {
-        number_in(&self.link(&format!("ns/{kind}")).ok()?)
+    pub fn space(&self, kind: &str) -> Option<u64> {
+        number_in(&self.namespace(kind).ok()?)
     }
 
     /// Is it in another namespace than the reader? Where the link in `ns` may
     /// not be read, other files tell it for some kinds, to everybody.
     #[must_use]
     pub fn betrays(&self, kind: &str) -> Option<bool> {
+        let own = Proc::own();
         match kind {
             // One number for each PID namespace that it is in.
-            "pid" => {
-                let numbers = self.status("NSpid")?;
-                Some(numbers.split_whitespace().count() > 1)
-            }
-            "user" => {
-                let own = fs::read_to_string("/proc/self/uid_map").ok()?;
-                Some(self.read("uid_map").ok()? != own)
-            }
+            "pid" => Some(self.numbers().ok()?.len() > 1),
+            "user" => Some(self.uid_map().ok()? != own.uid_map().ok()?),
             // Each mount has a number, and no other namespace has it too.
             "mnt" => {
                 let number =
                     |text: &str| text.split(' ').next().map(String::from);
-                let own = fs::read_to_string("/proc/self/mountinfo").ok()?;
+                let own = own.read("mountinfo").ok()?;
                 let its = self.read("mountinfo").ok()?;
                 Some(number(&its)? != number(&own)?)
             }
@@ -121,7 +84,7 @@ impl Process {
     /// Has it ended? A zombie has; only its number is left.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        self.status("State").is_none_or(|state| state.starts_with(['Z', 'X']))
+        self.stat().map_or(true, |stat| matches!(stat.state, 'Z' | 'X'))
     }
 }
 

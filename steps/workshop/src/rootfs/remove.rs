@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use step00::Proc;
 
 /// Removes `path` and all below it; a missing `path` is fine. Symbolic links
 /// are removed, never followed.
@@ -64,14 +65,13 @@ fn open_up(path: &Path) {
     }
 }
 
-/// The first mount point at or below `path` (field 5 of each line in
-/// /proc/self/mountinfo, proc(5), where a blank is written `\040`).
+/// The first mount point at or below `path`.
 fn mounted_below(path: &Path) -> Result<Option<String>> {
     let Ok(path) = path.canonicalize() else { return Ok(None) };
-    let table = fs::read_to_string("/proc/self/mountinfo")
-        .context("read /proc/self/mountinfo to spare what is mounted")?;
-    let mounts = table.lines().filter_map(|line| line.split(' ').nth(4));
-    let mounts = mounts.map(|mount| mount.replace("\\040", " "));
-    let mut below = mounts.filter(|mount| Path::new(mount).starts_with(&path));
-    Ok(below.next())
+    let mounts = Proc::own()
+        .mounts()
+        .context("look at what is mounted, to spare it")?;
+    let mut points = mounts.iter().map(|mount| &mount.point);
+    let below = points.find(|point| point.starts_with(&path));
+    Ok(below.map(|point| point.display().to_string()))
 }
