@@ -16,6 +16,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
+use step00::Proc;
 
 use crate::tree;
 
@@ -54,13 +55,8 @@ pub(crate) fn furnish(dev: &Path) -> Result<()> {
 /// Terminals belong to the group `tty`, 5 on every distribution. In a user
 /// namespace where 5 is mapped to nobody, the kernel refuses it with EINVAL.
 fn devpts_options() -> String {
-    let map = fs::read_to_string("/proc/self/gid_map").unwrap_or_default();
-    let has_tty = map.lines().any(|line| {
-        let numbers: Vec<u64> =
-            line.split_whitespace().flat_map(str::parse).collect();
-        matches!(numbers[..], [first, _, count]
-            if (first..first + count).contains(&5))
-    });
+    let groups = Proc::own().gid_map();
+    let has_tty = groups.is_ok_and(|map| map.outside(5).is_some());
     let group = if has_tty { ",gid=5" } else { "" };
     // newinstance has been the rule since Linux 4.7: no terminal of the
     // machine appears here. It is spelled out for the reader.

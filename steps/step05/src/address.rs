@@ -10,8 +10,8 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use anyhow::{Context, Result, bail};
-
-use crate::forwarding::{Route, routes};
+use step00::Proc;
+use step00::proc::Route;
 
 /// The range, and how many networks of four addresses it holds.
 const FIRST: u32 = u32::from_be_bytes([10, 77, 0, 0]);
@@ -43,7 +43,7 @@ pub struct Claim {
 pub fn claim() -> Result<Claim> {
     // Neighbours start at different places.
     let start = std::process::id() % COUNT;
-    let routed = routes("self")?;
+    let routed = Proc::own().routes()?;
     for number in (start..COUNT).chain(0..start) {
         let network = FIRST + number * 4;
         if is_routed(network, &routed) {
@@ -58,7 +58,7 @@ pub fn claim() -> Result<Claim> {
         };
         // Whoever had this name may have let go of it only just now, and the
         // cable goes a moment later than the name.
-        if is_routed(network, &routes("self")?) {
+        if is_routed(network, &Proc::own().routes()?) {
             continue;
         }
         let cable = Cable {

@@ -10,13 +10,13 @@
 //! its holder does.
 
 use std::fs::{self, File};
-use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use step00::{Advice, Guardian};
+use step00::proc::Route;
+use step00::{Advice, Guardian, Proc};
 
 /// The switch of all interfaces. A lock on it serialises the looking and the
 /// switching below; any file would do for that.
@@ -102,42 +102,9 @@ fn switch_of(interface: &str) -> String {
     format!("/proc/sys/net/ipv4/conf/{interface}/forwarding")
 }
 
-/// The interface of the default route: the one to 0.0.0.0/0. (A route that
-/// only says "unreachable" has the interface `*`.)
+/// The interface of the default route, unless that only says "unreachable".
 pub(crate) fn uplink() -> Result<Option<String>> {
-    let mut routes = routes("self")?.into_iter();
-    let default = routes.find(|route| route.mask.is_unspecified());
-    let interface = default.map(|route| route.interface);
+    let mut routes = Proc::own().routes()?.into_iter();
+    let interface = routes.find(Route::is_default).map(|r| r.interface);
     Ok(interface.filter(|interface| interface != "*"))
-}
-
-/// A line of /proc/PID/net/route.
-#[derive(Debug)]
-pub(crate) struct Route {
-    pub(crate) interface: String,
-    pub(crate) destination: Ipv4Addr,
-    pub(crate) gateway: Ipv4Addr,
-    pub(crate) mask: Ipv4Addr,
-}
-
-/// The IPv4 routes of the network namespace that process `pid` is in.
-pub(crate) fn routes(pid: &str) -> Result<Vec<Route>> {
-    let path = format!("/proc/{pid}/net/route");
-    let table =
-        fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
-    // Addresses are hexadecimal, and in the machine's own byte order.
-    let address = |hexadecimal: &&str| {
-        let number = u32::from_str_radix(hexadecimal, 16).ok()?;
-        Some(Ipv4Addr::from(number.to_ne_bytes()))
-    };
-    let route = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        Some(Route {
-            interface: (*fields.first()?).to_owned(),
-            destination: address(fields.get(1)?)?,
-            gateway: address(fields.get(2)?)?,
-            mask: address(fields.get(7)?)?,
-        })
-    };
-    Ok(table.lines().skip(1).filter_map(route).collect())
 }

@@ -176,8 +176,8 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     if let Some(address) = address_of(&process.read("net/fib_trie")?) {
         text += &format!(" with {address}");
     }
-    let routes = forwarding::routes(&process.pid.to_string())?;
-    let default = routes.iter().find(|route| route.mask.is_unspecified());
+    let routes = process.routes()?;
+    let default = routes.iter().find(|route| route.is_default());
     text += &match default {
         Some(route) => format!(", way out {}", route.gateway),
         None if geteuid().is_root() => ", no way out".into(),

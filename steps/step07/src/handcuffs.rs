@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use step00::{Ending, epilogue};
+use nix::unistd::Pid;
+use step00::{Ending, Proc, epilogue};
 
 use crate::Args;
 use crate::cgroup;
@@ -207,26 +208,20 @@ fn name_of_owner() -> Result<String> {
 fn has_owner(group: &Path) -> bool {
     let name = group.file_name().unwrap_or_default().to_string_lossy();
     let Some((pid, start)) = name.split_once('-') else { return true };
-    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse()) else {
+    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse::<u64>()) else {
         return true; // not a name that we have given
     };
     // A zombie has ended, and is only waiting to be waited for.
-    let is_dead = matches!(field(pid, 3).as_deref(), None | Some("Z" | "X"));
-    start_time(pid) == Some(start) && !is_dead
+    let owner = Proc::of(Pid::from_raw(pid)).stat();
+    owner.is_ok_and(|owner| {
+        owner.start_time == start && !matches!(owner.state, 'Z' | 'X')
+    })
 }
 
-/// When a process was started, in clock ticks since boot: field 22 of
-/// /proc/PID/stat.
+/// When a process was started, in clock ticks since boot; `None` when there is
+/// no such process.
 pub fn start_time(pid: u32) -> Option<u64> {
-    field(pid, 22)?.parse().ok()
-}
-
-/// The second field is the program's name, which may hold anything, a ")" too;
-/// so they are counted from the third one on.
-fn field(pid: u32, number: usize) -> Option<String> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(number - 3).map(str::to_owned)
+    Proc::of(Pid::from_raw(pid as i32)).start_time().ok()
 }
 
 fn is_populated(group: &Path) -> bool {

@@ -123,8 +123,9 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     if let Place::None(why) = Place::find()? {
         return Ok(vec![Line::new(Mark::Free, "handcuffs", why)]);
     }
-    let groups = process.read("cgroup")?;
-    let Some(group) = place::group_in(&groups) else { return Ok(Vec::new()) };
+    let Some(group) = place::group_in(process)? else {
+        return Ok(Vec::new());
+    };
     let read = |file| {
         let text = fs::read_to_string(group.join(file)).unwrap_or_default();
         text.trim().to_owned()

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::{Pid, geteuid};
-use step00::Advice;
+use step00::{Advice, Proc};
 
 use crate::cgroup;
 
@@ -125,17 +125,17 @@ fn is_unified(path: &Path) -> bool {
     kind == Ok(CGROUP2_SUPER_MAGIC)
 }
 
-/// The group that this process is in: the line `0::/path` (cgroups(7)).
+/// The group that this process is in.
 fn own_group() -> Result<PathBuf> {
-    let groups = fs::read_to_string("/proc/self/cgroup")
-        .context("read /proc/self/cgroup")?;
-    group_in(&groups).context("find our own cgroup")
+    group_in(&Proc::own())?.context("find our own cgroup")
 }
 
-/// The folder of the group that /proc/PID/cgroup names.
-pub(crate) fn group_in(groups: &str) -> Option<PathBuf> {
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    Some(Path::new(MOUNT).join(path))
+/// The folder of the group that a process is in.
+pub(crate) fn group_in(process: &Proc) -> Result<Option<PathBuf>> {
+    let group = process.group()?;
+    let folder =
+        |path: String| Path::new(MOUNT).join(path.trim_start_matches('/'));
+    Ok(group.map(folder))
 }
 
 /// The folder of the group that a container has to itself. Where there are no
@@ -145,11 +145,8 @@ pub(crate) fn group_in(groups: &str) -> Option<PathBuf> {
 /// When that cannot be read. To take this for no group would be to let
 /// somebody in without handcuffs.
 pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
-    let path = format!("/proc/{pid}/cgroup");
-    let groups =
-        fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let is_own = |group: &PathBuf| {
         group.parent().is_some_and(|parent| parent.ends_with(PARENT))
     };
-    Ok(group_in(&groups).filter(is_own))
+    Ok(group_in(&Proc::of(pid))?.filter(is_own))
 }

@@ -39,7 +39,7 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
 // ANCHOR_END: open
 
 // ANCHOR: join
-/// Moves this process into those namespaces of `target` that `walls` names,
+/// Moves this process into those namespaces of `target` that `namespaces` names,
 /// all in one call.
 ///
 /// One by one, the order would matter: who has joined the user namespace may
@@ -50,8 +50,8 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
 /// # Errors
 /// EPERM when root here does not own a namespace; EINVAL for a time or user
 /// namespace while there is more than one thread.
-pub fn join(target: &Process, walls: CloneFlags) -> Result<()> {
-    setns(target.pidfd.as_fd(), walls)
+pub fn join(target: &Process, namespaces: CloneFlags) -> Result<()> {
+    setns(target.pidfd.as_fd(), namespaces)
         .with_context(|| format!("join the namespaces of {}", target.pid))
 }
 // ANCHOR_END: join

@@ -9,11 +9,11 @@ use anyhow::Context;
 use clap::Parser;
 use nix::sys::prctl;
 use nix::unistd::Pid;
-use step00::{Advice, Ending, Gate, Process, Result, Stage};
+use step00::{Advice, Ending, Gate, Proc, Process, Result, Stage};
 use step07::place;
 
 use crate::state::State;
-use crate::{enter, run, state, walls};
+use crate::{enter, namespaces, run, state};
 
 /// The flags of `exec`.
 #[derive(Debug, clap::Args)]
@@ -65,8 +65,8 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
     step03::clean_environment(&mut stage, &run.root, &run.uts);
-    let apart = walls::between(target.pid)?;
-    let before = walls::before_birth(apart);
+    let apart = namespaces::between(target.pid)?;
+    let before = namespaces::before_birth(apart);
     stage.joined = apart.bits() as u64;
     stage.birthplace = Some((target.pidfd.as_fd(), before));
     let group = place::group_of(target.pid)?.map(File::open).transpose();
@@ -106,14 +106,12 @@ fn recorded(state: &State) -> Result<run::Args> {
 /// (setns(2)). The init of step02 is a copy of the launcher and may be traced
 /// by the machine's root alone; its child, the command, by its owner as well.
 fn way_in(first: Process) -> Result<Process> {
-    let is_open = |pid: Pid| walls::between(pid).is_ok();
+    let is_open = |pid: Pid| namespaces::between(pid).is_ok();
     if is_open(first.pid) {
         return Ok(first);
     }
-    let path = format!("/proc/{0}/task/{0}/children", first.pid);
-    let children = std::fs::read_to_string(path).unwrap_or_default();
-    let mut pids = children.split(' ').filter_map(|pid| pid.parse().ok());
-    let pid: i32 = pids.next().context("find a process to enter by")?;
-    let start = step07::start_time(pid as u32).unwrap_or_default();
-    enter::open(pid, start)
+    let children = Proc::of(first.pid).children().unwrap_or_default();
+    let child = children.first().context("find a process to enter by")?;
+    let start = Proc::of(*child).start_time().unwrap_or_default();
+    enter::open(child.as_raw(), start)
 }

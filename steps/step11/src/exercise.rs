@@ -53,7 +53,7 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
     step00::unwritten("open", file!())
 }
 
-/// Moves this process into those namespaces of `target` that `walls` names,
+/// Moves this process into those namespaces of `target` that `namespaces` names,
 /// all in one call.
 ///
 /// One by one, the order would matter: who has joined the user namespace may
@@ -64,7 +64,7 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
 /// # Errors
 /// EPERM when root here does not own a namespace; EINVAL for a time or user
 /// namespace while there is more than one thread.
-pub fn join(target: &Process, walls: CloneFlags) -> Result<()> {
+pub fn join(target: &Process, namespaces: CloneFlags) -> Result<()> {
     // setns(2), "fd is a PID file descriptor": since Linux 5.8 one call joins
     // several namespaces of a process. Which of its arguments says which?
     // When it fails, name the process whose namespaces they are.

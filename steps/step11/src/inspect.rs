@@ -1,14 +1,14 @@
 //! `step11 inspect`: all that is known of a container, as JSON.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use step00::{Ending, Process};
+use step00::proc::{self, IdMap, Range};
+use step00::{Ending, Proc, Process};
 
 use crate::state::{self, State, Status};
-use crate::{Names, walls};
+use crate::{Names, namespaces};
 
 /// Prints a list, with an object for each.
 ///
@@ -40,35 +40,27 @@ fn describe(state: &State) -> Result<Value> {
 
 /// Whatever has ended in the meantime is left out.
 fn look(process: &Process) -> Value {
-    let pid = process.pid.to_string();
-    let namespaces: BTreeMap<&str, String> = walls::KINDS
+    let process = Proc::of(process.pid);
+    let namespaces: BTreeMap<&str, String> = namespaces::KINDS
         .iter()
-        .filter_map(|(kind, _)| {
-            Some((*kind, walls::namespace(&pid, kind).ok()?))
-        })
+        .filter_map(|(kind, _)| Some((*kind, process.namespace(kind).ok()?)))
         .collect();
     let read = |file: &str| {
-        let text = fs::read_to_string(format!("/proc/{pid}/{file}"));
-        text.unwrap_or_default().trim_end().to_owned()
+        let text = process.read(file).unwrap_or_default();
+        text.trim_end().to_owned()
     };
+    // One reading: all of it is of one moment.
     let status = read("status");
-    let field = |name: &str| {
-        let mut fields =
-            status.lines().filter_map(|line| line.split_once(':'));
-        let found = fields.find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.trim().to_owned())
-    };
-    let lines = |file: &str| -> Vec<String> {
-        let text = read(file);
-        let fold =
-            |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        text.lines().map(fold).collect()
+    let field = |name: &str| proc::field(&status, name);
+    let ranges = |file: &str| -> Vec<String> {
+        let map = IdMap::parse(&read(file));
+        map.0.iter().map(Range::to_string).collect()
     };
     json!({
         "namespaces": namespaces,
-        "uid_map": lines("uid_map"),
-        "gid_map": lines("gid_map"),
-        "cgroup": lines("cgroup"),
+        "uid_map": ranges("uid_map"),
+        "gid_map": ranges("gid_map"),
+        "cgroup": read("cgroup").lines().collect::<Vec<_>>(),
         "capabilities": {
             "effective": field("CapEff"),
             "permitted": field("CapPrm"),

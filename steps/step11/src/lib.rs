@@ -8,7 +8,7 @@
 //! Interface:
 //!
 //! - [`enter`] - the primitive: take hold of a process, join its namespaces.
-//! - [`walls`] - which namespaces are between two processes.
+//! - [`namespaces`] - which namespaces are between two processes.
 //! - [`run`] - step10 with a name; [`exec`] - one more process in there.
 //! - [`state`], [`record`] - what is known of each, without a daemon.
 //! - [`detach`], [`log`] - a launcher without a terminal, and its output.
@@ -31,12 +31,12 @@ pub mod end;
 pub mod exec;
 pub mod inspect;
 pub mod log;
+pub mod namespaces;
 pub mod ps;
 pub mod record;
 pub mod run;
 pub mod state;
 pub mod stats;
-pub mod walls;
 
 /// The flags of this rung, for `run`.
 #[derive(Debug, clap::Args)]

@@ -60,7 +60,7 @@ fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
         "the second command is in all namespaces of the first",
         elsewhere.join(" "),
         "",
-        "`join` must hand `walls` to setns(2), all of it: those that are \
+        "`join` must hand `namespaces` to setns(2), all of it: those that are \
          named above were left out",
     )?;
     let root = |pid: i32| outside::identity(format!("/proc/{pid}/root"));

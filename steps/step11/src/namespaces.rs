@@ -1,10 +1,9 @@
 //! Which namespaces are between two processes.
 
-use std::fs;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nix::sched::CloneFlags;
 use nix::unistd::{Pid, geteuid};
+use step00::Proc;
 
 /// Each kind of namespace with its flag, as /proc/PID/ns calls them.
 pub const KINDS: [(&str, i32); 8] = [
@@ -21,29 +20,23 @@ pub const KINDS: [(&str, i32); 8] = [
 /// In which namespaces `pid` is apart from this process: what both share
 /// (`--network host`) cannot and need not be joined.
 pub fn between(pid: Pid) -> Result<CloneFlags> {
-    let mut walls = CloneFlags::empty();
+    let process = Proc::of(pid);
+    let mut apart = CloneFlags::empty();
     for (kind, flag) in KINDS {
-        if namespace(&pid.to_string(), kind)? != namespace("self", kind)? {
-            walls |= CloneFlags::from_bits_retain(flag);
+        if process.is_apart(kind)? {
+            apart |= CloneFlags::from_bits_retain(flag);
         }
     }
-    Ok(walls)
-}
-
-/// The name that the kernel gives to a namespace, as `uts:[4026531838]`.
-pub fn namespace(pid: &str, kind: &str) -> Result<String> {
-    let path = format!("/proc/{pid}/ns/{kind}");
-    let link = fs::read_link(&path).with_context(|| format!("read {path}"))?;
-    Ok(link.to_string_lossy().into_owned())
+    Ok(apart)
 }
 
 /// What the launcher itself must join before it makes the process: the PID
 /// namespace, which is for children only; and without the machine's root the
 /// user namespace too, since there it has the power to do so.
-pub fn before_birth(walls: CloneFlags) -> CloneFlags {
+pub fn before_birth(apart: CloneFlags) -> CloneFlags {
     let before = match geteuid().is_root() {
         true => CloneFlags::CLONE_NEWPID,
         false => CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUSER,
     };
-    walls & before
+    apart & before
 }
