@@ -45,14 +45,14 @@ pub fn finale(args: &Args) -> Finale {
     }
 }
 
-/// Reads both numbers of the process. NSpid in proc_pid_status(5) lists its
-/// number in each PID namespace that it is in, outermost first.
+/// Reads both numbers of the process: it has one in each PID namespace that
+/// it is in, and the last is its own's.
 pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     if !process.is_apart("pid")? {
         return Ok(Vec::new());
     }
-    let numbers = process.status("NSpid")?;
-    let inside = numbers.split_whitespace().last().context("read NSpid")?;
+    let numbers = process.numbers()?;
+    let inside = numbers.last().context("find its number")?;
     let text = format!("PID {inside} inside, {} outside", process.pid);
     Ok(vec![Line::new(Mark::Blind, "processes", text)])
 }

@@ -87,29 +87,22 @@ pub fn network(args: &Args, asked: &step05::Args) -> Result<Network> {
     Network::claim(&asked)
 }
 
-/// Reads /proc/PID/uid_map, which shows the numbers outside as the reader
-/// knows them (user_namespaces(7)).
+/// Reads who root is outside, by the number that this launcher knows.
 pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
     if !process.is_apart("user")? {
         return Ok(Vec::new());
     }
-    let map = process.read("uid_map")?;
-    let numbers = |line: &str| -> Vec<u32> {
-        line.split_whitespace().flat_map(str::parse).collect()
-    };
-    let map: Vec<_> = map.lines().map(numbers).collect();
-    let root = map.iter().find(|line| line.first() == Some(&0));
-    let root =
-        *root.and_then(|line| line.get(1)).context("find root's map")?;
-    let name = User::from_uid(Uid::from_raw(root)).ok().flatten();
+    let map = process.uid_map()?;
+    let root = map.outside(0).context("find root's map")?;
+    let name = User::from_uid(Uid::from_raw(root as u32)).ok().flatten();
     let name = name.map_or(String::new(), |user| format!("{}, ", user.name));
-    let count: u64 =
-        map.iter().flat_map(|l| l.get(2)).map(|&c| c as u64).sum();
-    let text = match count {
+    let text = match map.count() {
         1 => {
             format!("root inside is {name}uid {root} outside, nobody else is")
         }
-        _ => format!("root inside is {name}uid {root} outside, of {count}"),
+        count => {
+            format!("root inside is {name}uid {root} outside, of {count}")
+        }
     };
     Ok(vec![Line::new(Mark::Blind, "users", text)])
 }

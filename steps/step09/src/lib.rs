@@ -105,20 +105,14 @@ pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
         lines.push(Line::new(Mark::Blind, "ipc", text));
     }
     if process.is_apart("cgroup")? {
-        let groups = process.read("cgroup")?;
-        let group = groups.lines().find_map(|line| line.strip_prefix("0::"));
-        let text = match group {
+        let text = match process.group()? {
             Some(group) => format!("its / is {group} here"),
             None => "its own tree".into(),
         };
         lines.push(Line::new(Mark::Blind, "cgroups", text));
     }
     if process.is_apart("time")? {
-        let offsets = process.read("timens_offsets")?;
-        let boottime =
-            offsets.lines().find_map(|line| line.strip_prefix("boottime"));
-        let mut numbers = boottime.unwrap_or_default().split_whitespace();
-        let seconds = numbers.next().context("read timens_offsets")?;
+        let seconds = process.boottime_offset()?;
         let text = format!("its uptime differs by {seconds} s");
         lines.push(Line::new(Mark::Blind, "time", text));
     }

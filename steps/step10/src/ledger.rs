@@ -1,6 +1,6 @@
 //! What is left of root's powers, as the kernel reports it.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use step00::{Line, Mark, Subject};
 
 use crate::capabilities::Set;
@@ -58,18 +58,9 @@ fn new_privileges(process: &Subject) -> Result<Line> {
 /// second is the effective one, as outside knows it.
 fn user(process: &Subject) -> Result<Option<Line>> {
     let uids = process.status("Uid")?;
-    let uid = uids.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    let map = process.read("uid_map")?;
-    let mut lines = map.lines().map(|line| {
-        line.split_whitespace()
-            .filter_map(|number| number.parse::<u64>().ok())
-            .collect::<Vec<_>>()
-    });
-    let number: u64 = uid.parse()?;
-    let inside = lines.find_map(|line| {
-        let range = line[1]..line[1] + line[2];
-        range.contains(&number).then(|| line[0] + number - line[1])
-    });
+    let uid = uids.split_whitespace().nth(1).unwrap_or_default();
+    let uid = uid.parse().context("read Uid")?;
+    let inside = process.uid_map()?.inside(uid);
     Ok(inside.filter(|&inside| inside != 0).map(|inside| {
         let text = format!("uid {inside} inside, {uid} outside");
         Line::new(Mark::Gagged, "user", text)
@@ -77,11 +68,9 @@ fn user(process: &Subject) -> Result<Option<Line>> {
 }
 
 fn machines_files(process: &Subject) -> Result<Line> {
-    let mounts = process.read("mountinfo")?;
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    let points: Vec<&str> = points.collect();
+    let mounts = process.mounts()?;
     let count = |paths: &[&str]| {
-        paths.iter().filter(|path| points.contains(path)).count()
+        paths.iter().filter(|path| mounts.at(path).is_some()).count()
     };
     let masked = count(&masks::MASKED);
     let fixed = count(&masks::READ_ONLY);
