@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::unistd::Pid;
+use step00::Proc;
 
 use plan::{Candidate, Plan, Timing, Word};
 
@@ -157,14 +159,9 @@ fn echo(child: &mut Child) -> Result<()> {
 
 /// A process and all that descends from it.
 fn descendants(pid: u32) -> Vec<u32> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task"));
-    let threads = threads.into_iter().flatten().flatten();
-    let children = threads.flat_map(|thread| {
-        let list = fs::read_to_string(thread.path().join("children"));
-        let list = list.unwrap_or_default();
-        let list = list.split_whitespace().flat_map(str::parse);
-        list.collect::<Vec<u32>>()
-    });
+    let children = Proc::of(Pid::from_raw(pid as i32)).children();
+    let children = children.unwrap_or_default().into_iter();
+    let children = children.map(|child| child.as_raw() as u32);
     std::iter::once(pid).chain(children.flat_map(descendants)).collect()
 }
 
