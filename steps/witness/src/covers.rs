@@ -1,4 +1,4 @@
-//! Files of a test's own in place of the machine's, for nobody else to see.
+//! A test's own files in place of the machine's, which nobody else sees.
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -9,8 +9,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::Folder;
 
-/// A mount namespace of the calling thread's own. What the thread starts sees
-/// the machine's files with these covers on, until this is dropped.
+/// A mount namespace for the calling thread alone. What the thread starts sees
+/// the machine's files with these covers over them, until this is dropped.
 pub struct Covers {
     machines: File,
     folder: Folder,
@@ -21,7 +21,7 @@ impl Covers {
     /// A view without any cover yet.
     ///
     /// # Panics
-    /// When the test is not run by root.
+    /// When the test does not run as root.
     #[expect(clippy::new_without_default, reason = "it changes the thread")]
     pub fn new() -> Covers {
         let machines = File::open("/proc/thread-self/ns/mnt");
@@ -34,8 +34,8 @@ impl Covers {
         Covers { machines, folder, count: Cell::new(0) }
     }
 
-    /// Shows a file with this text at `path`. Where the machine has nothing,
-    /// it can only be below /run, which is empty from then on.
+    /// Shows a file with this text at `path`. Where the machine has no such
+    /// file, `path` must be below /run, which is empty from then on.
     ///
     /// # Panics
     /// When that cannot be done.

@@ -34,13 +34,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a fact may take to become true. Long enough for a virtual machine
-/// under software emulation; a test that fails is the only one that waits.
+/// under software emulation; only a test that fails waits that long.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Waits until `is_true`, and fails the test if it never is.
 ///
 /// # Panics
-/// When patience is over, naming what was waited for.
+/// When it has waited for [`PATIENCE`], naming what it waited for.
 pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_true() {
@@ -53,7 +53,7 @@ pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
 /// the kernel names it: `uts:[4026531838]`.
 ///
 /// # Panics
-/// When there is no such process, or it may not be looked at.
+/// When there is no such process, or we may not look at it.
 pub fn namespace(pid: impl std::fmt::Display, kind: &str) -> String {
     let link = format!("/proc/{pid}/ns/{kind}");
     let target = std::fs::read_link(&link);
@@ -63,12 +63,12 @@ pub fn namespace(pid: impl std::fmt::Display, kind: &str) -> String {
         .to_string()
 }
 
-/// A temporary folder; it goes when this is dropped.
+/// A temporary folder, removed when this is dropped.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes one, mode 0755, in the machine's folder for such things.
+    /// Makes one, mode 0755, in the machine's temporary folder.
     ///
     /// # Panics
     /// When it cannot be made.
@@ -89,7 +89,7 @@ impl Folder {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
             let path = parent.join(format!("witness-{pid}-{count}"));
             match std::fs::create_dir(&path) {
-                // Another PID namespace may have the same number.
+                // A test in another PID namespace may have our number.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => continue,
                 made => made.expect("make a temporary folder"),
             }

@@ -10,8 +10,8 @@ use nix::sys::prctl;
 
 use crate::eventually;
 
-/// The machine as it was found. Dropping this waits until the machine is so
-/// again, and fails the test if it does not become so.
+/// The machine as it was found. Dropping this waits until the machine is in
+/// that state again, and fails the test if it does not get there.
 pub struct Machine {
     before: BTreeSet<String>,
     _turn: MutexGuard<'static, ()>,
@@ -24,18 +24,18 @@ impl Machine {
     /// Takes a turn and looks at everything that a rung could leave behind.
     #[expect(clippy::new_without_default, reason = "it takes a turn")]
     pub fn new() -> Machine {
-        // A test that failed before this one says nothing about this one.
+        // That an earlier test failed says nothing about this one.
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         prctl::set_child_subreaper(true).expect("adopt orphans");
         Machine { before: everything(), _turn: turn }
     }
 
-    /// What is on the machine now and was not before, and the other way
-    /// round, with + and -.
+    /// What is on the machine now and was not before, marked +, and the
+    /// reverse, marked -.
     pub fn changes(&self) -> Vec<String> {
         let now = everything();
         let new = now.difference(&self.before).map(|what| format!("+{what}"));
-        // A process that has ended in the meantime is nothing left behind.
+        // A process that has ended in the meantime is not left behind.
         let gone = self.before.difference(&now);
         let gone = gone.filter(|what| !what.starts_with("process "));
         let gone = gone.map(|what| format!("-{what}"));
@@ -49,8 +49,8 @@ impl Drop for Machine {
             return;
         }
         let mut changes = Vec::new();
-        // The kernel takes a network namespace apart after its last process
-        // has ended, in its own time.
+        // The kernel takes a network namespace apart in its own time, after
+        // the last process in it has ended.
         let clean =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 eventually("the machine as it was before", || {
@@ -87,8 +87,8 @@ fn names(folder: impl AsRef<Path>) -> impl Iterator<Item = String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
 }
 
-/// A test may have given its thread a network of its own; /proc/net would be
-/// that of the process's first thread.
+/// A test may have given its thread a network of its own, and /proc/net would
+/// show that of the process's first thread.
 fn interfaces() -> Vec<String> {
     let devices = fs::read_to_string("/proc/thread-self/net/dev");
     let devices = devices.unwrap_or_default();
@@ -107,7 +107,7 @@ fn switches() -> Vec<String> {
     names(folder).filter_map(read).collect()
 }
 
-/// The tables of nf_tables, by the program of the same name.
+/// The tables of nf_tables, as nft(8) lists them.
 fn rules() -> Vec<String> {
     let output = Command::new("nft").args(["list", "tables"]).output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
@@ -125,8 +125,8 @@ fn claims() -> Vec<String> {
 }
 
 /// Every process that a rung could have made: its launcher, its guardian, and
-/// whatever is in a PID namespace that is not ours. A zombie is one that has
-/// ended, and is for its parent to take away.
+/// whatever is in a PID namespace that is not ours. A zombie does not count:
+/// it has ended, and its parent has to reap it.
 fn processes() -> Vec<String> {
     let ours = fs::read_link("/proc/self/ns/pid").ok();
     let is_number = |name: &String| name.bytes().all(|b| b.is_ascii_digit());
@@ -138,7 +138,7 @@ fn processes() -> Vec<String> {
             || name.starts_with("step") && !name.contains('-')
             || its.is_some() && its != ours;
         let is_dead = rest.trim_start().starts_with(['Z', 'X']);
-        // Other containers come and go on this machine as they like.
+        // Other containers on this machine come and go as they like.
         (is_rung && !is_dead && is_descendant(pid.parse().ok()?))
             .then(|| format!("process {pid} {name}"))
     };

@@ -14,8 +14,8 @@ pub struct Mount {
     pub point: String,
     /// The flags of the mount, as `ro` and `nosuid`.
     pub flags: Vec<String>,
-    /// Which mounts of other namespaces get to know what is mounted below, or
-    /// the other way round: `shared:1`, `master:1`, or nothing (private).
+    /// Which mounts in other namespaces learn of what is mounted below this
+    /// one, or the reverse: `shared:1`, `master:1`, or nothing (private).
     pub propagation: String,
     /// The type of the filesystem.
     pub kind: String,

@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 
-/// The numbers of its children.
+/// The numbers of a process's children.
 pub fn children(pid: i32) -> Vec<i32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let children = fs::read_to_string(path).unwrap_or_default();
@@ -38,9 +38,9 @@ pub fn is_gone(pid: i32) -> bool {
     state(pid).is_none_or(|state| matches!(state, 'Z' | 'X'))
 }
 
-/// Waits for those dead processes of other PID namespaces that have become
-/// this test's own, as orphans become the machine's init's. The PID 1 of such
-/// a namespace cannot end as long as there is one (pid_namespaces(7)).
+/// Reaps the dead processes of other PID namespaces that have become children
+/// of this test, as orphans become children of the machine's init. The PID 1
+/// of such a namespace cannot end while one is left (pid_namespaces(7)).
 pub fn reap_orphans() {
     for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten()
     {
@@ -59,16 +59,16 @@ pub fn reap_orphans() {
     }
 }
 
-/// Is this signal one of those in a mask of its /proc/PID/status: `ShdPnd` for
-/// what is still on its way, `SigCgt` for what it has a handler for …? When the
-/// process is gone, none is.
+/// Is this signal in a mask of its /proc/PID/status: in `ShdPnd`, the signals
+/// still on their way, in `SigCgt`, those with a handler …? Always false when
+/// the process is gone.
 pub fn has_signal(pid: i32, mask: &str, signal: Signal) -> bool {
     let mask = status(pid, mask);
     let mask = mask.and_then(|mask| u64::from_str_radix(&mask, 16).ok());
     mask.unwrap_or(0) & (1 << (signal as i32 - 1)) != 0
 }
 
-/// Everybody who lives in this PID namespace.
+/// Every process in this PID namespace.
 pub fn inhabitants(namespace: &str) -> Vec<i32> {
     let is_there = |pid: &i32| {
         let its = fs::read_link(format!("/proc/{pid}/ns/pid"));
@@ -77,8 +77,8 @@ pub fn inhabitants(namespace: &str) -> Vec<i32> {
     everybody().filter(is_there).collect()
 }
 
-/// Everybody in the session of this leader (credentials(7)): a shell and what
-/// was started in it, its background jobs too.
+/// Every process in the session of this leader (credentials(7)): a shell and
+/// what was started in it, background jobs included.
 pub fn session(leader: i32) -> Vec<i32> {
     let leader = leader.to_string();
     let is_in = |pid: &i32| {

@@ -27,7 +27,7 @@ pub fn run(binary: &str, arguments: &[&str]) -> Report {
     run_in(binary, arguments, Path::new("."), &[])
 }
 
-/// The same, in a folder and with variables.
+/// The same, in this folder and with these variables.
 ///
 /// # Panics
 /// When the binary cannot be started.
@@ -57,14 +57,14 @@ pub struct Running {
     launcher: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
-    /// The process that was made, by its number outside.
+    /// The process that was made: its number outside.
     pub pid: i32,
 }
 
 /// Starts a rung with `sh -c SCRIPT`, and waits until that has begun.
 ///
-/// The script is run after the word `begun` has been printed; it may read from
-/// stdin and print. After it comes a `cat`, which ends with stdin.
+/// The script runs after the word `begun` has been printed. It may read from
+/// stdin and print. A `cat` follows it, which ends when stdin does.
 ///
 /// # Panics
 /// When the rung does not start.
@@ -99,8 +99,8 @@ impl Running {
         self.launcher.id() as i32
     }
 
-    /// The child of the launcher that is not its guardian. Guardians are made
-    /// before it, and may not have their name yet.
+    /// The child of the launcher that is not a guardian. Guardians are made
+    /// first, and may not have taken their name yet.
     fn find_process(&self) -> i32 {
         let children = process::children(self.launcher());
         let is_guardian = |pid: &i32| process::name(*pid) == "guardian";
@@ -135,16 +135,16 @@ impl Running {
     /// Writes a line to its stdin.
     ///
     /// # Panics
-    /// When nobody reads it.
+    /// When nothing reads it any more.
     pub fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("an open stdin");
         writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("say");
     }
 
-    /// Reads a line of its stdout; empty at its end.
+    /// Reads a line of its stdout; empty at end-of-file.
     ///
     /// # Panics
-    /// When it is no text.
+    /// When it is not UTF-8.
     pub fn hear(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("read its stdout");
@@ -159,7 +159,7 @@ impl Running {
         kill(Pid::from_raw(self.launcher()), signal).expect("send a signal");
     }
 
-    /// Lets the command end by itself, and takes what was printed.
+    /// Lets the command end by itself, and returns what was printed.
     pub fn end(mut self) -> Report {
         self.stdin = None;
         self.wait()
@@ -168,7 +168,7 @@ impl Running {
     /// Waits for the rung's end, whatever brings it about.
     ///
     /// # Panics
-    /// When it cannot be waited for.
+    /// When waiting for it fails.
     pub fn wait(mut self) -> Report {
         let (mut stdout, mut stderr) = (String::new(), String::new());
         self.stdout.read_to_string(&mut stdout).expect("read stdout");
@@ -181,8 +181,8 @@ impl Running {
         Report { status, stdout, stderr }
     }
 
-    /// Kills the launcher with SIGKILL and waits until the process is gone as
-    /// well.
+    /// Kills the launcher with SIGKILL and waits until the process is gone,
+    /// too.
     pub fn kill(self) -> Report {
         self.signal(Signal::SIGKILL);
         // Its stdin is still open: it does not end by itself.

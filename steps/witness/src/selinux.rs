@@ -8,8 +8,8 @@ use crate::Folder;
 
 const SELINUX: &str = "/sys/fs/selinux";
 
-/// Gives the kernel our policy; `None` where it has no SELinux in use, or a
-/// policy already, which is not ours to replace.
+/// Gives the kernel our policy. `None` where SELinux is not in use, or where a
+/// policy is loaded already: that is not ours to replace.
 pub fn load_policy() -> Option<()> {
     let label = fs::read_to_string("/proc/self/attr/current");
     let label = label.unwrap_or_default();
@@ -33,7 +33,7 @@ pub fn load_policy() -> Option<()> {
     Some(())
 }
 
-/// Lets the policy refuse, or only report.
+/// Makes the policy refuse, or only report.
 ///
 /// # Panics
 /// Where there is no SELinux.

@@ -33,15 +33,15 @@ pub struct Terminal {
     pub before: Termios,
     /// Everything that has appeared on the screen.
     pub screen: String,
-    /// How long it may take until something awaited is on the screen.
+    /// How long to wait for something to appear on the screen.
     pub patience: Duration,
-    /// The first bytes of a character whose others are still to come.
+    /// The first bytes of a character that has not arrived completely.
     unread: Vec<u8>,
 }
 
 impl Terminal {
-    /// Starts a program on a new terminal of 80 columns and 24 rows, whose
-    /// controlling terminal it becomes.
+    /// Starts a program on a new terminal of 80 columns and 24 rows, which
+    /// becomes its controlling terminal.
     ///
     /// # Panics
     /// When there is none to be had.
@@ -66,8 +66,8 @@ impl Terminal {
         (terminal, stdout.expect("a pipe from stdout"))
     }
 
-    /// Starts any command on a new terminal. Is it to have that as its stdout,
-    /// or has its stdout been chosen already?
+    /// Starts any command on a new terminal: with that as its stdout, or with
+    /// the stdout that was chosen already.
     ///
     /// # Panics
     /// When there is none to be had.
@@ -124,11 +124,11 @@ impl Terminal {
         self.keyboard_and_screen.write_all(bytes).expect("type");
     }
 
-    /// Waits until this appears on the screen, after what was awaited before.
-    /// Returns all that has appeared since then.
+    /// Waits until this appears on the screen, after what the last call waited
+    /// for. Returns all that has appeared since then.
     ///
     /// # Panics
-    /// When it does not, with what did.
+    /// When it does not appear, with what did.
     pub fn expect(&mut self, text: &str) -> String {
         let seen = self.until(|screen| screen.contains(text));
         self.screen = seen.unwrap_or_else(|| {
@@ -139,8 +139,8 @@ impl Terminal {
         self.screen.drain(..seen).collect()
     }
 
-    /// Waits until the screen is so, and takes what is on it then. `None`
-    /// when it does not become so; the screen stays as it is.
+    /// Waits until `is_so` of the screen, and takes what is on it then.
+    /// `None` when it never does; the screen then stays as it is.
     pub fn until(&mut self, is_so: impl Fn(&str) -> bool) -> Option<String> {
         let start = Instant::now();
         while !is_so(&self.screen) {
@@ -215,7 +215,7 @@ impl Terminal {
         self.settings() == self.before
     }
 
-    /// The other end of it, the one that the program has.
+    /// Its other end, the one that the program has.
     pub fn slave(&self) -> &File {
         &self.slave
     }
@@ -232,7 +232,7 @@ impl Terminal {
     pub fn wait(&mut self) -> i32 {
         let mut status = None;
         eventually("the program on the terminal to end", || {
-            // A program whose screen nobody reads would wait for ever.
+            // A program whose output nobody reads would wait for ever.
             self.look();
             status = self.program.try_wait().expect("wait for the program");
             status.is_some()
@@ -244,8 +244,8 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // The program still runs when a test has failed, or has looked at a
-        // failure. A shell that is killed does not end its background jobs.
+        // The program is still running when a test has failed, or has tested
+        // a failure. Killing a shell does not end its background jobs.
         if let Ok(None) = self.program.try_wait() {
             for pid in process::session(self.program.id() as i32) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);

@@ -16,7 +16,7 @@ use witness::terminal::Terminal;
 use witness::{Machine, run_in};
 use workshop::ladder::LADDER;
 
-/// What a panic has to say, and an unwritten body has not.
+/// What a panic says, and an unwritten body must not.
 const PANIC: [&str; 2] = ["panicked", "backtrace"];
 
 /// The group above all groups of containers.
@@ -38,7 +38,7 @@ fn main() {
     for path in &rungs {
         let name = path.file_name().and_then(|n| n.to_str()).expect("a name");
         let parts: Vec<&str> = name.split('.').collect();
-        // Whose exercise it is.
+        // The rung whose exercise it is.
         let home = if parts[1] == "over" { parts[2] } else { parts[0] };
         if !has_groups && home == "step07" && parts[1] != "solution" {
             println!("{name}: nothing gets there without cgroup v2");
@@ -47,11 +47,11 @@ fn main() {
         let solution = path.with_file_name("step11.solution");
         let path = path.to_str().expect("a plain path");
         let mut flags: Vec<&str> = match home {
-            // Only an init has something of step02's to do,
+            // Only an init needs step02's exercise,
             "step02" => vec!["--init", "--", "echo", "ran"],
-            // and only a shifted clock all of step09's.
+            // and only a shifted clock needs all of step09's.
             "step09" => vec!["--boottime-offset", "1", "--", "echo", "ran"],
-            // What is step11's own is to enter what runs already.
+            // step11's exercise enters a container that is running.
             "step11" => vec!["exec", ENTERED, "echo", "ran"],
             _ => vec!["--", "echo", "ran"],
         };
@@ -70,8 +70,8 @@ fn main() {
     println!("{count} of {} rungs have been tried", rungs.len());
 }
 
-/// A container that is there to be entered. Whoever cannot do that yet cannot
-/// end it either, so the solution does.
+/// A container to enter. An exercise that cannot enter it yet cannot end it
+/// either, so the solution does that.
 struct Entered(PathBuf);
 
 const ENTERED: &str = "exercise";
@@ -98,7 +98,7 @@ fn leaves_nothing(name: &str, run: impl FnOnce()) {
     let machine = Machine::new();
     let had_group = Path::new(GROUP).exists();
     run();
-    // Namespaces may take a moment to go, but a process must be gone.
+    // Namespaces may take a moment to go; a process must be gone by now.
     let mut left = machine.changes();
     left.retain(|what| what.contains("process"));
     assert!(left.is_empty(), "{name} left {left:?}");
@@ -116,7 +116,7 @@ fn in_a_pipe(path: &str, flags: &[&str], parts: &[&str]) {
     expected.is_met(report.status, &text);
 }
 
-/// With a terminal there is more to be given back.
+/// With a terminal there is more to give back.
 fn on_a_terminal(path: &str, flags: &[&str], parts: &[&str]) {
     let mut command = Command::new(path);
     command.args(flags).env("RUST_BACKTRACE", "1");
@@ -129,7 +129,7 @@ fn on_a_terminal(path: &str, flags: &[&str], parts: &[&str]) {
     assert!(terminal.is_as_before(), "{parts:?} has changed the terminal");
 }
 
-/// What is to be seen.
+/// What we expect to see.
 struct Expected {
     status: i32,
     panics: bool,
