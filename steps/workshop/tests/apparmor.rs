@@ -13,11 +13,11 @@ use target::{Target, output_of};
 
 const LOADED: &str = "/sys/kernel/security/apparmor/profiles";
 
-/// There is one list of profiles, so these tests take turns.
+/// The machine has one list of profiles, so these tests take turns.
 static TURN: Mutex<()> = Mutex::new(());
 
-/// Waits for one's turn. Where there is no AppArmor nobody gets one: a machine
-/// with control groups, as `scripts/test` asks for, may still have none.
+/// Waits for a turn; `None` where there is no AppArmor. (A machine with
+/// control groups, as `scripts/test` asks for, may still have none.)
 fn turn() -> Option<MutexGuard<'static, ()>> {
     if !Path::new(LOADED).exists() {
         eprintln!("no AppArmor here");
@@ -67,7 +67,7 @@ fn where_it_cannot_be_loaded_it_says_why() -> Result<()> {
             ["its files are not here", "mount -t securityfs"],
         ),
         (
-            // mount(8) and mkdir(1) may lie in sbin as well: it goes last.
+            // mount(8) and mkdir(1) may be in sbin as well: cover it last.
             format!(
                 "{MODULES}; echo Y >{enabled}; \
                  mount -t tmpfs security /sys/kernel/security; \
@@ -188,7 +188,7 @@ fn a_learner_is_told_what_sudo_is_for() -> Result<()> {
     assert!(words.contains("so only root may change them"), "{words}");
     assert!(words.contains(": sudo apparmor_parser -r "), "{words}");
     assert!(is_loaded()?, "{words}");
-    // It can see as an ordinary user that there is something to remove.
+    // Even an ordinary user can see that there is something to remove.
     let output = as_learner(&["clean"])?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(words.contains(": sudo apparmor_parser -R "), "{words}");

@@ -20,7 +20,7 @@ fn folder() -> (Folder, PathBuf) {
     (folder, exercise)
 }
 
-/// Learners build on their own machine.
+/// Only where there is a cargo: learners build on their own machine.
 fn has_cargo() -> bool {
     let found = Command::new("cargo").arg("--version").output().is_ok();
     if !found {
@@ -93,7 +93,7 @@ fn a_file_that_is_saved_is_checked_again() {
     fs::write(&other, "fn two() {}\n").expect("write another");
     fs::rename(other, &exercise).expect("rename it");
     assert_eq!(wait(), 1);
-    // No save: the control. Nothing but the last file is to be seen.
+    // The control: nothing is saved, and only the last file shows.
     fs::write(exercise.with_file_name("notes.txt"), "").expect("write it");
     fs::write(exercise.with_file_name(".exercise.rs.swp"), "").expect("write");
     fs::write(&exercise, "fn three() {}\n").expect("write it");

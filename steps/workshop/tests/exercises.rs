@@ -1,8 +1,8 @@
-//! Has each exercise what its solution has? The two files are compared as
-//! texts, so that a function cannot get lost on one side.
+//! Does each exercise have what its solution has? The two files are compared
+//! as texts, so that no function can get lost on one side.
 //!
-//! Whoever has begun with an exercise may do in it as they like: then it is
-//! compared no more, unless WORKSHOP_UNTOUCHED=1 says that this is the
+//! Learners may do as they like in an exercise that they have begun: it is
+//! then no longer compared, unless WORKSHOP_UNTOUCHED=1 says that it is the
 //! repository's own. Whether an exercise compiles is for `cargo clippy`, and
 //! what an unwritten function says for `.ci/exercises`: `.ci/run` has all.
 
@@ -125,8 +125,8 @@ fn complaints(rung: &Rung) -> Vec<String> {
     found
 }
 
-/// What is given is the solution's, down to the last line of code; and what is
-/// left out says so by its own name.
+/// What an exercise gives is the solution's, down to the last line of code;
+/// what it leaves out says so under its own name.
 fn is_given_or_left_out(rung: &Rung, text: &str, solution: &str) -> bool {
     let (own, given) = (code(text), code(solution));
     let Some(name) = unwritten(text) else { return own == given };
@@ -156,7 +156,7 @@ fn an_exercise_has_the_functions_of_its_solution() {
 fn what_is_lost_would_be_noticed() {
     let step03 = Rung::of(&LADDER[3]);
     if !written(&step03).is_empty() {
-        return; // somebody has begun with it
+        return; // somebody has begun it
     }
     let sabotages = [
         ("lacks pub fn pivot", "pub fn pivot(", "pub fn turn("),

@@ -28,7 +28,7 @@ fn here_and_elsewhere() -> (&'static str, &'static str) {
     }
 }
 
-/// A layout under construction.
+/// A layout that is being built.
 struct Layout(PathBuf);
 
 impl Layout {

@@ -50,7 +50,7 @@ fn it_times_in_turns_there_and_back() -> Result<()> {
         ],
     });
     let found = timings(&plan)?;
-    // Once to see whether they run, one warm-up, three rounds.
+    // Once to see whether it runs, one warm-up, three rounds.
     assert_eq!(std::fs::read_to_string(&log)?, "ababbaabba");
     let times = |index: usize| -> Vec<f64> {
         let times = found[index]["times"].as_array().expect("times");

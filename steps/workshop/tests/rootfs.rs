@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use step03::rootfs::{Source, default_path, ensure};
 use target::{Target, mode, names, output_of};
 
-/// Runs a shell in `root` when this user may chroot; says so when not.
+/// Runs a shell in `root` if this user may chroot; says so if not.
 fn inside(root: &Path, script: &str) -> Result<Option<String>> {
     if !geteuid().is_root() {
         eprintln!("not root: what needs chroot is left out");
@@ -142,7 +142,7 @@ fn under_sudo_it_belongs_to_the_person_behind_sudo() -> Result<()> {
             assert_eq!(path.symlink_metadata()?.uid(), owner, "{name}");
         }
     }
-    // The host's own file, which links lead to, was not given away.
+    // The host's own file, to which links lead, kept its owner.
     assert_eq!(fs::metadata("/bin/sh")?.uid(), 0);
     Ok(())
 }
@@ -261,7 +261,7 @@ fn a_reader_who_has_seen_enough_is_no_error() -> Result<()> {
     drop(reader);
     let output = target.command(&[]).stdout(writer).output()?;
     assert!(output.status.success() && output.stderr.is_empty());
-    // The control: a full device is an error, and no panic.
+    // The control: a full device is an error, not a panic.
     let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
     let output = target.command(&[]).stdout(full).output()?;
     assert_eq!(output.status.code(), Some(1));

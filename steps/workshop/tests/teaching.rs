@@ -1,5 +1,5 @@
 //! `hint`, `solution`, `reset`, and `workshop` alone, on a copy of the
-//! exercises: nobody's own are touched.
+//! exercises: the learner's are not touched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 use witness::Folder;
 use workshop::ladder::{LADDER, LAST, Rung};
 
-/// A repository with nothing in it but the exercises as they came.
+/// A repository with nothing in it but the untouched exercises.
 struct Copy(Folder);
 
 impl Copy {
@@ -66,7 +66,7 @@ fn untouched(number: u8) -> PathBuf {
 #[test]
 fn reset_brings_back_what_is_in_the_repository() {
     if std::env::var_os("WORKSHOP_UNTOUCHED").is_none() {
-        return; // somebody may have begun
+        return; // a learner may have begun
     }
     for Rung { number, .. } in LADDER {
         let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -91,7 +91,7 @@ fn there_is_one_hint_more_each_time() {
     let last = copy.says(&["hint", "3"]);
     assert!(last.contains("cargo workshop solution 3"), "{last}");
 
-    // What is written needs no hint, unless it is asked for.
+    // What is written needs no hint, unless one is asked for by name.
     let text = fs::read_to_string(copy.exercise(3)).expect("read it");
     let text = text.replace("unwritten(\"seclude\"", "written(\"\"");
     fs::write(copy.exercise(3), text).expect("write it");
@@ -127,7 +127,7 @@ fn the_solution_is_for_those_who_have_tried() {
     assert!(said.contains("try it first"), "{said}");
     let solution = copy.says(&["solution", "1", "--anyway"]);
     assert!(solution.contains("nix::unistd::sethostname"), "{solution}");
-    // Those are the book's, and the file has some.
+    // Those marks are the book's, and the file has some.
     let file = include_str!("../../step01/src/uts.rs");
     assert!(file.contains("ANCHOR"), "the control");
     assert!(!solution.contains("ANCHOR"), "{solution}");

@@ -10,7 +10,7 @@ use workshop::ladder::{LADDER, LAST};
 pub struct Report(pub Value);
 
 impl Report {
-    /// Its exit status has to say the same as it does.
+    /// Its exit status must agree with what it says.
     pub fn read(output: &Output) -> Report {
         let words = String::from_utf8_lossy(&output.stderr);
         assert!(words.is_empty(), "{words}");

@@ -50,7 +50,7 @@ fn version_2_without_the_controllers_that_step07_takes() {
     let text = report.says("cgroups", "missing", "scripts/vm");
     assert!(text.contains("without memory: only cpuset cpu"), "{text}");
 
-    // Those that only a flag takes.
+    // Those that only a flag needs.
     let report = Machine::good().write(file, "cpu memory pids\n").doctor();
     assert_eq!(report.blocked(), "");
     report.says("cgroups", "note", "");
@@ -79,7 +79,7 @@ fn a_containers_group_hands_nothing_down_while_it_holds_processes() {
     assert_eq!(report.blocked(), "7-last");
     let text = report.says("cgroups", "missing", "scripts/vm");
     assert!(text.contains("container's group"), "{text}");
-    // Somebody has moved them to a leaf; or it hands them down already.
+    // They were moved to a leaf; or its children have controllers already.
     file("cgroup.procs", "");
     machine.doctor().says("cgroups", "fine", "");
     file("cgroup.procs", "1\n");
@@ -97,7 +97,7 @@ fn rootless_takes_a_group_of_ones_own() {
     machine.write(&file, "memory pids\n");
     let mend = "systemd-run --user --scope -p Delegate=yes";
     machine.doctor().says("delegation", "note", mend);
-    // Given to that user, but not all of it; then all of it.
+    // Part of it is given to that user; then all of it.
     let status = STATUS.replace("1000", &uid.to_string());
     machine.write("/proc/self/status", &status);
     let folder = machine.path(group);

@@ -40,7 +40,7 @@ fn virtual_machines_by_their_firmware() {
         let wanted = format!("a virtual machine ({wanted})");
         assert_eq!(here(&machine), wanted);
     }
-    // The same maker's computers are no virtual machines.
+    // Computers of the same maker that are not virtual machines.
     let machine = Machine::good();
     machine.write("/sys/class/dmi/id/sys_vendor", "Microsoft Corporation");
     machine.write("/sys/class/dmi/id/product_name", "Surface Laptop 5");
@@ -85,7 +85,7 @@ fn windows() {
 
     let machine = Machine::good();
     machine.release("5.15.153.1-microsoft-standard-WSL2");
-    // All distributions live in namespaces of one machine.
+    // All distributions are in namespaces of one machine.
     machine.space("pid", 4026532249);
     assert!(here(&machine).starts_with("WSL2"));
     machine.write("/.dockerenv", "");
@@ -126,7 +126,7 @@ fn containers_and_their_makers() {
     let report = machine.space("cgroup", 4026532249).doctor();
     let text = report.says("here", "note", "");
     assert!(text.starts_with("a container already, on bare"), "{text}");
-    // The files alone: a machine that was made from an image.
+    // Only the files: a machine that was made from an image.
     let machine = Machine::good();
     let text = here(machine.write("/.dockerenv", ""));
     assert!(text.ends_with("this is no container"), "{text}");

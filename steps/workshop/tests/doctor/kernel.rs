@@ -27,7 +27,7 @@ fn a_kernel_that_is_too_old() {
     let report = machine.doctor();
     assert_eq!(report.blocked(), "0-last");
     report.says("kernel", "missing", "scripts/vm cargo run");
-    // The control: the oldest that will do.
+    // The control: the oldest that is new enough.
     let machine = Machine::good();
     machine.release("5.14.0-503.el9.x86_64");
     assert_eq!(machine.doctor().blocked(), "");
@@ -59,12 +59,12 @@ fn overlayfs_as_a_module_or_in_the_kernel_or_nowhere() {
     assert_eq!(report.blocked(), "4-last");
     report.says("overlayfs", "missing", "sudo reboot");
 
-    // The module is there, but the kernel takes no more of them.
+    // The module is there, but the kernel loads no more of them.
     let machine = Machine::good();
     machine.write("/proc/sys/kernel/modules_disabled", "1\n");
     assert_eq!(machine.doctor().blocked(), "4-last");
 
-    // Nothing tells: that is said, and is no reason to give up.
+    // Nothing tells. The doctor says so, and goes on.
     let machine = Machine::good();
     let report = machine.remove("/lib/modules").doctor();
     report.says("overlayfs", "note", "modprobe overlay");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::answer::Report;
 
-/// What there is on a good machine: a real one in all that is looked at.
+/// The files of a good machine: as a real one has them, where we look.
 const FILES: &[(&str, &str)] = &[
     ("/proc/sys/kernel/osrelease", "6.12.9-amd64\n"),
     ("/proc/sys/kernel/arch", "x86_64\n"),
@@ -54,7 +54,7 @@ const FILES: &[(&str, &str)] = &[
 pub const STATUS: &str = "Name:\tworkshop\nUid:\t1000\t1000\t1000\t1000\n\
     CapEff:\t0000000000000000\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t0\n";
 
-/// Ordinary mounts; binfmt_misc lies on an empty folder and covers nothing.
+/// Ordinary mounts. binfmt_misc is on an empty folder and covers nothing.
 pub const MOUNTS: &str = "\
 22 1 259:0 / / rw,relatime shared:1 - ext4 /dev/nvme0n1p2 rw
 25 22 0:20 / /proc rw,nosuid - proc proc rw
@@ -123,7 +123,7 @@ impl Machine {
         self.write(path, &text.replace(old, new))
     }
 
-    /// Takes a file or a folder away.
+    /// Removes a file or a folder.
     pub fn remove(&self, path: &str) -> &Machine {
         let path = self.path(path);
         match path.is_dir() {

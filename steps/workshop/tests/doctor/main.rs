@@ -1,5 +1,5 @@
 //! `workshop doctor` on bad machines, each of them a folder that differs from
-//! a good machine in one thing; and on the one that this runs on.
+//! a good machine in one thing; and on the real one.
 
 mod answer;
 mod groups;

@@ -1,4 +1,4 @@
-//! The machine that this runs on, whatever it is.
+//! The real machine that this runs on, whatever it is.
 
 use std::path::Path;
 use std::process::Command;
@@ -75,7 +75,7 @@ fn nobody_may_ask_too() {
         eprintln!("not root: cannot become nobody");
         return;
     }
-    // An open copy: nobody can enter the folder of somebody's own.
+    // A copy that all can reach: another user cannot enter our folder.
     let script = "exec setpriv --reuid 65534 --regid 65534 --clear-groups \
                   --inh-caps=-all /proc/self/fd/9 doctor 9<\"$0\"";
     let mut command = Command::new("sh");

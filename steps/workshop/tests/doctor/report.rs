@@ -4,7 +4,7 @@ use workshop::ladder::{LADDER, LAST};
 
 use super::machine::Machine;
 
-/// Nothing that a narrow terminal breaks, and no colour.
+/// No line too wide for a narrow terminal, and no colour.
 pub fn check(page: &str) {
     assert!(!page.contains('\u{1b}'), "{page}");
     for line in page.lines() {

@@ -41,7 +41,7 @@ fn root_without_its_powers() {
     assert_eq!(report.blocked(), "1-last");
     let text = report.says("powers", "missing", "the machine itself");
     assert!(text.ends_with("CAP_SYS_ADMIN, CAP_NET_ADMIN"), "{text}");
-    // All but one: that of the network.
+    // All capabilities but one: that for the network.
     let status =
         STATUS.replace("CapBnd:\t000001ffffffffff", "CapBnd:\tffffefff");
     let report = Machine::good().write(FILE, &status).doctor();
@@ -84,7 +84,7 @@ fn programs_that_help() {
     report.says("rootless", "note", "sudo apt install uidmap");
     let mend = "sudo apt install qemu-system-x86 mmdebstrap";
     report.says("scripts/vm", "note", mend);
-    // Elsewhere packages are called otherwise.
+    // Elsewhere packages have other names.
     machine.write("/etc/os-release", "ID=fedora\n");
     machine.doctor().says("busybox", "note", "what Debian calls busybox");
     machine.write("/etc/os-release", "ID=pop\nID_LIKE=\"ubuntu debian\"\n");

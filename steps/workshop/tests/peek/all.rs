@@ -1,4 +1,4 @@
-//! `--all`: the tree of those who live apart.
+//! `--all`: the tree of processes that live apart.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ fn tree() -> Value {
     serde_json::from_str(&peek(&["--all", "--json"])).expect("JSON")
 }
 
-/// The group of a process, and how deep in the tree it hangs.
+/// The group of a process, and its depth in the tree.
 fn group_of(groups: &Value, pid: i32, depth: u32) -> Option<(Value, u32)> {
     groups.as_array()?.iter().find_map(|group| {
         let members = group["processes"].as_array()?;
@@ -67,7 +67,7 @@ fn without_root_it_tells_what_it_knows() {
     assert!(page.contains("blind: processes, files"), "{page}");
 }
 
-/// Processes that come and go meanwhile are in nobody's way.
+/// Processes that come and go in the meantime do no harm.
 #[test]
 fn it_does_not_mind_a_crowd() {
     static ENOUGH: AtomicBool = AtomicBool::new(false);

@@ -79,7 +79,7 @@ fn somebody_elses_process_is_shown_as_far_as_the_kernel_lets() {
     let there = boxed(&bubblewrap(&["--unshare-all"]));
     let page = peek_as_nobody(&[&there.pid.to_string()]);
     assert!(page.contains("?      network   not readable without"), "{page}");
-    // What the kernel tells everybody.
+    // What the kernel tells any user.
     for subject in ["processes", "files    ", "users    "] {
         let wanted = format!("blind  {subject} its own");
         assert!(page.contains(&wanted), "{page}");

@@ -23,7 +23,7 @@ fn capabilities_have_names() {
     let one = boxed(&["setpriv", "--bounding-set", "-all,+chown"]);
     let page = peek(&[&one.pid.to_string()]);
     assert!(page.contains("1 capability: CHOWN"), "{page}");
-    // And the control: the same without.
+    // The control: the same without it.
     let control = boxed(&["env"]);
     let (_, facts) = gag(&report(control.pid), "powers");
     let held = facts["effective"].as_array().expect("names");

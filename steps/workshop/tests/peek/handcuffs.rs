@@ -1,4 +1,4 @@
-//! Control groups of both versions, and what is used of each limit.
+//! Control groups of both versions, and how much of each limit is used.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use witness::eventually;
 
 use crate::lab::{Box, boxed, is_root, peek, report, row};
 
-/// A control group of this test's own; it goes with this.
+/// A control group of this test's own, removed when this is dropped.
 struct Group(PathBuf);
 
 impl Group {
@@ -44,7 +44,7 @@ fn a_process_without_limits_has_none() {
     let report = report(there.pid);
     for subject in ["memory", "cpu", "pids"] {
         let row = row(&report, "handcuffs", subject);
-        // This machine may limit the test itself, from above.
+        // A group above this test may limit it, too.
         assert!(row["mark"] == "free" || row["facts"]["inherited"] == true);
     }
 }
@@ -87,7 +87,7 @@ fn limits_of_version_2_are_read_with_their_use() {
     group.write("memory.high", "30M");
     group.take(&there);
     let found = report(there.pid);
-    // The tighter of two limits holds, and it is not the process's own.
+    // The tighter of two limits holds: not that of the process's own group.
     let memory = row(&found, "handcuffs", "memory");
     assert_eq!(memory["facts"]["limit"], 50 << 20, "{memory:#}");
     assert_eq!(memory["facts"]["inherited"], true);
@@ -128,7 +128,7 @@ fn a_process_may_be_tied_to_some_cpus() {
     assert!(rows.iter().all(|row| row["subject"] != "cpuset"));
 }
 
-/// The rung's own ledger says so, and so must this.
+/// The rung's own ledger says so, and peek must agree.
 #[test]
 #[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
 fn a_rung_wears_what_it_says() {

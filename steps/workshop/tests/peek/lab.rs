@@ -7,11 +7,11 @@ use nix::unistd::{Pid, geteuid};
 use serde_json::Value;
 use witness::{eventually, process};
 
-/// A process that waits, with all that it took to start it. They end with
-/// this.
+/// A process that waits, with all that it took to start it. They end when this
+/// is dropped.
 pub struct Box {
     launcher: Child,
-    /// The one that is looked at.
+    /// The process to look at.
     pub pid: i32,
 }
 
@@ -58,7 +58,7 @@ fn descendants(pid: i32) -> Vec<i32> {
 
 impl Drop for Box {
     fn drop(&mut self) {
-        // Whoever waits for it follows; SIGKILL reaches a frozen process too.
+        // Its waiting parents follow. SIGKILL reaches a frozen process, too.
         drop(self.launcher.stdin.take());
         if self.pid > 0 {
             let _ = kill(Pid::from_raw(self.pid), Signal::SIGKILL);
@@ -85,9 +85,9 @@ pub fn peek(arguments: &[&str]) -> String {
     checked(output.expect("start the companion"))
 }
 
-/// The same by somebody who may not look at root's processes.
+/// The same, run by a user who may not look at root's processes.
 pub fn peek_as_nobody(arguments: &[&str]) -> String {
-    // An open copy: nobody can enter the folder of somebody's own.
+    // A copy that all can reach: another user cannot enter our folder.
     let mut command = Command::new("sh");
     command.args([
         "-c",
@@ -131,7 +131,7 @@ pub fn blind(report: &Value) -> Vec<&str> {
     rows.filter_map(|row| row["subject"].as_str()).collect()
 }
 
-/// Is the test run by root? It is said if not.
+/// Does the test run as root? If not, it says so.
 pub fn is_root() -> bool {
     let is_root = geteuid().is_root();
     if !is_root {

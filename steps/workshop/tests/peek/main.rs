@@ -1,4 +1,4 @@
-//! `workshop peek` on processes that others have put in a box: bubblewrap,
+//! `workshop peek` on processes that other programs have isolated: bubblewrap,
 //! setpriv, runc, a control group, and the rungs.
 
 mod all;

@@ -1,4 +1,4 @@
-//! Whom a number or a name means.
+//! Which process a number or a name means.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use witness::{Folder, eventually, process};
 
 use crate::lab::{boxed, is_root, peek, running};
 
-/// A copy of `cat` under a name that nobody else has.
+/// A copy of `cat` under a name that no other process has.
 fn copy_of_cat(folder: &Folder, name: &str) -> String {
     let mut copy = Command::new("cp");
     copy.arg("/bin/cat").arg(folder.join(name));
@@ -79,7 +79,7 @@ fn a_name_means_a_container() {
     let (output, words) = look("another", state(start, &boot));
     assert_eq!(output.status.code(), Some(1));
     assert!(words.contains("and no container"), "{words}");
-    // The number has another process by now, or the machine started anew.
+    // The number is another process's by now, or the machine was restarted.
     for old in [state(start + 1, &boot), state(start, "an earlier one")] {
         let (output, words) = look("peeked-container", old);
         assert_eq!(output.status.code(), Some(1), "{words}");

@@ -50,13 +50,13 @@ impl Target {
         command.args(arguments).current_dir(&self.0);
         // The tests serve on 127.0.0.1, where no proxy should look.
         command.env("no_proxy", "*").env_remove("RUST_BACKTRACE");
-        // What this machine has on record of containers is not the tests'.
+        // The containers on record on this machine are none of ours.
         command.env("WORKSHOP_RUN", self.path("run"));
         command.env("XDG_RUNTIME_DIR", self.path("own"));
         command
     }
 
-    /// Runs it and returns its stdout; anything but success is an error.
+    /// Runs it and returns its stdout. Anything but success is an error.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
         output_of(self.command(arguments).output()?)
     }
@@ -74,7 +74,7 @@ impl Target {
         Ok(words)
     }
 
-    /// What lies in `target/images`, half-made things included.
+    /// What is in `target/images`, half-made things included.
     pub fn images(&self) -> Result<Vec<String>> {
         names(&self.path("images"))
     }
@@ -111,7 +111,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>> {
 /// An entry for [`tar_of`]: (type, name, contents or target of a link).
 pub type Line<'a> = (EntryType, &'a str, &'a str);
 
-/// Writes exactly what it is told, also what no honest program would write.
+/// Writes exactly what it is told, even what no honest program would write.
 pub fn tar_of(lines: &[Line<'_>]) -> Result<Vec<u8>> {
     let mut tar = Builder::new(Vec::new());
     for (kind, name, text) in lines {
