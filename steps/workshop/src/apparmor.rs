@@ -4,8 +4,8 @@
 //! switched off; only root may change them. apparmor_parser(8) turns the text
 //! into what the kernel reads. It is the one command here that needs root.
 //!
-//! Unloading sets free whoever wears the profile. So it is not done as long as
-//! somebody does.
+//! Unloading frees every process that wears the profile, so it is refused
+//! while one does.
 
 use std::fs;
 use std::io::Write;
@@ -21,7 +21,7 @@ use crate::text::shown;
 const NAME: &str = "workshop-container";
 
 /// Where the kernel shows each profile as a folder `NAME.NUMBER`. Anyone may
-/// list it, while `profiles` beside it is for root alone.
+/// list it; `profiles` beside it is for root alone.
 const LOADED: &str = "/sys/kernel/security/apparmor/policy/profiles";
 
 /// The flags of `workshop apparmor`.
@@ -78,7 +78,7 @@ pub fn unload() -> Result<()> {
     parse("-R")
 }
 
-/// Some process that wears it. Its label reads `workshop-container (enforce)`.
+/// A process that wears it: its label is `workshop-container (enforce)`.
 fn wearer() -> Option<String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut entries = entries.filter(|entry| {
@@ -108,8 +108,8 @@ fn profile() -> PathBuf {
     steps.join("apparmor").join(NAME)
 }
 
-/// Succeeds where the kernel asks AppArmor. Of the big security modules only
-/// one is in use at a time, chosen when the machine is started.
+/// Succeeds where the kernel asks AppArmor. Only one of the big security
+/// modules is in use at a time, chosen when the machine starts.
 fn is_enabled() -> Result<()> {
     let enabled =
         fs::read_to_string("/sys/module/apparmor/parameters/enabled");

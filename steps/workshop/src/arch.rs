@@ -6,7 +6,7 @@ use std::env::consts::ARCH;
 
 use anyhow::{Context, Result};
 
-/// One processor family under the names that others have given it.
+/// One processor family, under the names that others give it.
 #[derive(Debug)]
 pub struct Architecture {
     /// What Rust calls it.
@@ -50,7 +50,7 @@ const TABLE: &[Architecture] = &[
     },
 ];
 
-/// What seccomp calls some other processor than this one.
+/// What seccomp calls a processor other than this one.
 #[must_use]
 pub fn foreign() -> u32 {
     let mut others = TABLE.iter().filter(|row| row.rust != ARCH);

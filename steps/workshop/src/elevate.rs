@@ -32,7 +32,7 @@ pub fn elevate(program: &str, arguments: &[&str], why: &str) -> Result<()> {
     Ok(())
 }
 
-/// The beginning of a command that root is to run; says so, as `line`.
+/// The beginning of a command for root; prints `line`, which says so.
 ///
 /// # Errors
 /// There is no such program.

@@ -2,7 +2,7 @@
 //!
 //! It touches only names that the workshop itself gives, only below the target
 //! folder, in /sys/fs/cgroup/workshop and /run/workshop and among the AppArmor
-//! profiles, and follows no link out of it. It says each thing that it removed.
+//! profiles, and follows no link out of it. It names each thing it removes.
 
 mod records;
 
@@ -19,10 +19,10 @@ use crate::rootfs::remove::remove;
 use crate::rootfs::store::target;
 use crate::text::shown;
 
-/// Removes it all and goes on past what cannot be removed.
+/// Removes it all. What cannot be removed does not stop it.
 ///
 /// # Errors
-/// Something could not be removed; by then the reason was printed.
+/// Something could not be removed; the reason has been printed by then.
 pub fn run(out: &mut impl Write) -> Result<()> {
     let (mut found, mut failed) = (0, 0);
     let mut tell = |what: String, removed: Result<()>| -> Result<()> {
@@ -60,7 +60,7 @@ pub fn run(out: &mut impl Write) -> Result<()> {
 }
 
 /// A control group is removed as an empty folder is. It belongs to the
-/// machine's root, whose help this one command takes.
+/// machine's root, and so this one command needs root.
 fn remove_group(group: &Path) -> Result<()> {
     if fs::remove_dir(group).is_ok() {
         return Ok(());
@@ -75,7 +75,7 @@ fn remove_group(group: &Path) -> Result<()> {
 }
 
 /// What the workshop makes below `target`. A half-made root filesystem counts
-/// only when its maker is gone.
+/// only if its maker is gone.
 fn ours(target: &Path) -> Result<Vec<PathBuf>> {
     let root = target.join("rootfs");
     let mut paths = rootfs::abandoned(&root)?;

@@ -1,7 +1,7 @@
-//! What step11 has written down of containers that have ended.
+//! What step11 has recorded of containers that have ended.
 //!
-//! Each is a folder with a file `lock`, which its launcher holds as long as
-//! that lives (steps/step11/src/record.rs). What runs is left alone.
+//! Each is a folder with a file `lock`, which its launcher holds while it
+//! lives (steps/step11/src/record.rs). What is running is left alone.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,12 +11,12 @@ use nix::unistd::geteuid;
 
 use crate::elevate;
 
-/// The machine's root's, which only root can look into. (A test has its own.)
+/// Those of the machine's root, for root alone. (A test has its own folder.)
 fn roots() -> String {
     std::env::var("WORKSHOP_RUN").unwrap_or("/run/workshop".into())
 }
 
-/// Removes each folder whose lock can be had, and the folder of all folders if
+/// Removes each folder whose lock is free, and the folder above them if
 /// nothing is left in it. Prints what is gone.
 const FORGET: &str = r#"
 cd "$1" || exit

@@ -62,7 +62,7 @@ pub fn run(
     Ok(())
 }
 
-/// The function that is meant, or the one that is next to be written.
+/// The function that is meant, or the next one to be written.
 fn choose(args: &Hint, repository: &Repository) -> Result<String> {
     let rung = args.rung.0;
     let functions = rung.functions();
@@ -96,12 +96,12 @@ pub fn hints_of<'a>(markdown: &'a str, function: &str) -> Vec<&'a str> {
     let mut sections = markdown.split("\n## ");
     let section = sections.find_map(|text| text.strip_prefix(&*title));
     let hints = section.unwrap_or_default().split("\n### ").skip(1);
-    // What is left of the title is its number.
+    // The rest of the title is its number.
     let texts = hints.filter_map(|hint| hint.split_once('\n'));
     texts.map(|(_, text)| text.trim_matches('\n')).collect()
 }
 
-/// Is there anything wrong with the hints of a rung, in words?
+/// What is wrong with the hints of a rung, in words.
 #[cfg(test)]
 fn complaint(rung: &crate::ladder::Rung) -> Option<String> {
     let solution: String = rung.solution.split_whitespace().collect();
@@ -115,7 +115,7 @@ fn complaint(rung: &crate::ladder::Rung) -> Option<String> {
         if let Some(line) = lines.clone().find(is_wide) {
             return Some(format!("{function}: too long: {line}"));
         }
-        // What is indented is code; `…` is what the learner has to find.
+        // Indented lines are code; `…` is what the learner has to find.
         for line in lines.filter(|line| line.starts_with("    ")) {
             let mut rest = &*solution;
             for part in line.split('…') {
@@ -134,7 +134,7 @@ fn complaint(rung: &crate::ladder::Rung) -> Option<String> {
 mod tests {
     use crate::ladder::LADDER;
 
-    /// A hint that leads to something else than the solution leads astray.
+    /// A hint that leads to something other than the solution misleads.
     #[test]
     fn the_code_in_a_hint_is_that_of_the_solution() {
         let name = |rung: &crate::ladder::Rung| rung.name();

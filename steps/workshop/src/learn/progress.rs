@@ -1,8 +1,8 @@
 //! What has been done, in one file: `.workshop.json` beside Cargo.toml.
 //!
-//! Not below `target`, or `cargo clean` would take it along; not in the home
-//! folder, or two clones would share it. Git ignores it. Whoever deletes it
-//! begins anew, and loses nothing else.
+//! Not below `target`, or `cargo clean` would remove it; not in the home
+//! folder, or two clones would share it. Git ignores it. To delete it is to
+//! begin anew, and loses nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +19,7 @@ const FILE: &str = ".workshop.json";
 /// The file's contents.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Progress {
-    /// By the name of the rung. What is missing has not been begun.
+    /// By the name of the rung. A rung that is missing has not been begun.
     #[serde(default)]
     rungs: BTreeMap<String, Entry>,
     #[serde(skip)]
@@ -32,7 +32,7 @@ pub struct Progress {
 pub struct Entry {
     /// The learner's own code has passed its check.
     pub done: bool,
-    /// How often code of the learner's own has been checked.
+    /// How often the learner's own code has been checked.
     pub tries: u32,
     /// How many hints have been given, by function.
     pub hints: BTreeMap<String, usize>,
@@ -42,7 +42,7 @@ impl Progress {
     /// Reads it; no file means that nothing has been done.
     ///
     /// # Errors
-    /// It cannot be read, or is not what this has written.
+    /// It cannot be read, or is not what this writes.
     pub fn load(repository: &Repository) -> Result<Progress> {
         let path = repository.0.join(FILE);
         let text = match fs::read_to_string(&path) {

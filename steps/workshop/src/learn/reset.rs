@@ -1,4 +1,4 @@
-//! `workshop reset N`: the exercise as it came. What was there is kept.
+//! `workshop reset N`: the untouched exercise. What was there is kept.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -18,7 +18,7 @@ pub struct Reset {
     rung: Which,
 }
 
-/// Brings it back, and forgets what hints were given.
+/// Brings it back, and forgets which hints were given.
 ///
 /// # Errors
 /// The folder is not writable. Then nothing has been lost.
@@ -55,8 +55,8 @@ pub fn run(
     Ok(())
 }
 
-/// Puts it beside, under the first name that is free. Git and cargo take no
-/// notice of it.
+/// Moves the learner's file aside, to the first name that is free. Git and
+/// cargo ignore it.
 fn keep(path: &Path, own: &[u8]) -> Result<PathBuf> {
     for number in 1.. {
         let kept = path.with_extension(format!("kept-{number}.rs"));

@@ -1,4 +1,4 @@
-//! `workshop solution N`: the reference, once one's own has been tried.
+//! `workshop solution N`: the reference, after a try of one's own.
 
 use std::io::Write;
 
@@ -20,7 +20,7 @@ pub struct Solution {
     anyway: bool,
 }
 
-/// Prints it. Who has written something, or has had it checked, has tried.
+/// Prints it. To have written something, or run `check`, is to have tried.
 ///
 /// # Errors
 /// Nothing has been tried yet.
@@ -49,7 +49,7 @@ pub fn run(
     Ok(())
 }
 
-/// Marks where a piece begins or ends that the book shows: no word to a reader.
+/// Is it one of the book's marks, at which an excerpt begins or ends?
 fn is_anchor(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("// ANCHOR: ") || line.starts_with("// ANCHOR_END: ")

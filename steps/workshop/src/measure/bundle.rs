@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-/// One bundle for `true`, one for `cat`; gone when this is.
+/// One bundle for `true`, one for `cat`. Removed when this is dropped.
 #[derive(Debug)]
 pub struct Bundle {
     folder: PathBuf,
@@ -30,7 +30,7 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// The one for this command.
+    /// The bundle for this command.
     #[must_use]
     pub fn folder(&self, command: &str) -> PathBuf {
         self.folder.join(command)
@@ -43,7 +43,7 @@ impl Drop for Bundle {
     }
 }
 
-/// The blindfolds of step09 without the user namespace, as Docker's default.
+/// step09's blindfolds without the user namespace: Docker's default.
 fn config(root: &str, command: &str) -> Value {
     let spaces = ["pid", "network", "ipc", "uts", "mount"];
     let spaces = spaces.map(|kind| json!({ "type": kind }));

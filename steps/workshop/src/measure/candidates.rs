@@ -1,4 +1,4 @@
-//! Who is measured: each rung, and those who do the same.
+//! What is measured: each rung, and other programs that do the same.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::plan::Candidate;
 use crate::elevate::find;
 use crate::ladder::{LADDER, Rung};
 
-/// A candidate, and what it is beside.
+/// A candidate, and its place in the table.
 #[derive(Debug)]
 pub struct Entry {
     /// How it is run.
@@ -55,7 +55,7 @@ fn ladder() -> Vec<Measured> {
     all
 }
 
-/// A process as it is, and the ladder.
+/// A plain process, and the ladder.
 pub fn rungs(release: &Path, root: &str) -> Vec<Entry> {
     let outside = |name: &str| vec![format!("{root}/bin/{name}")];
     let plain = Candidate {
@@ -84,7 +84,7 @@ pub fn rungs(release: &Path, root: &str) -> Vec<Entry> {
     entries
 }
 
-/// Others who start containers, as far as they are here.
+/// Other programs that start containers, as far as they are installed.
 pub fn peers(root: &str, bundle: &Bundle) -> Vec<Entry> {
     let unshare = "unshare --mount --uts --ipc --net --pid --cgroup --fork \
                    --root";
@@ -125,14 +125,14 @@ fn peer(name: &str, command: &str, more: &[&str]) -> Candidate {
     Candidate { name: name.into(), quick: with("true"), wait: with("cat") }
 }
 
-/// Docker with an image that it has already; nothing is downloaded. Its
-/// processes are its daemon's, so their memory is not known.
+/// Docker, with an image that it already has: nothing is downloaded. Its
+/// daemon starts the processes, so their memory is not known.
 pub fn docker() -> Option<Entry> {
     let mut list = std::process::Command::new(find("docker")?);
     let list =
         list.args(["image", "ls", "--format", "{{.ID}} {{.Repository}}"]);
     let list = String::from_utf8(list.output().ok()?.stdout).ok()?;
-    // An image that is known to have a `true`.
+    // These images are known to have a `true`.
     let known = ["busybox", "alpine", "debian", "ubuntu"];
     let image = list.lines().find_map(|line| {
         let (id, name) = line.split_once(' ')?;
@@ -146,8 +146,8 @@ pub fn docker() -> Option<Entry> {
     Some(Entry { candidate, base: None })
 }
 
-/// The virtual machine, where it was used before: else its disk would have to
-/// be made first. It is started by the learner, not by root.
+/// The virtual machine, if it has been used before: otherwise its disk would
+/// have to be made first. The learner starts it, not root.
 pub fn machine(target: &Path) -> Option<Entry> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR"));
     let script = script.ancestors().nth(2)?.join("scripts/vm");

@@ -10,7 +10,7 @@ use super::remarks;
 use super::row::Row;
 use crate::text::wrap;
 
-/// How many columns the longest bar has; with it a line has 80.
+/// The width of the longest bar: with it a line has 80 columns.
 const BAR: usize = 20;
 
 /// # Errors
@@ -21,7 +21,7 @@ pub fn print(rows: &[Row<'_>], out: &mut impl Write) -> Result<()> {
         "{:<10} {:>8}  {:<11} {:<14} {:>6}",
         "", "ms", "half of all", "adds", "MiB"
     )?;
-    // Whoever takes much longer than the ladder gets a cut bar.
+    // The bar of what takes much longer than the ladder is cut.
     let rungs = rows.iter().filter(|row| row.is_rung());
     let longest = rungs.filter_map(|row| Some(row.time?.median));
     let scale = longest.fold(0.0, f64::max) * 1.5;
@@ -79,7 +79,7 @@ fn short(time: f64) -> String {
     }
 }
 
-/// A bar that is longer than there is room ends in `>`.
+/// A bar that is too long for its room ends in `>`.
 fn bar(time: f64, scale: f64) -> String {
     if time > scale {
         return format!("{}>", "#".repeat(BAR - 1));

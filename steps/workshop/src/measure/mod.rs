@@ -1,9 +1,9 @@
 //! `workshop measure`: what a container costs, on this machine.
 //!
-//! A process as it is, each rung, and others who do the same: how long `true`
-//! takes to start, run and be gone, and how much memory a waiting one takes.
-//! Only what one run of this measured may be compared: the machine, its load
-//! and its kernel are in every number.
+//! A plain process, each rung, and other programs that do the same: how long
+//! `true` takes to start, run and be gone, and how much memory a waiting `cat`
+//! takes. Compare only numbers of one run: the machine, its load and its
+//! kernel are in every number.
 //!
 //! - [`mod@plan`] - what the stopwatch is told, and tells. It is a program of
 //!   its own, which is root.
@@ -54,11 +54,11 @@ pub struct Measure {
     json: bool,
 }
 
-/// Builds, measures and tells.
+/// Builds, measures and prints the result.
 ///
 /// # Errors
 /// The rungs cannot be built, there is no way to be root, or the stopwatch
-/// fails. Who cannot run here is no error, but a line.
+/// fails. A candidate that cannot run here is not an error, but a line.
 pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
     let target = target()?;
     let release = target.join("release");
@@ -73,7 +73,7 @@ pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
     let program = release.join("stopwatch");
     let rounds = usize::from(args.rounds);
     let mut timings = stopwatch(&program, true, &plan(rounds, &entries))?;
-    // These two are not started by root but by the learner.
+    // The learner starts these two, not root.
     let machine = candidates::machine(&target).filter(|_| !args.no_vm);
     for (entry, most) in [(candidates::docker(), 20), (machine, 3)] {
         let Some(entry) = entry else { continue };
@@ -94,8 +94,8 @@ fn plan(rounds: usize, entries: &[Entry]) -> Plan {
     Plan { rounds, warm_up, patience: 20.0, candidates: candidates.collect() }
 }
 
-/// Optimised builds: the others are slower to start. Without cargo, as in
-/// `scripts/vm`, what is there is taken as it is.
+/// Optimised builds: debug builds are slower to start. Without cargo, as in
+/// `scripts/vm`, it takes what is there.
 fn build(release: &Path) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let stopwatch = release.join("stopwatch");
@@ -124,7 +124,7 @@ fn build(release: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Has the stopwatch carry out a plan, and shows how far it is.
+/// Has the stopwatch carry out a plan, and shows its progress.
 fn stopwatch(
     program: &Path,
     as_root: bool,
@@ -163,7 +163,7 @@ fn stopwatch(
     }
 }
 
-/// One line on stderr, written over and over; in a pipe now and then one.
+/// One line on stderr, rewritten again and again; in a pipe, a few lines.
 struct Progress {
     is_terminal: bool,
     count: usize,

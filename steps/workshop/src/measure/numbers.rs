@@ -1,20 +1,20 @@
-//! What many times have in common.
+//! Statistics of many times.
 
-/// The middle of times, and how far the middle half of them reaches.
+/// The median of some times, and the range of the middle half of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Spread {
-    /// A quarter of them is less.
+    /// A quarter of them are shorter.
     pub low: f64,
-    /// Half of them is less.
+    /// Half of them are shorter.
     pub median: f64,
-    /// A quarter of them is more.
+    /// A quarter of them are longer.
     pub high: f64,
     /// How many there are.
     pub count: usize,
 }
 
 impl Spread {
-    /// `None` of no times.
+    /// `None` if there are no times.
     #[must_use]
     pub fn of(mut times: Vec<f64>) -> Option<Spread> {
         times.sort_by(f64::total_cmp);
@@ -28,8 +28,8 @@ impl Spread {
         })
     }
 
-    /// How far the median would be off if all was measured again, 19 times out
-    /// of 20: the notch of a box plot (McGill, Tukey, Larsen 1978).
+    /// How far off the median would be if all were measured again, 19 times
+    /// out of 20: the notch of a box plot (McGill, Tukey, Larsen 1978).
     #[must_use]
     pub fn doubt(&self) -> f64 {
         // The number of rounds is far below 2^52.
@@ -37,8 +37,8 @@ impl Spread {
     }
 }
 
-/// What one takes more than another: round by round, for in one round both had
-/// the same neighbours and the same load.
+/// How much more one takes than another: round by round, because in one round
+/// both had the same neighbours and the same load.
 #[must_use]
 pub fn difference(
     one: &[Option<f64>],
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn differences_are_taken_within_a_round() {
-        // A machine that gets slower and slower: the medians say 10 or more,
+        // A machine that slows down all the time: the medians say 10 or more,
         // the pairs say 1.
         let one = [Some(2.0), Some(12.0), None, Some(102.0)];
         let other = [Some(1.0), Some(11.0), Some(50.0), Some(101.0)];

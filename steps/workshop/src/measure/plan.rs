@@ -11,7 +11,7 @@ pub struct Plan {
     pub warm_up: usize,
     /// A slow candidate sits out once it has used so many seconds.
     pub patience: f64,
-    /// Neighbours are compared, so their order matters.
+    /// In this order: neighbours are compared.
     pub candidates: Vec<Candidate>,
 }
 
@@ -29,13 +29,13 @@ pub struct Candidate {
 /// A line from the stopwatch.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Word {
-    /// What it is doing.
+    /// What the stopwatch is doing.
     Progress(String),
     /// The last line: one for each candidate.
     Done(Vec<Timing>),
 }
 
-/// What was found out.
+/// What was measured of a candidate.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Timing {
     /// In milliseconds, for each round that it took part in.

@@ -1,4 +1,4 @@
-//! What has to be said below the table.
+//! The remarks below the table.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::numbers::Spread;
 use super::row::Row;
 
-/// How the table is to be read, and what to make of it.
+/// How to read the table, and what to make of it.
 #[must_use]
 pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
     let mut texts = vec![
@@ -26,7 +26,7 @@ pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
     texts
 }
 
-/// On what: none of the numbers goes for another one.
+/// The machine: the numbers hold for no other one.
 fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let value = |text: &str, name: &str, sign: char| {
@@ -35,7 +35,7 @@ fn machine() -> String {
         fields.next().map(|(_, value)| value.trim().replace('"', ""))
     };
     let cpu = read("/proc/cpuinfo");
-    // aarch64 names no model there, but the board in another place.
+    // On aarch64 no model is named there, but the board is elsewhere.
     let board = read("/proc/device-tree/model");
     let board = board.trim_end_matches('\0');
     let board = (!board.is_empty()).then(|| board.to_owned());
@@ -50,7 +50,7 @@ fn machine() -> String {
     )
 }
 
-/// How much of it is chance.
+/// How much of the result is chance.
 fn noise(rows: &[Row<'_>]) -> String {
     let plain = rows.iter().find(|row| row.name == "plain");
     let times = plain.map(|row| row.timing.times.as_slice());

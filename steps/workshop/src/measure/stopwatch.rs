@@ -5,7 +5,7 @@
 //! Plan on stdin, one JSON line per event on stdout (plan.rs).
 //!
 //! The candidates take turns, and every other round goes backwards: a slow
-//! second is slow for all, and nobody always pays for the same neighbour.
+//! second is slow for all, and none always runs after the same neighbour.
 
 mod plan;
 
@@ -52,7 +52,7 @@ fn say(word: &Word) -> Result<()> {
     Ok(out.flush()?)
 }
 
-/// Does it run at all, and how much memory does it take?
+/// Does it run at all? How much memory does it take?
 fn look(candidate: &Candidate) -> Timing {
     let error = attempt(&candidate.quick).err();
     let error = error.map(|error| format!("{error:#}"));
@@ -119,8 +119,8 @@ fn time(candidate: &Candidate) -> Result<f64> {
     Ok(time.as_secs_f64() * 1e3)
 }
 
-/// Of all processes that there are for one `cat` to wait. It says itself when
-/// it is there: what goes in comes out again.
+/// The memory of all processes that it takes for one `cat` to wait. That it is
+/// there shows when what goes in comes out again.
 fn memory(words: &[String]) -> Result<u64> {
     ensure!(!words.is_empty(), "its processes are somebody else's");
     let mut command = command(words)?;
@@ -131,7 +131,7 @@ fn memory(words: &[String]) -> Result<u64> {
         let sizes = processes.iter().map(|pid| proportion(*pid));
         sizes.sum::<Option<u64>>().context("read smaps_rollup")
     });
-    // The `cat` ends with its input, and all else with it.
+    // The `cat` ends when its input does, and all the rest with it.
     drop(child.stdin.take());
     for _ in 0..500 {
         if child.try_wait()?.is_some() {
@@ -144,7 +144,7 @@ fn memory(words: &[String]) -> Result<u64> {
     found
 }
 
-/// Sends a line through the `cat`, and gives it a minute.
+/// Sends a line through the `cat`, which has a minute to return it.
 fn echo(child: &mut Child) -> Result<()> {
     let input = child.stdin.as_mut().context("its input")?;
     input.write_all(b"x\n")?;

@@ -1,4 +1,4 @@
-//! Opens a tar archive, whatever it is packed with.
+//! Opens a tar archive, however it is compressed.
 //!
 //! The first bytes of a file tell its format; names are not trusted. gzip,
 //! which nearly every image uses, is unpacked in this process. For the rarer
@@ -13,7 +13,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, anyhow};
 use flate2::read::MultiGzDecoder;
 
-/// (first bytes, program that unpacks what begins with them)
+/// (first bytes, the program that unpacks files that begin with them)
 const FILTERS: &[(&[u8], &str)] = &[
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
     (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
@@ -43,8 +43,8 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     Ok(Box::new(io::BufReader::new(file)))
 }
 
-/// A running `PROGRAM -dc`. Its end of file is only believed together with
-/// its exit status, else a damaged archive would look like a short one.
+/// A running `PROGRAM -dc`. Its end-of-file counts only together with its exit
+/// status, or a damaged archive would look like a short one.
 struct Filter {
     program: &'static str,
     child: Child,
@@ -80,7 +80,7 @@ impl Read for Filter {
 
 impl Drop for Filter {
     fn drop(&mut self) {
-        // Where reading stopped early the filter would wait for us for ever.
+        // If we have stopped reading early, the filter would wait for ever.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

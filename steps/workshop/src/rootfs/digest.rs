@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// hexadecimal digits in either case.
 ///
 /// # Errors
-/// They have another one, or `path` cannot be read.
+/// They have a different one, or `path` cannot be read.
 pub fn check(path: &Path, expected: &str) -> Result<()> {
     let mut hasher = Sha256::new();
     File::open(path)

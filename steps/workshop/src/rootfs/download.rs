@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Writes what `url` answers with to `path`. What it is must be checked
-/// afterwards; that is why plain http is allowed.
+/// Writes to `path` what `url` answers. The caller must check what that is,
+/// which is why plain http is allowed.
 ///
 /// # Errors
 /// curl is not installed or could not fetch it; its own words are passed on.

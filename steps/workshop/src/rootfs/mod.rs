@@ -1,4 +1,4 @@
-//! `workshop rootfs`: gets something to put a container's process into.
+//! `workshop rootfs`: gets a root filesystem for a container.
 //!
 //! Without a source it makes `target/rootfs` out of this machine's own
 //! programs. With one it imports an image into `target/images/NAME`: a tar as
@@ -231,7 +231,7 @@ fn import_file(
     import_tar(staging, tar, args, out)
 }
 
-/// What a tar holds is only known when it is unpacked: a root filesystem, or
+/// Only unpacking tells what a tar holds: a root filesystem, or
 /// an image layout, whose layers are tars again.
 fn import_tar(
     staging: Staging,

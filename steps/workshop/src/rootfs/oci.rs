@@ -19,11 +19,11 @@ use serde::de::DeserializeOwned;
 
 use super::digest;
 
-/// JSON in an image is small; more than this is an attack on our memory.
+/// JSON in an image is small. More than this is an attack on our memory.
 const JSON_LIMIT: u64 = 4 << 20;
 
-/// Indexes within indexes: two are usual, a circle cannot be (each would
-/// contain its own hash), a long chain is nonsense.
+/// Indexes within indexes: two are usual, a circle is impossible (each would
+/// have to contain its own hash), a long chain is nonsense.
 const DEPTH_LIMIT: usize = 4;
 
 #[derive(Deserialize)]
@@ -68,12 +68,12 @@ pub fn is_layout(folder: &Path) -> bool {
     folder.join("oci-layout").is_file() && folder.join("index.json").is_file()
 }
 
-/// The layers of the image for `architecture`, lowest first, each a checked
-/// file. With several images in the layout `tag` chooses.
+/// The layers of the image for `architecture`, lowest first, each a file that
+/// has been checked. `tag` chooses among several images.
 ///
 /// # Errors
-/// No image is for this architecture, several are and no tag says which, or a
-/// blob is missing or not what its name promises.
+/// No image is for this architecture; several are, and no tag says which; or a
+/// blob is missing or is not what its name promises.
 pub fn layers(
     layout: &Path,
     architecture: &str,
@@ -111,7 +111,7 @@ fn collect(
 }
 
 fn tag_of(descriptor: &Descriptor) -> Option<&str> {
-    // containerd (and so Docker) keeps the full name, the other only the tag.
+    // containerd (and so Docker) keeps the full name here, others the tag.
     ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
         .iter()
         .find_map(|key| descriptor.annotations.get(*key))
@@ -184,7 +184,7 @@ fn checked(
 ) -> Result<PathBuf> {
     let Descriptor { digest, size, .. } = descriptor;
     let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-    // The name becomes part of a path: nothing but digits gets there.
+    // The name becomes part of a path: let nothing but digits through.
     ensure!(
         digest::is_sha256(hex),
         "find {what} {digest}: only names of the form sha256:HEX are known"

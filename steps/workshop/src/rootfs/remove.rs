@@ -53,8 +53,9 @@ pub fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// An image may hold directories that its owner cannot write to; what is in
-/// them can only be removed after chmod. Failures show in the second attempt.
+/// An image may hold directories that their owner cannot write to; what is in
+/// them can only be removed after a chmod. If that fails, the second attempt
+/// to remove them shows it.
 fn open_up(path: &Path) {
     let real = path.symlink_metadata().is_ok_and(|data| data.is_dir());
     if real && fs::set_permissions(path, Permissions::from_mode(0o700)).is_ok()

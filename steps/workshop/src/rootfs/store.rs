@@ -1,9 +1,9 @@
-//! `target/images`: where imported images lie.
+//! `target/images`: where imported images are kept.
 //!
 //! An image appears there whole or not at all: it is put together in
 //! `NAME.new-PID` and takes its name by rename(2). The directory is private
 //! (0700), because images hold setuid programs and these files belong to the
-//! learner: any other user of the machine could become the learner by them.
+//! learner: by running one, any other user could become the learner.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -38,7 +38,7 @@ impl Staging {
     /// Begins an image called `name`; `force` replaces one that is there.
     ///
     /// # Errors
-    /// `name` is taken or is no plain name; `target/images` is not writable.
+    /// `name` is taken, or not a plain name; `target/images` is not writable.
     pub fn begin(name: &str, force: bool) -> Result<Self> {
         ensure!(
             is_plain(name),
@@ -68,7 +68,7 @@ impl Staging {
         self.folder.join("tree")
     }
 
-    /// A place for what is needed only on the way.
+    /// A place for what is needed only during the import.
     #[must_use]
     pub fn scratch(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -77,7 +77,7 @@ impl Staging {
     /// Gives the image its name and returns where it is.
     ///
     /// # Errors
-    /// Somebody else took the name meanwhile.
+    /// Somebody else has taken the name in the meantime.
     pub fn commit(self) -> Result<PathBuf> {
         let image = self.image.clone();
         let named = || format!("put the image at {}", shown(&image));
@@ -93,12 +93,12 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // What cannot be removed now, the next import removes.
+        // If it cannot be removed now, the next import will.
         let _ = remove(&self.folder);
     }
 }
 
-/// Removes what imports under any name left when they were killed.
+/// Removes what imports, under any name, left behind when killed.
 fn sweep(images: &Path) -> Result<()> {
     let list = || format!("list {}", shown(images));
     for entry in fs::read_dir(images).with_context(list)? {
@@ -125,8 +125,8 @@ fn private(path: &Path) -> Result<&Path> {
     Ok(path)
 }
 
-/// One path component that is easy to type and is never taken for an option,
-/// a hidden file or somebody's half-made image.
+/// One path component that is easy to type, and that nothing takes for an
+/// option, a hidden file or a half-made image.
 fn is_plain(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     !name.is_empty()

@@ -9,8 +9,8 @@
 //!
 //! What is kept: contents, modes with setuid, times of files, links, fifos.
 //! What is not:
-//! - owners. Everything belongs to the caller, also to root: whose files they
-//!   are inside is decided by the container's uid map, not by the archive;
+//! - owners. Everything belongs to the caller, even if that is root: whose
+//!   files they are inside is up to the container's uid map, not the archive;
 //! - device nodes (counted): a container gets its own `/dev`;
 //! - extended attributes, and with them file capabilities.
 
@@ -41,7 +41,7 @@ pub enum Kind {
     Layer,
 }
 
-/// An archive that lies unpacked below a directory.
+/// An archive, unpacked below a directory.
 ///
 /// Its directories can still be written to: call [`Unpacked::seal`] when
 /// nothing more is to be put into them.
@@ -61,7 +61,7 @@ pub struct Unpacked {
     pub implied: Vec<PathBuf>,
     /// Paths that a layer deletes from the layers below it.
     pub whiteouts: Vec<PathBuf>,
-    /// Directories of which a layer hides all that is below it.
+    /// Directories in which a layer hides all that lower layers have.
     pub opaque: Vec<PathBuf>,
 }
 
@@ -235,10 +235,10 @@ impl Unpacked {
             entry.size()
         );
         self.bytes += copied;
-        // Python and make compare times, so they are worth keeping.
+        // Python and make compare times, so keep them.
         let time = Duration::from_secs(entry.header().mtime()?);
         if let Some(time) = UNIX_EPOCH.checked_add(time) {
-            // Some filesystems end in 2038; a wrong time is no reason to stop.
+            // Some filesystems end in 2038. Do not stop for a wrong time.
             let _ = file.set_modified(time);
         }
         // Last, since writing to a file takes its setuid bit away.
@@ -254,7 +254,7 @@ impl Unpacked {
         let target = entry.link_name_bytes().context("it has no target")?;
         let (parent, name) = self.parent(path)?;
         remove(&parent, &name)?;
-        // Only text: where it leads is decided when somebody follows it.
+        // Only text: where it leads is decided when it is followed.
         symlinkat(OsStr::from_bytes(&target), &parent, name.as_os_str())
             .context("make the symbolic link")
     }
@@ -335,7 +335,7 @@ impl Unpacked {
 }
 
 /// The path below the destination that an archive's name stands for. A slash
-/// in front is dropped, as tar(1) does; `..` has no honest use and ends it.
+/// in front is dropped, as tar(1) does; `..` has no honest use: an error.
 fn confined(name: &[u8]) -> Result<PathBuf> {
     let mut path = PathBuf::new();
     for part in Path::new(OsStr::from_bytes(name)).components() {
@@ -356,7 +356,7 @@ fn split(path: &Path) -> (&Path, &OsStr) {
     (folder, path.file_name().unwrap_or_default())
 }
 
-/// Takes away what an earlier entry put under this name; later ones win.
+/// Removes what an earlier entry has put under this name: later ones win.
 fn remove(parent: &OwnedFd, name: &OsStr) -> Result<()> {
     let unlink = |flag| unlinkat(parent, name, flag);
     let removed = match unlink(UnlinkatFlags::NoRemoveDir) {

@@ -27,7 +27,7 @@ use nix::sys::stat::{Mode, SFlag, mknod};
 
 use super::unpack::Unpacked;
 
-/// A layer and the directory that it lies unpacked in.
+/// A layer, and the directory that it was unpacked in.
 #[derive(Debug)]
 pub struct Layer {
     /// Where it is.
@@ -51,9 +51,9 @@ enum Seen {
 }
 
 impl Layer {
-    /// Makes the whiteouts of this layer, which lies on `below` (lowest
-    /// first). A deletion of what nobody below shows hides nothing: none is
-    /// made for it.
+    /// Makes the whiteouts of this layer, which is on top of `below` (lowest
+    /// first). To delete what no layer below shows would hide nothing, and
+    /// makes no whiteout.
     ///
     /// # Errors
     /// The filesystem holds no device nodes (`EPERM`).
@@ -65,7 +65,7 @@ impl Layer {
         }
         for path in self.unpacked.whiteouts.clone() {
             match look(&self.root, &path)? {
-                // Deleted and made anew: nothing of the old shines through.
+                // Deleted and made anew: nothing of the old one shows through.
                 Seen::Directory => self.hide_all(below, &path)?,
                 Seen::Nothing if is_shown(below, &path)? => {
                     self.make_whiteout(below, &path)?;
