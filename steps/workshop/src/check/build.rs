@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::ladder::{Repository, Rung};
 
-/// What cargo tells about a thing that it has built, as far as we care.
+/// What cargo tells about what it has built, as far as we need it.
 #[derive(Deserialize)]
 struct Message {
     executable: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! What is expected, and how it is told when it is otherwise.
+//! What is expected, and what is printed if it is not so.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use super::Trial;
 use super::report::Report;
 use crate::text::{printable, wrap};
 
-/// Words of the kernel or of the rung, and the mistake that is behind them.
+/// Words of the kernel or of the rung, and the mistake behind them.
 pub type Causes = [(&'static [&'static str], &'static str)];
 
 impl Trial {

@@ -3,7 +3,7 @@
 //!
 //! It trusts nothing that the rung says about itself. Three parts:
 //!
-//! - here, as the learner: [`build`] it by cargo, and note the result;
+//! - here, as the learner: [`build`] it with cargo, and note the result;
 //! - [`trial`], a hidden subcommand, as root where the rung needs that: it
 //!   starts the rung ([`scene`]) and reads /proc ([`outside`]). It is the one
 //!   command that is elevated, since the same process must start the rung and

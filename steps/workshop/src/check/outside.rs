@@ -70,7 +70,7 @@ pub fn mount_at(pid: i32, point: &str) -> Option<Mount> {
     mounts(&proc(pid)).at(point).cloned()
 }
 
-/// Which file this is, however it is called: device and number.
+/// Which file this is, whatever its name: device and inode.
 ///
 /// # Errors
 /// It is not there.
@@ -81,8 +81,8 @@ pub fn identity(path: impl AsRef<Path>) -> Result<(u64, u64)> {
     Ok((found.dev(), found.ino()))
 }
 
-/// Does `look` in a namespace of the process's. Only a thread of its own goes
-/// there, so that nobody has to come back.
+/// Calls `look` in one of the process's namespaces. A thread made for this
+/// enters it, and so nothing has to come back.
 ///
 /// # Errors
 /// The process has ended, or root here does not own the namespace.
@@ -110,8 +110,8 @@ pub fn within<T: Send>(
     })
 }
 
-/// Gives us mounts of our own, shared as systemd makes them: whatever the rung
-/// lets out arrives here, where it is seen, and not on the machine.
+/// Gives us mounts of our own, shared as systemd makes them: what the rung
+/// lets out arrives here, where it shows, and not on the machine.
 ///
 /// # Errors
 /// EPERM: this is not root.

@@ -3,8 +3,8 @@
 /// What a rung has printed, and how it ended.
 #[derive(Debug)]
 pub struct Report {
-    /// Its exit status, or 128+N if signal N killed it; `None` if it had to be
-    /// ended, because it did not end by itself.
+    /// Its exit status, or 128+N if signal N killed it; `None` if it did not
+    /// end by itself and had to be killed.
     pub status: Option<i32>,
     /// What the command printed.
     pub stdout: String,
@@ -22,7 +22,7 @@ impl Report {
         }
     }
 
-    /// The last lines that the rung has said.
+    /// The last lines that the rung has printed.
     #[must_use]
     pub fn words(&self) -> String {
         let lines: Vec<&str> = self.stderr.lines().collect();

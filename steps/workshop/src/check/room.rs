@@ -1,4 +1,4 @@
-//! Room for a trial: a folder that is gone at its end.
+//! Room for a trial: a folder that is removed at its end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, id};
 use anyhow::{Context, Result, ensure};
 use step03::rootfs;
 
-/// The folder. What is tried may do anything to it.
+/// The folder. The rung may do anything to it.
 #[derive(Debug)]
 pub struct Room(PathBuf);
 
@@ -15,7 +15,7 @@ impl Room {
     /// Makes an empty one.
     ///
     /// # Errors
-    /// The machine's folder for such things is not writable.
+    /// The machine's temporary folder is not writable.
     pub fn new() -> Result<Room> {
         let path = std::env::temp_dir().join(format!("workshop-{}", id()));
         let made = fs::create_dir(&path);
@@ -29,10 +29,10 @@ impl Room {
         self.0.join(name)
     }
 
-    /// Puts a copy of the root filesystem in it that `binary` would take.
+    /// Puts a copy of the root filesystem that `binary` would take into it.
     ///
     /// # Errors
-    /// It cannot be made, or not be copied.
+    /// It cannot be made or copied.
     pub fn copy_image(&self, binary: &Path) -> Result<PathBuf> {
         let target = binary.ancestors().nth(2).context("find target")?;
         let image = target.join("rootfs");
@@ -41,7 +41,7 @@ impl Room {
         Ok(self.join("rootfs"))
     }
 
-    /// Puts a copy of a file in it.
+    /// Puts a copy of a file into it.
     ///
     /// # Errors
     /// It cannot be copied.
@@ -49,8 +49,8 @@ impl Room {
         let copy = self.join(name);
         let parent = copy.parent().unwrap_or(&self.0);
         fs::create_dir_all(parent).context("make a folder")?;
-        // A process of its own copies: while this one held the copy open for
-        // writing, exec would find it "busy".
+        // Another process copies: while this one held the copy open for
+        // writing, execve(2) would answer ETXTBSY.
         self.run("cp", &[Path::new("-a"), file, &copy])?;
         Ok(copy)
     }

@@ -1,8 +1,8 @@
 //! A rung that is started for a trial, and how it ended.
 //!
-//! What is tried may hang or die at any place, so everything has a time limit,
-//! and nothing outlives the scene. Outputs go to files without a name
-//! (memfd_create(2)): a pipe would have to be emptied all the time.
+//! The rung may hang or die at any point, so everything has a time limit, and
+//! nothing outlives the scene. Outputs go to files without a name
+//! (memfd_create(2)): a pipe would have to be read all the time.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 use super::outside;
 use super::report::Report;
 
-/// How long a rung may take: for a virtual machine under emulation as well.
+/// How long a rung may take: enough for a virtual machine under emulation.
 pub const LIMIT: Duration = Duration::from_secs(30);
 /// How long a signal may take.
 const SHORT: Duration = Duration::from_secs(3);
@@ -31,7 +31,7 @@ pub struct Scene {
     launcher: Child,
     stdout: File,
     stderr: File,
-    /// The process that was made, by its number outside.
+    /// The process that was made: its number outside.
     pub pid: i32,
     /// What its script has printed.
     pub said: String,
@@ -72,7 +72,7 @@ impl Scene {
         let mut scene = Scene::spawn(command)?;
         let start = Instant::now();
         loop {
-            // In this order: what it printed before its end is there then.
+            // In this order: all that it printed before its end is there.
             let has_ended = scene.launcher.try_wait()?.is_some();
             let said = contents(&scene.stdout)?;
             if let Some(said) = said.strip_suffix("begun\n") {
@@ -94,7 +94,7 @@ impl Scene {
         self.launcher.id() as i32
     }
 
-    /// The youngest child of the launcher that is not its guardian.
+    /// The youngest child of the launcher that is not a guardian.
     fn find_process(&self) -> i32 {
         let mut children = outside::children(self.launcher()).into_iter();
         let is_guardian = |pid: i32| outside::name(pid) == "guardian";
@@ -104,7 +104,7 @@ impl Scene {
     /// Writes a line to its stdin.
     ///
     /// # Errors
-    /// Nobody reads it.
+    /// Nothing reads it any more.
     pub fn say(&mut self, line: &str) -> Result<()> {
         let stdin = self.launcher.stdin.as_mut().context("an open stdin")?;
         writeln!(stdin, "{line}").context("write to its stdin")
@@ -130,7 +130,7 @@ impl Scene {
         self.report(status)
     }
 
-    /// Its status, or `None` when time is over. Then it is ended.
+    /// Its status; or `None` when time is up, and then it is killed.
     fn wait(&mut self, limit: Duration) -> Option<i32> {
         let start = Instant::now();
         loop {

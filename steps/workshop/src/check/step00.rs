@@ -66,7 +66,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     search(trial)
 }
 
-/// The end of a process is told truly.
+/// The end of a process is reported as it was.
 fn statuses(trial: &mut Trial) -> Result<()> {
     let told = "`wait` does not return the ending that `reap` gave it";
     for (what, script, status) in [

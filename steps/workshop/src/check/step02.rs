@@ -32,7 +32,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
         2,
         "`run_as_init` must fork, and execute the command in the child",
     )?;
-    // A shell may change its own: this program does not.
+    // A shell may change its own mask; this program does not.
     let asked = ["grep", "SigBlk:", "/proc/self/status"];
     let report = trial.run_program(INIT, &asked)?;
     trial.same(
@@ -56,7 +56,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     orphans(trial)
 }
 
-/// Who holds what open.
+/// Which process holds what open.
 fn descriptors(trial: &mut Trial, init: i32, command: i32) -> Result<()> {
     let of_kind = |pid, kind: &str| {
         let all = outside::descriptors(pid).into_iter();

@@ -99,7 +99,7 @@ fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
     )
 }
 
-/// Its /proc, which is the learner's, and /dev.
+/// Its /proc, which the learner mounts, and /dev.
 fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
     let pid = scene.pid;
     let proc = outside::mount_at(pid, "/proc");

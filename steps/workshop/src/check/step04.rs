@@ -29,7 +29,7 @@ const CAUSES: &Causes = &[
 
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
-    // A copy: whoever writes to the image shall not write to everybody's.
+    // A copy: a rung that writes to the image must not write to the real one.
     let room = Room::new()?;
     let image = room.copy_image(trial.binary())?;
     let flags = ["--image", image.to_str().context("a plain path")?];

@@ -50,7 +50,7 @@ const CAUSES: &Causes = &[
 
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
-    // Groups that the process must give up: root has often none beside its own.
+    // Groups that the process must give up. Often root has only its own.
     setgroups(&[Gid::from_raw(0), Gid::from_raw(4)])?;
     let Some(scene) = trial.start(FLAGS, "", CAUSES)? else {
         return Ok(());
@@ -103,7 +103,7 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
 
 /// The same without any root outside.
 fn rootless(trial: &mut Trial) -> Result<()> {
-    // The person behind sudo, or somebody whom nobody has heard of.
+    // The person behind sudo, or a number that is nobody's.
     let person = std::env::var("SUDO_UID").ok().and_then(|n| n.parse().ok());
     let person: u32 = person.filter(|&uid| uid > 0).unwrap_or(61_234);
     // A copy of the program finds its image beside itself.

@@ -16,7 +16,7 @@ const GROUPS: &str = "/sys/fs/cgroup";
 
 /// A limit that comes so long after the process began comes too late.
 const LATE: Duration = Duration::from_secs(3);
-/// And so long may it take until the memory is full.
+/// How long it may take until the memory is full.
 const PATIENCE: Duration = Duration::from_secs(60);
 const TOO_LATE: &str = "the limit was written after execve(2): by then the \
                         process may have used what it likes. `limit` must \
@@ -36,7 +36,7 @@ const CAUSES: &Causes = &[
     (&["EBUSY"], "a group with processes in it may not hand controllers on"),
 ];
 
-/// What is written without any flag, and what is wrong if it is not there.
+/// What is written without any flag, and the mistake if it is not there.
 const LIMITS: [(&str, &str, &str); 5] = [
     (
         "memory.max",
@@ -66,10 +66,10 @@ const LIMITS: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// Has this machine the groups that step07 is about?
+/// Does this machine have the groups that step07 is about?
 ///
 /// # Errors
-/// It has not, and what to do about that.
+/// It does not; the message says what to do about that.
 pub fn is_possible() -> Result<()> {
     ensure!(
         Path::new(GROUPS).join("cgroup.controllers").exists(),
@@ -111,16 +111,16 @@ pub fn look(trial: &mut Trial) -> Result<()> {
         trial.same(&what, text.trim_end(), expected, mistake)?;
     }
     drop(scene);
-    // Without its limits it would only take all that there is.
+    // Without its limits it would take all the memory that there is.
     match trial.missed {
         0 => out_of_memory(trial),
         _ => Ok(()),
     }
 }
 
-/// Takes more than it may, and looks at the group before it is removed.
+/// Takes more memory than it may, and looks at the group before it is removed.
 fn out_of_memory(trial: &mut Trial) -> Result<()> {
-    // tail keeps what it may have to print.
+    // tail keeps in memory what it may have to print.
     let hog = "echo begun; read go
         head -c 40000000 /dev/zero | tail -c 40000000 >/dev/null";
     let flags = [FLAGS, &["--memory", "16M"]].concat();
@@ -131,7 +131,7 @@ fn out_of_memory(trial: &mut Trial) -> Result<()> {
     };
     let group = group_of(scene.pid);
     let events = format!("{GROUPS}{group}/memory.events");
-    // A launcher that sleeps does not remove the group.
+    // A launcher that is stopped does not remove the group.
     let launcher = Pid::from_raw(scene.launcher());
     kill(launcher, Signal::SIGSTOP).context("stop the launcher")?;
     scene.say("go")?;

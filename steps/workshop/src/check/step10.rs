@@ -66,7 +66,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     person(trial)
 }
 
-/// Another user than root, with one power.
+/// A user other than root, with one power.
 fn person(trial: &mut Trial) -> Result<()> {
     let flags =
         [FLAGS, &["--user", "1000", "--cap-add", "net_bind_service"]].concat();

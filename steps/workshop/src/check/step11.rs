@@ -28,7 +28,7 @@ const KINDS: [&str; 7] = ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup"];
 /// Looks at it.
 pub fn look(trial: &mut Trial) -> Result<()> {
     let name = format!("check-{}", std::process::id());
-    // In a container that the reference could have made as well.
+    // In a container like those that the reference makes.
     let flags = ["--name", &name, "--network", "none"];
     let Some(first) = trial.start(&flags, "", CAUSES)? else {
         return Ok(());
@@ -73,7 +73,7 @@ fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
     )
 }
 
-/// The record is made to name the right number, but another process's start.
+/// The record names the right number, but the start of another process.
 fn impostor(trial: &mut Trial, name: &str) -> Result<()> {
     let path = format!("/run/workshop/{name}/state.json");
     let read = fs::read_to_string(&path);

@@ -42,7 +42,7 @@ impl Trial {
         command
     }
 
-    /// Runs another program than the shell.
+    /// Runs a program other than the shell.
     ///
     /// # Errors
     /// It cannot be started.
@@ -70,8 +70,8 @@ impl Trial {
         scene::run(self.command(flags, script))
     }
 
-    /// Starts a script in the rung, and then waits. That it starts is the
-    /// first expectation; when it does not, `causes` tell why.
+    /// Starts a script in the rung, which then waits. That it starts is the
+    /// first expectation; if it does not, `causes` tell why.
     ///
     /// # Errors
     /// The program that was built cannot be started.

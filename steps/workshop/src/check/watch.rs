@@ -1,5 +1,5 @@
 //! `check --watch`: sleeps until a file of the rung is saved. The kernel wakes
-//! us (inotify(7)), nobody asks again and again.
+//! us (inotify(7)); there is no polling.
 
 use std::ffi::OsStr;
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Watch {
     /// [`Watch::wait`] is called.
     ///
     /// # Errors
-    /// The folder is not there, or the user watches too much already.
+    /// The folder is not there, or the user has too many watches already.
     pub fn new(repository: &Repository, rung: &Rung) -> Result<Watch> {
         let exercise = repository.0.join(rung.exercise());
         let folder = exercise.parent().context("find its folder")?;
@@ -39,7 +39,7 @@ impl Watch {
     /// Waits until a Rust file is saved.
     ///
     /// # Errors
-    /// The kernel says no more.
+    /// The kernel's answer cannot be read.
     pub fn wait(&self) -> Result<()> {
         loop {
             let events = match self.0.read_events() {
@@ -55,7 +55,7 @@ impl Watch {
         self.forget()
     }
 
-    /// What has happened by now is one save with the one that woke us.
+    /// What has happened by now counts as one save with what woke us.
     fn forget(&self) -> Result<()> {
         use std::os::fd::AsFd;
 

@@ -1,13 +1,13 @@
 //! Which computer the kernel runs on: a real one, or one made of software.
 //!
-//! The firmware names its maker (DMI, on PCs and servers), the device tree
-//! does (small boards, and some virtual machines), and a hypervisor sets a bit
-//! in the processor's flags and often offers a clock of its own.
+//! The firmware names its maker (DMI, on PCs and servers), or the device tree
+//! does (small boards, and some virtual machines); and a hypervisor sets a bit
+//! in the processor's flags, and often offers a clock of its own.
 
 use super::machine::Machine;
 
-/// Firmware's words for its maker and product, and who that is. The first row
-/// that fits counts.
+/// The firmware's words for maker and product, and what they mean. The first
+/// row that fits counts.
 const MAKERS: [(&str, &str, &str); 14] = [
     ("QEMU", "", "QEMU"),
     ("Red Hat", "KVM", "QEMU/KVM"),
@@ -64,7 +64,7 @@ fn by_firmware(
         vendor.starts_with(maker) && product.contains(model)
     });
     match (row, hypervisor) {
-        // QEMU says the same whether KVM runs the instructions or it does.
+        // QEMU says the same, whether KVM runs the instructions or QEMU does.
         (Some((.., "QEMU")), Some("KVM")) => {
             "a virtual machine (QEMU/KVM)".into()
         }
@@ -79,8 +79,8 @@ fn by_firmware(
     }
 }
 
-/// The flag that all hypervisors on x86 set, and whose clock there is: nothing
-/// where none is theirs. `None`: no flag, or a processor that has no such.
+/// The hypervisor, by its clock; empty where there is only the flag that all
+/// hypervisors set on x86. `None`: neither, or another processor.
 fn hypervisor(machine: &Machine) -> Option<&'static str> {
     let clocks = "/sys/devices/system/clocksource/clocksource0";
     let clocks = machine.read(&format!("{clocks}/available_clocksource"));

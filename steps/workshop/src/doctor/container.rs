@@ -3,7 +3,7 @@
 use super::machine::Machine;
 
 /// The first namespaces of each kind have fixed numbers (PROC_*_INIT_INO in
-/// the kernel's include/linux/proc_ns.h). Who is in another one is in a
+/// the kernel's include/linux/proc_ns.h). A process in any other is in a
 /// container, or was put there with `unshare`.
 const FIRST: [(&str, u64); 5] = [
     ("pid", 0xEFFF_FFFC),
@@ -13,11 +13,11 @@ const FIRST: [(&str, u64); 5] = [
     ("user", 0xEFFF_FFFD),
 ];
 
-/// Files that makers of containers leave in them.
+/// Files that container managers leave inside.
 const FILES: [(&str, &str); 2] =
     [("/run/.containerenv", "Podman"), ("/.dockerenv", "Docker")];
 
-/// Words in the path of the control group, where that is not hidden.
+/// Words in the path of the control group, if that is not hidden.
 const GROUPS: [(&str, &str); 5] = [
     ("libpod", "Podman"),
     ("kubepods", "Kubernetes"),
@@ -26,7 +26,7 @@ const GROUPS: [(&str, &str); 5] = [
     ("machine.slice", "systemd-nspawn"),
 ];
 
-/// Is it in namespaces of its own? The kernel says so, nobody else.
+/// Is it in namespaces of its own? Only the kernel can tell.
 #[must_use]
 pub fn is_inside(machine: &Machine) -> bool {
     let own = |(kind, number): (&str, u64)| {
@@ -36,14 +36,14 @@ pub fn is_inside(machine: &Machine) -> bool {
     FIRST.into_iter().any(own)
 }
 
-/// Whose container it would be, by what lies around. Hints, no proof.
+/// Whose container it seems to be, by what is around. Hints, not proof.
 #[must_use]
 pub fn maker(machine: &Machine) -> Option<String> {
     let file = FILES.iter().find(|(file, _)| machine.has(file));
     if let Some((_, name)) = file {
         return Some((*name).into());
     }
-    // systemd writes down what its manager told it to be in.
+    // systemd writes down what its manager says that it is in.
     if let Some(name) = machine.read("/run/systemd/container") {
         return Some(name);
     }
@@ -52,7 +52,7 @@ pub fn maker(machine: &Machine) -> Option<String> {
     group.map(|(_, name)| (*name).into())
 }
 
-/// How to be in one with all of root's powers and an open /proc, or outside.
+/// How to get one with all of root's powers and an open /proc, or get out.
 #[must_use]
 pub fn mend(machine: &Machine) -> &'static str {
     match maker(machine).as_deref() {

@@ -12,17 +12,17 @@ use super::options::{Options, Part, Support};
 const OVERLAY: Part = Part { option: "CONFIG_OVERLAY_FS", module: "overlay" };
 
 /// In MiB: what running takes, what building all rungs takes before that, and
-/// what there should be for a virtual machine.
+/// what a virtual machine needs.
 const LEAST: u64 = 50;
 const BUILD: u64 = 600;
 const PLENTY: u64 = 2000;
 
-/// Filesystems that know neither owners nor device numbers of Linux, or not
-/// ours: shared by a host with its virtual machine, or over the network.
+/// Filesystems without Linux's owners and device numbers, or not with ours:
+/// shared by a host with its virtual machine, or over the network.
 const FOREIGN: [&str; 8] =
     ["9p", "drvfs", "vboxsf", "virtiofs", "nfs", "nfs4", "cifs", "fuse"];
 
-/// What the rungs from step03 on find.
+/// What the rungs from step03 on will find.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     let mut found = vec![overlay(machine), folder(machine), room(machine)];
     found.extend(covered(machine));
@@ -97,7 +97,7 @@ fn room(machine: &Machine) -> Finding {
     verdict(bytes / (1 << 20), least)
 }
 
-/// Of so many MiB, where so many are needed.
+/// What to say of so many MiB, where so many are needed.
 fn verdict(room: u64, least: u64) -> Finding {
     let subject = "room";
     let text = match room {
@@ -117,9 +117,9 @@ fn verdict(room: u64, least: u64) -> Finding {
     }
 }
 
-/// Whoever makes a user namespace may mount a /proc in it only where the old
-/// one is in full view (mount_too_revealing() in fs/namespace.c). Where a
-/// container hides parts of it, its guests cannot have one either.
+/// In a new user namespace /proc may be mounted only where the old one is in
+/// full view (mount_too_revealing() in fs/namespace.c). Where a container
+/// hides parts of it, containers inside cannot have one either.
 fn covered(machine: &Machine) -> Option<Finding> {
     // Folders that are empty for good hide nothing, whatever is mounted there.
     let empty = ["/proc/sys/fs/binfmt_misc", "/proc/fs/nfsd"].map(Path::new);

@@ -8,12 +8,12 @@ use crate::ladder::{LADDER, LAST};
 /// Every rung.
 pub const ALL: Rungs = Rungs { first: 0, last: LAST };
 
-/// How much it matters.
+/// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// As it should be.
     Fine,
-    /// The rungs run, but a part of them, or of the workshop, does not.
+    /// The rungs run, but a part of them or of the workshop does not.
     Note,
     /// Rungs cannot show what they are there to show.
     Missing,
@@ -91,9 +91,9 @@ pub struct Finding {
     pub subject: &'static str,
     /// What was found.
     pub text: String,
-    /// To whom it matters.
+    /// The rungs that it matters to.
     pub rungs: Rungs,
-    /// One exact command that mends it, or what to do where none does.
+    /// The exact command that mends it, or what to do if none does.
     pub mend: Option<String>,
 }
 

@@ -10,11 +10,11 @@ use super::machine::Machine;
 const SUBJECT: &str = "cgroups";
 const MOUNT: &str = "/sys/fs/cgroup";
 
-/// What step07 cannot do without, and what only some of its flags take.
+/// What step07 cannot do without, and what only some of its flags need.
 const NEEDED: [&str; 3] = ["memory", "cpu", "pids"];
 const WANTED: [&str; 2] = ["io", "cpuset"];
 
-/// The machine's groups and, for who is not root, the own one.
+/// The machine's groups and, unless we are root, our own.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     match version(machine) {
         Ok(()) => unified(machine),
@@ -22,7 +22,7 @@ pub fn look(machine: &Machine) -> Vec<Finding> {
     }
 }
 
-/// Is there the one hierarchy of version 2? Else what there is (cgroups(7)).
+/// Is there one hierarchy, of version 2? If not, what there is (cgroups(7)).
 fn version(machine: &Machine) -> Result<(), &'static str> {
     let kind = |point: &str| Some(machine.mounts.at(point)?.kind.as_str());
     if kind(MOUNT) == Some("cgroup2") {
@@ -39,8 +39,8 @@ fn version(machine: &Machine) -> Result<(), &'static str> {
     }
 }
 
-/// There the rungs run without handcuffs and say so, which leaves nothing to
-/// see of step07 alone.
+/// Without version 2 the rungs run without handcuffs and say so. Only step07
+/// then has nothing left to show.
 fn old(machine: &Machine, kind: &str) -> Finding {
     if machine.release.to_lowercase().contains("microsoft") {
         let text = format!(
@@ -99,9 +99,9 @@ fn unified(machine: &Machine) -> Vec<Finding> {
 }
 
 /// Is the topmost group that we see a container's, and does it hold processes?
-/// The machine's own is the only one without a `cgroup.type`. Any other one may
-/// hand down controllers only while it is empty; else the kernel answers EBUSY
-/// (cgroups(7), "no internal processes").
+/// The machine's own is the only one without a `cgroup.type`. Any other may
+/// pass controllers down only while it is empty; otherwise the kernel answers
+/// EBUSY (cgroups(7), "no internal processes").
 fn is_held(machine: &Machine) -> bool {
     let file = |name: &str| machine.read(&format!("{MOUNT}/{name}"));
     let given = file("cgroup.subtree_control").unwrap_or_default();
@@ -110,7 +110,7 @@ fn is_held(machine: &Machine) -> bool {
         && NEEDED.iter().any(|name| !has(&given, name))
 }
 
-/// Where there is a version 2, all rungs from step07 on insist on it.
+/// Where there is version 2, all rungs from step07 on insist on it.
 fn without(lost: &[&str], here: &str) -> Finding {
     let lost = lost.join(", ");
     let text = format!(
@@ -131,8 +131,8 @@ fn has(controllers: &str, name: &str) -> bool {
     controllers.split(' ').any(|controller| controller == name)
 }
 
-/// Without root one has handcuffs only in a group that was given to oneself:
-/// its folder is one's own, and it has the controllers.
+/// Without root there are handcuffs only in a group that was delegated to the
+/// user: its folder belongs to the user, and it has the controllers.
 fn delegated(machine: &Machine) -> Option<Finding> {
     if machine.is_root() {
         return None;

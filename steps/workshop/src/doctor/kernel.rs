@@ -7,7 +7,7 @@ use super::machine::Machine;
 /// they use, and earlier kernels were not tried.
 const OLDEST: (u32, u32) = (5, 14);
 
-/// Those that the seccomp filter of step08 and the images know.
+/// The processors that step08's seccomp filter and the images know.
 const PROCESSORS: [&str; 2] = ["x86_64", "aarch64"];
 
 /// Two findings.

@@ -1,4 +1,4 @@
-//! The files that tell about a machine, below any root folder.
+//! The files that describe a machine, below any root folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Is it the one that this runs on?
+    /// Is it the one that this program runs on?
     #[must_use]
     pub fn is_real(&self) -> bool {
         self.root == Path::new("/")
@@ -61,8 +61,8 @@ impl Machine {
         self.path(path).symlink_metadata().is_ok()
     }
 
-    /// A file without the last line's end: `None` where it is not there, or
-    /// not for us. Some end with a NUL.
+    /// A file without the end of its last line; `None` if it is not there, or
+    /// not for us to read. Some end with a NUL.
     #[must_use]
     pub fn read(&self, path: &str) -> Option<String> {
         let bytes = fs::read(self.path(path)).ok()?;
@@ -96,14 +96,14 @@ impl Machine {
     }
 
     /// Are we in the first namespace of this kind, that of the machine? The
-    /// kernel numbers it always the same (PROC_*_INIT_INO, proc_ns.h).
+    /// kernel always gives it the same number (PROC_*_INIT_INO, proc_ns.h).
     #[must_use]
     pub fn is_first(&self, kind: &str, number: u64) -> bool {
         let name = self.own().namespace(kind);
         name.is_ok_and(|name| name == format!("{kind}:[{number}]"))
     }
 
-    /// The processor, in the kernel's words. The file is there since 6.1.
+    /// The processor, in the kernel's words. The file exists since Linux 6.1.
     #[must_use]
     pub fn processor(&self) -> String {
         let name = self.read("/proc/sys/kernel/arch");

@@ -1,8 +1,8 @@
 //! `workshop doctor`: which rungs run on this machine, and what mends the rest.
 //!
 //! It reads /proc, /sys and a few files beside them, as the learner, and
-//! changes nothing. No probe asks for root; what only root could tell is said
-//! to be so. Each finding has a state, the rungs that it matters to and one
+//! changes nothing. No probe asks for root; where only root could tell, it
+//! says so. Each finding has a state, the rungs that it matters to and one
 //! command that mends it.
 //!
 //! - [`finding`] - what a finding is; [`report`] - how all of them are shown.
@@ -12,7 +12,7 @@
 //!   [`privilege`], [`namespaces`], [`rootless`], [`files`], [`network`],
 //!   [`groups`], [`modules`], [`tools`].
 //!
-//! Not promised: that a rung runs. It is only not known what would prevent it.
+//! Not promised: that a rung runs. Only that nothing is known to prevent it.
 
 mod computer;
 mod container;
@@ -74,8 +74,8 @@ pub fn run(args: &Doctor, out: &mut impl Write) -> Result<ExitCode> {
     })
 }
 
-/// All findings. What is fundamental comes first: the first one that keeps a
-/// rung from running is the one to mend.
+/// All findings, the most fundamental first: the first one that keeps a rung
+/// from running is the one to mend.
 fn examine(machine: &Machine) -> Vec<Finding> {
     let probes: [fn(&Machine) -> Vec<Finding>; 10] = [
         place::look,

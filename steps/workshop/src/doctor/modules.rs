@@ -37,7 +37,7 @@ fn queues(machine: &Machine) -> Option<Finding> {
     )
 }
 
-/// step10 runs without; its two flags ask one of the two.
+/// step10 runs without; each of its two flags needs one of the two.
 fn labels(machine: &Machine) -> Finding {
     let (subject, rungs) = ("labels", Rungs::from(10));
     let enabled = machine.read("/sys/module/apparmor/parameters/enabled");

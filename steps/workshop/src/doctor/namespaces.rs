@@ -18,7 +18,7 @@ const KINDS: [(u8, &str, &str); 8] = [
 
 const SUBJECT: &str = "namespaces";
 
-/// One for each kind that there is something to say about, else one for all.
+/// One for each kind that there is something to say about, or one for all.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     let kinds = KINDS.iter();
     let found: Vec<_> =
@@ -35,7 +35,7 @@ fn wrong(machine: &Machine, kind: &(u8, &str, &str)) -> Option<Finding> {
     let rungs = Rungs::from(first);
     if machine.own().namespace(kind).is_err() {
         let text = format!("this kernel has no {kind} namespace ({option})");
-        // What step09 does with time only a flag of it asks for.
+        // step09 needs the time namespace for one of its flags only.
         return Some(match kind {
             "time" => Finding::note(SUBJECT, Rungs::only(first), text).mend(
                 "scripts/vm cargo run -p step09 -- --boottime-offset 60",

@@ -12,7 +12,7 @@ const PARTS: [(&str, Part); 3] = [
     ("masquerade", Part { option: "CONFIG_NFT_MASQ", module: "nft_masq" }),
 ];
 
-/// The kernel's parts, and what else decides about a container's packets.
+/// Parts of the kernel, and what else decides about a container's packets.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     let mut found = vec![parts(machine)];
     found.extend(route(machine));
@@ -64,8 +64,8 @@ fn route(machine: &Machine) -> Option<Finding> {
     Some(Finding::note("route", Rungs::from(5), text))
 }
 
-/// A policy to drop in the forward chain defeats any other table's accept.
-/// Only root may read the rules; Docker's bridge says that there are some.
+/// A drop policy in the forward chain defeats any other table's accept. Only
+/// root may read the rules; Docker's bridge tells that there are some.
 fn firewall(machine: &Machine) -> Option<Finding> {
     if !machine.has("/sys/class/net/docker0") {
         return None;

@@ -12,7 +12,7 @@ use super::machine::Machine;
 pub struct Part {
     /// Its option, as `make menuconfig` knows it.
     pub option: &'static str,
-    /// The module that it becomes.
+    /// The module that it can be built as.
     pub module: &'static str,
 }
 
@@ -21,13 +21,13 @@ pub struct Part {
 pub enum Support {
     /// It is part of the kernel, or loaded.
     Here,
-    /// The kernel loads the module when somebody asks for it.
+    /// The kernel loads the module when it is needed.
     Loadable,
     /// Built as a module, and the module's file is not there.
     NoModule,
     /// Not built.
     Absent,
-    /// Nothing here tells it.
+    /// Nothing here tells.
     Unknown,
 }
 
@@ -41,7 +41,7 @@ pub struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Reads what the kernel's makers have left of it.
+    /// Reads what the kernel's makers say about it.
     #[must_use]
     pub fn read(machine: &'a Machine) -> Options<'a> {
         let folder = format!("/lib/modules/{}", machine.release);
@@ -76,7 +76,7 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// No module is loaded any more until the next start.
+    /// No more modules are loaded until the next start.
     fn is_closed(&self) -> bool {
         let path = "/proc/sys/kernel/modules_disabled";
         self.machine.number(path) == Some(1)
@@ -105,8 +105,8 @@ fn setting(config: &str, option: &str) -> char {
     value.and_then(|(_, value)| value.chars().next()).unwrap_or('n')
 }
 
-/// Lines such as `kernel/fs/overlayfs/overlay.ko.xz: …`. A module's file has
-/// `-` where its name has `_`, or has not.
+/// Lines such as `kernel/fs/overlayfs/overlay.ko.xz: …`. A module's file may
+/// have `-` where its name has `_`.
 fn lists(modules: Option<&str>, module: &str) -> bool {
     modules.unwrap_or_default().lines().any(|line| {
         let path = line.split(':').next().unwrap_or_default();

@@ -7,7 +7,7 @@ use super::machine::Machine;
 
 const SUBJECT: &str = "here";
 
-/// One finding, and one more where the place itself is in the way.
+/// One finding, and a second if the place itself is in the way.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     let release = machine.release.to_lowercase();
     if release.contains("microsoft") {
@@ -70,5 +70,5 @@ fn windows(machine: &Machine) -> Finding {
     }
 }
 
-/// In WSL2 everybody is in namespaces, so only these tell.
+/// In WSL2 every process is in namespaces, so only these tell.
 const FILES_OF_CONTAINERS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];

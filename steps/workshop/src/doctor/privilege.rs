@@ -14,7 +14,7 @@ const POWERS: [(u8, &str, u8); 5] = [
     (8, "CAP_SETPCAP", 10),
 ];
 
-/// How one gets to be root, and how much of root there is.
+/// How to become root, and how much of root's power there is.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     let mut findings = vec![sudo(machine)];
     findings.extend(powers(machine));
@@ -46,8 +46,8 @@ fn sudo(machine: &Machine) -> Finding {
     })
 }
 
-/// Root in a container is root without its powers. What the bounding set lacks
-/// no program gives back, sudo neither.
+/// Root in a container is root without its powers. What the bounding set
+/// lacks, no program gives back, not even sudo.
 fn powers(machine: &Machine) -> Option<Finding> {
     let set = if machine.is_root() { "CapEff" } else { "CapBnd" };
     let set = u64::from_str_radix(&machine.status(set)?, 16).ok()?;

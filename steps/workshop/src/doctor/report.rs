@@ -12,7 +12,7 @@ use crate::text::wrap;
 const WIDTH: usize = 80;
 /// Where a finding's text begins.
 const INDENT: usize = 22;
-/// A command that fits behind `try:` is never broken.
+/// A command that fits after `try:` is never broken.
 const TRY: usize = 11;
 
 /// What the doctor has to say.
@@ -22,7 +22,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Of these.
+    /// Made of these findings.
     #[must_use]
     pub fn new(findings: Vec<Finding>) -> Report {
         Report { findings }
@@ -40,8 +40,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.blocks(rung)).collect()
     }
 
-    /// Prints it in 80 columns, the verdict at the end: that is what remains
-    /// in sight.
+    /// Prints it in 80 columns, the conclusion last: that stays in sight.
     ///
     /// # Errors
     /// Those of the writer.

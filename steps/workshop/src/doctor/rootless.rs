@@ -1,10 +1,10 @@
-//! step06 and above without root: user namespaces for everybody.
+//! step06 and above without root: user namespaces for any user.
 
 use super::finding::{Finding, Rungs};
 use super::machine::Machine;
 
-/// Switches that keep user namespaces for root: the switch, the value that
-/// does, what to set it to, and who has it.
+/// Switches that keep user namespaces for root: the name, the value that does
+/// so, and the words for it.
 const SWITCHES: [(&str, &str, &str); 2] = [
     (
         "kernel.apparmor_restrict_unprivileged_userns",

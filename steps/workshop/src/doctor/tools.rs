@@ -1,4 +1,4 @@
-//! Programs beside the rungs.
+//! Programs that the workshop uses beside the rungs.
 
 use step03::rootfs::Source;
 
@@ -13,7 +13,7 @@ const VM: [(&str, &str); 4] = [
     ("setpriv", "util-linux"),
 ];
 
-/// Nothing here is missing for good: there is a way without each.
+/// No rung fails for want of one of these: there is a way without each.
 pub fn look(machine: &Machine) -> Vec<Finding> {
     vec![busybox(machine), vm(machine)]
 }
