@@ -1,4 +1,4 @@
-//! `--all`: who lives apart from the machine, as a tree.
+//! `--all`: the processes that live apart from the machine, as a tree.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -47,7 +47,7 @@ pub fn run(census: &Census, json: bool, out: &mut impl Write) -> Result<()> {
     print_betrayed(&betrayed, out)
 }
 
-/// Those whose namespaces are not readable, but who are known to live apart.
+/// Those whose namespaces cannot be read, but that are known to live apart.
 fn print_betrayed(betrayed: &[&Resident], out: &mut impl Write) -> Result<()> {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for resident in betrayed {
@@ -66,7 +66,7 @@ fn print_betrayed(betrayed: &[&Resident], out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// Two lines for each group, and then those within it.
+/// Two lines for each group, followed by the groups within it.
 fn branch(
     keys: &[Key],
     groups: &HashMap<Key, Group<'_>>,

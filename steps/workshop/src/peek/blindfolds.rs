@@ -1,4 +1,4 @@
-//! What it cannot see: its namespaces, and with whom it shares each.
+//! What it cannot see: its namespaces, and which processes share each.
 
 use std::net::Ipv4Addr;
 
@@ -44,7 +44,7 @@ fn row(process: &Process, census: &Census, index: usize) -> Row {
     Row::with(mark, subject, text, facts)
 }
 
-/// Who else is in there: alone, or the others by name.
+/// What else is in there: nothing, or the others by name.
 fn company(others: &[&str]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for name in others {
@@ -60,7 +60,7 @@ fn company(others: &[&str]) -> String {
     }
 }
 
-/// What can be said of one kind, from outside.
+/// What one kind of namespace shows from outside.
 fn detail(process: &Process, kind: &str, apart: bool) -> Option<String> {
     match kind {
         "pid" if apart => {
@@ -110,7 +110,7 @@ fn interfaces(process: &Process) -> Option<String> {
 }
 
 /// The first of its own addresses that is not the loopback's. In net/fib_trie
-/// an address comes one line before what it is: "/32 host LOCAL".
+/// an address is one line above its kind: "/32 host LOCAL".
 fn address(process: &Process) -> Option<Ipv4Addr> {
     let trie = process.read("net/fib_trie").ok()?;
     let mut last = None;

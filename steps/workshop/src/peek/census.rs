@@ -1,7 +1,7 @@
 //! Every process of the machine, and which namespaces it is in.
 //!
-//! Ten thousand processes are a hundred thousand small reads: a good half
-//! second. So it is done once, and only what is needed is read.
+//! Ten thousand processes are a hundred thousand small reads, which take over
+//! half a second. So it is done once, and only what is needed is read.
 
 use std::collections::HashMap;
 
@@ -16,34 +16,34 @@ use crate::text::printable;
 pub struct Resident {
     /// Its number.
     pub pid: i32,
-    /// Its parent's number, 0 where that is not to be seen.
+    /// Its parent's number, 0 if that is not visible.
     pub parent: i32,
     /// Its name.
     pub name: String,
     /// The namespace of each of [`KINDS`]; `None`: not readable.
     pub spaces: [Option<u64>; KINDS.len()],
-    /// Where none is readable: which of them are not the reader's all the same.
+    /// If none is readable: those that are known not to be the reader's.
     pub betrayed: Vec<&'static str>,
 }
 
-/// Everybody, and what counts as "the machine".
+/// All processes, and what counts as "the machine".
 #[derive(Debug)]
 pub struct Census {
     /// By number.
     pub residents: HashMap<i32, Resident>,
-    /// The namespaces of the machine: those of process 1, or where that may
-    /// not be looked at, those of the reader itself.
+    /// The namespaces of the machine: those of process 1, or, if we may not
+    /// look at that, those of the reader.
     pub machine: [Option<u64>; KINDS.len()],
     /// Is the reader in a container itself? Then that is "the machine".
     pub is_inside: bool,
 }
 
-/// The number of the first PID namespace is always the same, and that of no
-/// other: PROC_PID_INIT_INO, in the kernel's include/linux/proc_ns.h.
+/// The first PID namespace always has this number, and no other has it:
+/// PROC_PID_INIT_INO, in the kernel's include/linux/proc_ns.h.
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 impl Census {
-    /// Asks everybody. Who ends meanwhile is left out.
+    /// Looks at all. A process that ends in the meantime is left out.
     ///
     /// # Errors
     /// There is no /proc.
@@ -60,7 +60,7 @@ impl Census {
         Ok(Census { residents, machine, is_inside })
     }
 
-    /// The names of those in the same namespace, but for `pid` itself.
+    /// The names of those in the same namespace, except `pid` itself.
     #[must_use]
     pub fn others_in(&self, kind: usize, space: u64, pid: i32) -> Vec<&str> {
         let all = self.residents.values();
@@ -83,8 +83,8 @@ impl Census {
         kinds.filter(differs).collect()
     }
 
-    /// Is it in another namespace of this kind than the machine, for all that
-    /// can be told?
+    /// Is it in another namespace of this kind than the machine, as far as we
+    /// can tell?
     #[must_use]
     pub fn is_apart(&self, process: &Process, kind: &str) -> bool {
         let index = KINDS.iter().position(|(name, _)| *name == kind);
@@ -95,7 +95,7 @@ impl Census {
         }
     }
 
-    /// How many may not be looked at without root.
+    /// How many only root may look at.
     #[must_use]
     pub fn hidden(&self) -> usize {
         let all = self.residents.values();

@@ -8,7 +8,7 @@ use step00::Mark;
 use super::proc::Process;
 use super::row::Row;
 
-/// A row where these are not all: by a group's cpuset or by taskset(1).
+/// A row, if these are not all: by a group's cpuset or by taskset(1).
 pub fn look(process: &Process) -> Option<Row> {
     let online = fs::read_to_string("/sys/devices/system/cpu/online").ok()?;
     let (online, allowed) =

@@ -9,10 +9,10 @@ use step11::state;
 
 use super::census::Census;
 
-/// The process that `who` means, and others that it could have meant.
+/// The process that `who` means, and the others that it could mean.
 ///
 /// # Errors
-/// Nobody has that name, or only a container that has ended.
+/// Nothing has that name, or only a container that has ended.
 pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     if let Ok(pid) = who.parse() {
         return Ok((pid, Vec::new()));
@@ -27,12 +27,12 @@ pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     let short: String = short.map(|(_, c)| c).collect();
     let all = census.residents.values();
     let named = all.filter(|resident| resident.name == short);
-    // This process bears a name as well, and nobody means it.
+    // Our own process has a name as well, and is never meant.
     let own = getpid().as_raw();
     let mut found: Vec<i32> =
         named.map(|resident| resident.pid).filter(|&pid| pid != own).collect();
     found.sort_unstable();
-    // Of many it is rather the one that lives apart, and of those the oldest.
+    // Of many, take one that lives apart; of those, the oldest.
     found.sort_by_key(|pid| census.apart(&census.residents[pid]).is_empty());
     if found.is_empty() {
         if let Some(Err(ended)) = container {

@@ -11,7 +11,7 @@ use super::proc::Process;
 use super::row::Row;
 use crate::text::printable;
 
-/// A row for each guard on what it asks the kernel for.
+/// A row for each guard on what it may ask the kernel for.
 pub fn look(process: &Process, census: &Census) -> Vec<Row> {
     vec![
         calls(process),
@@ -21,7 +21,7 @@ pub fn look(process: &Process, census: &Census) -> Vec<Row> {
     ]
 }
 
-/// seccomp: mode 1 allows four calls, mode 2 asks one filter or several.
+/// seccomp: mode 1 allows four calls, mode 2 asks one or more filters.
 fn calls(process: &Process) -> Row {
     let Ok(mode) = process.status("Seccomp") else {
         return Row::new(Mark::Free, "syscalls", "the kernel cannot filter");
@@ -42,7 +42,7 @@ fn calls(process: &Process) -> Row {
 
 /// The effective set, and what the bounding set would still let it gain.
 ///
-/// A capability is one over the user namespace that it was given in, and over
+/// A capability holds in the user namespace that it was given in, and over
 /// what belongs to that (user_namespaces(7)).
 fn capabilities(process: &Process, census: &Census) -> Row {
     let set = |field| {

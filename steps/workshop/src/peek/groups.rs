@@ -25,14 +25,14 @@ pub struct Groups {
 pub struct Group {
     /// As /proc/PID/cgroup has it.
     pub name: String,
-    /// Is it not the process's own, but one that this lies in?
+    /// Is it not the process's own group, but one above that?
     pub is_above: bool,
     folder: PathBuf,
 }
 
 impl Groups {
     /// From the text of /proc/PID/cgroup: `NUMBER:CONTROLLERS:PATH`. A path
-    /// with `..` leads out of the reader's cgroup namespace: nothing to read.
+    /// with `..` leads out of the reader's cgroup namespace: not readable.
     #[must_use]
     pub fn of(text: &str) -> Groups {
         let trees = trees();
@@ -50,7 +50,7 @@ impl Groups {
     }
 
     /// The process's group for a controller, and all above it. A controller
-    /// that version 1 does not have is version 2's.
+    /// that is not in version 1 is in version 2.
     pub fn way_up(&self, controller: &str) -> impl Iterator<Item = Group> {
         let has = |list: &str| list.split(',').any(|name| name == controller);
         let first = self.places.iter().find(|(list, ..)| has(list));
@@ -101,7 +101,7 @@ impl Group {
         value.parse().ok()
     }
 
-    /// How many CPUs' time it may use: quota by period.
+    /// The time of how many CPUs it may use: quota divided by period.
     #[must_use]
     pub fn cpus(&self) -> Option<f64> {
         let (quota, period) = match self.read("cpu.max") {
@@ -118,7 +118,7 @@ impl Group {
         (period > 0).then(|| quota as f64 / period as f64)
     }
 
-    /// A remark where a limit is not the process's own group's.
+    /// A remark, if a limit is not that of the process's own group.
     #[must_use]
     pub fn whose(&self) -> String {
         match self.is_above {
@@ -128,8 +128,8 @@ impl Group {
     }
 }
 
-/// The control group that it is in, if that is not the root of all: version
-/// 2's, else the first of version 1.
+/// The control group that it is in, unless that is the root: in version 2, or
+/// else the first of version 1.
 #[must_use]
 pub fn named(process: &Process) -> Option<String> {
     let text = process.read("cgroup").ok()?;

@@ -1,4 +1,4 @@
-//! What it cannot use: the limits of its control groups, and the present use.
+//! What it cannot use: the limits of its control groups, and what is used now.
 //!
 //! A limit holds for a group and all below it. So each row shows the tightest
 //! on the way up from the process's own group, and what *that* group uses.
@@ -26,8 +26,8 @@ pub fn look(process: &Process) -> Vec<Row> {
     rows
 }
 
-/// The process's own group. The root is everybody's: what is used there says
-/// nothing about one process.
+/// The process's own group. All processes are in the root: what is used there
+/// says nothing about one of them.
 fn own(groups: &Groups, controller: &str) -> Option<Group> {
     groups.way_up(controller).next().filter(|group| group.name != "/")
 }
@@ -83,7 +83,7 @@ fn pids(groups: &Groups) -> Row {
     }
 }
 
-/// A part of the time of how many CPUs, and what of it has been used.
+/// The time of how many CPUs it may use, and how much it has used.
 fn cpu(groups: &Groups) -> Row {
     let limits =
         groups.way_up("cpu").filter_map(|group| Some((group.cpus()?, group)));
@@ -125,7 +125,7 @@ fn io(groups: &Groups) -> Option<Row> {
     Some(cuffed("io", text, &group, None, json!(limit)))
 }
 
-/// The freezer: it gets no time at all.
+/// The freezer: a frozen process gets no time at all.
 fn frozen(groups: &Groups) -> Option<Row> {
     let is_frozen = |group: &Group| {
         let events = group.value("cgroup.events", "frozen");
@@ -138,8 +138,8 @@ fn frozen(groups: &Groups) -> Option<Row> {
     Some(cuffed("frozen", text, &group, None, json!(true)))
 }
 
-/// Whatever else of version 2 has a number for a limit: `memory.high`, huge
-/// pages … Each has its use in a file beside it.
+/// Whatever else in version 2 has a number as its limit: `memory.high`, huge
+/// pages … A file beside each says how much is used.
 fn others(groups: &Groups) -> Option<Row> {
     let known = ["memory.max", "pids.max", "memory.swap.max"];
     let found = groups.way_up("").flat_map(|group| {

@@ -1,13 +1,13 @@
-//! Who put a process where it is.
+//! Which process put another where it is.
 
 use super::census::Census;
 use super::proc::Process;
 use crate::text::printable;
 
-/// The one who made its blindfolds; nobody did, where it wears none.
+/// What made its blindfolds; `None` if it wears none.
 ///
-/// A container manager names the control group after the container. Else it
-/// is the nearest ancestor that has other namespaces; and where that is
+/// A container manager names the control group after the container. Otherwise
+/// it is the nearest ancestor that has other namespaces, and if that is
 /// systemd, one of its units.
 pub fn maker(process: &Process, census: &Census) -> Option<String> {
     let resident = census.residents.get(&process.pid)?;
@@ -34,7 +34,7 @@ pub fn maker(process: &Process, census: &Census) -> Option<String> {
     }
 }
 
-/// How container managers begin the name of a group.
+/// How the names of container managers' groups begin.
 const MANAGERS: [(&str, &str); 7] = [
     ("docker-", "Docker"),
     ("docker/", "Docker"),
@@ -45,7 +45,7 @@ const MANAGERS: [(&str, &str); 7] = [
     ("machine-", "systemd-machined"),
 ];
 
-/// Whose container has this group.
+/// The manager and the container that this group belongs to.
 fn container(path: &str) -> Option<String> {
     let found = MANAGERS.iter().find_map(|(prefix, manager)| {
         let (_, rest) = path.split_once(&format!("/{prefix}"))?;
@@ -53,7 +53,7 @@ fn container(path: &str) -> Option<String> {
     });
     let (manager, rest) = found?;
     let name = rest.split('/').next()?.trim_end_matches(".scope");
-    // The 64 digits of a container's number are shown as its 12, everywhere.
+    // Of the 64 digits of a container's number, tools show the first 12.
     let is_number = name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let length = if is_number { 12.min(name.len()) } else { name.len() };
     Some(format!("{manager} ({})", &name[..length]))

@@ -2,11 +2,11 @@
 //!
 //! Docker, Podman, systemd, Chromium and Flatpak put on the same blindfolds,
 //! handcuffs and gags as the rungs do, for there are no others. All of them
-//! show in /proc and /sys/fs/cgroup, and this reads nothing else. What only
-//! root may read is said to be so. Nothing is changed.
+//! show in /proc and /sys/fs/cgroup, and this reads nothing else. It says what
+//! only root may read. It changes nothing.
 //!
 //! - [`proc`] - one process's folder in /proc.
-//! - [`census`] - all processes, and who shares what with whom.
+//! - [`census`] - all processes, and which of them share what.
 //! - [`blindfolds`], [`handcuffs`], [`gags`] - the three parts of a report.
 //! - [`all`] - `--all`: the [`tree`] of groups that live apart.
 
@@ -56,7 +56,7 @@ pub struct Peek {
 /// Looks, and prints what there is to see.
 ///
 /// # Errors
-/// There is no such process. That one ends meanwhile is no error.
+/// There is no such process. If it ends in the meantime, that is not an error.
 pub fn run(args: &Peek, out: &mut impl Write) -> Result<()> {
     let census = Census::take()?;
     if census.is_inside && !args.json {

@@ -4,7 +4,7 @@ use std::fs;
 
 use step10::capabilities::Set;
 
-/// Those in the set; one that is newer than step10's table by its number.
+/// Those in the set; one that is newer than step10's table, by its number.
 pub fn names(set: u64) -> Vec<String> {
     let names = Set(set).to_string().to_uppercase();
     names.split_whitespace().map(str::to_owned).collect()

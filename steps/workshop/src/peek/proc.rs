@@ -39,7 +39,7 @@ impl Deref for Process {
 }
 
 impl Process {
-    /// Takes hold of it.
+    /// Opens its folder.
     ///
     /// # Errors
     /// There is no such process, or /proc hides it (`hidepid`, proc(5)).
@@ -60,8 +60,8 @@ impl Process {
         number_in(&self.namespace(kind).ok()?)
     }
 
-    /// Is it in another namespace than the reader? Where the link in `ns` may
-    /// not be read, other files tell it for some kinds, to everybody.
+    /// Is it in another namespace than the reader? If the link in `ns` may not
+    /// be read, other files, open to all, still tell for some kinds.
     #[must_use]
     pub fn betrays(&self, kind: &str) -> Option<bool> {
         let own = Proc::own();

@@ -1,4 +1,4 @@
-//! A line of what is found, for people and for programs.
+//! One line of what was found, for people and for programs.
 
 use std::io::{self, Write};
 
@@ -14,8 +14,8 @@ const WIDTH: usize = 80;
 /// Where the text of a row begins, after mark and subject.
 const INDENT: usize = 19;
 
-/// One line: as in the ledger that a rung prints, with what a program would
-/// want to know beside it.
+/// One line, as in the ledger that a rung prints, and the facts that a program
+/// would want with it.
 #[derive(Debug)]
 pub struct Row {
     /// `None`: the kernel does not tell us.
@@ -48,7 +48,7 @@ impl Row {
         Row { mark: Some(mark), subject, text: text.into(), facts }
     }
 
-    /// A row about what may not be looked at.
+    /// A row about what we may not look at.
     pub fn hidden(subject: &'static str) -> Row {
         let text = unreadable().to_owned();
         Row { mark: None, subject, text, facts: Value::Null }
@@ -89,8 +89,8 @@ impl Serialize for Row {
     }
 }
 
-/// Why something cannot be read. Root's eyes end at processes that have more
-/// capabilities than it has itself (ptrace(2), access mode checking).
+/// Why something cannot be read. Even root may not look at processes that have
+/// more capabilities than it has itself (ptrace(2), access mode checking).
 #[must_use]
 pub fn unreadable() -> &'static str {
     match geteuid().is_root() {

@@ -1,8 +1,8 @@
 //! The groups of processes that live apart from the machine.
 //!
-//! A group is all who share all their namespaces, as the processes of one
-//! container do. It hangs below the group that its first process was made in:
-//! so a container in a container shows as what it is.
+//! A group is all processes that share all their namespaces, as those of one
+//! container do. It is below the group that its first process was made in, so
+//! a container in a container shows as what it is.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,13 +19,13 @@ pub struct Group<'a> {
     pub members: Vec<&'a Resident>,
     /// Which kinds of namespace are not the machine's.
     pub apart: Vec<&'static str>,
-    /// Who made them.
+    /// What made them.
     pub maker: Option<String>,
     /// What was made from within it.
     pub children: Vec<Key>,
 }
 
-/// Sorts all processes by their namespaces, and hangs up the groups.
+/// Sorts all processes by their namespaces, and builds the tree of groups.
 pub fn groups(census: &Census) -> HashMap<Key, Group<'_>> {
     let mut members: HashMap<Key, Vec<&Resident>> = HashMap::new();
     for resident in census.residents.values() {
@@ -36,8 +36,8 @@ pub fn groups(census: &Census) -> HashMap<Key, Group<'_>> {
     let mut groups = HashMap::new();
     for (key, mut members) in members {
         members.sort_by_key(|resident| resident.pid);
-        // Numbers start again at some time: the first is the one whose parent
-        // is elsewhere.
+        // Numbers wrap around, so the lowest need not be the first: that is
+        // the one whose parent is elsewhere.
         let is_first = |r: &&Resident| home_of(r.parent, census) != Some(key);
         let first = members.iter().position(is_first).unwrap_or(0);
         members[..=first].rotate_right(1);
@@ -67,7 +67,7 @@ fn home_of(pid: i32, census: &Census) -> Option<Key> {
     resident.spaces.iter().any(Option::is_some).then_some(resident.spaces)
 }
 
-/// The groups that hang below the machine itself, or below nobody.
+/// The groups right below the machine, or below nothing.
 pub fn roots(groups: &HashMap<Key, Group<'_>>, census: &Census) -> Vec<Key> {
     let others = groups.iter().filter(|(key, _)| **key != census.machine);
     let inner = others.flat_map(|(_, group)| &group.children);
@@ -79,7 +79,7 @@ pub fn roots(groups: &HashMap<Key, Group<'_>>, census: &Census) -> Vec<Key> {
 }
 
 impl Group<'_> {
-    /// The first of them, how many more, and who made them.
+    /// The first of them, how many more there are, and what made them.
     pub fn title(&self) -> String {
         let first = self.members[0];
         let more = match self.members.len() - 1 {
