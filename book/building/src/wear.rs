@@ -52,10 +52,10 @@ pub fn run() -> Result<Ending> {
         ("user", libc::CLONE_NEWUSER),
         ("ipc", libc::CLONE_NEWIPC),
     ] {
-        stage.flags |= if on(name) { flag as u64 } else { 0 };
+        stage.blind(if on(name) { flag } else { 0 });
     }
     if on("mount") {
-        step03::clean_environment(&mut stage, &args.root, &args.uts);
+        step03::set_stage(&mut stage, &args.root, &args.uts);
     }
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
@@ -65,10 +65,10 @@ pub fn run() -> Result<Ending> {
     if !on("network") {
         args.network.network = step05::Kind::Host;
     }
-    let network = step05::Network::claim(&args.network)?;
-    stage.flags |= network.flags();
+    let connection = step05::Connection::claim(&args.network)?;
+    stage.blind(connection.namespace());
     let handcuffs = match on("cgroup") {
-        true => step07::lock(&args.cgroup, &image, &[])?,
+        true => step07::put_on(&args.cgroup, &image, &[])?,
         false => None,
     };
     stage.cgroup = handcuffs.as_ref().map(step07::Handcuffs::folder);
@@ -77,7 +77,7 @@ pub fn run() -> Result<Ending> {
         if on("user") {
             step06::user::write_maps(process.pid, &maps)?;
         }
-        network.plug_in(process)
+        connection.connect(process)
     };
     let inside = |gate: &Gate| {
         if on("user") {
@@ -92,7 +92,7 @@ pub fn run() -> Result<Ending> {
         if on("uts") {
             step01::uts::set_hostname(&args.uts.hostname)?;
         }
-        network.configure()?;
+        connection.bring_up()?;
         if on("mount") {
             move_in(&args, &worn, &image, gate)?;
         }
@@ -104,7 +104,7 @@ pub fn run() -> Result<Ending> {
             false => Ok(()),
         }
     };
-    Ok(stage.perform(outside, inside, &[])?.ending)
+    Ok(stage.run(outside, inside, &[])?.ending)
 }
 
 /// A root of its own: an overlay, or the image itself.
@@ -114,7 +114,7 @@ fn move_in(
     image: &step04::Image,
     gate: &Gate,
 ) -> Result<()> {
-    step03::root::seclude()?;
+    step03::root::make_private()?;
     let new_root = match worn.has("overlay") {
         true => image.assemble(gate)?,
         // As step03 binds it onto itself, but with the owners that step06
@@ -125,7 +125,7 @@ fn move_in(
             layer.path.clone()
         }
     };
-    step03::root::furnish(&new_root)?;
+    step03::furnish(&new_root)?;
     if worn.has("ipc") {
         step09::ipc::mount_queues(&new_root)?;
     }

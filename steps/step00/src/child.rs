@@ -1,4 +1,7 @@
 //! A process that has been made: its end, and signals to it.
+//!
+//! Not promised: that the process's own children die with the launcher. Only a
+//! PID namespace (step02) ties them together.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};

@@ -5,13 +5,8 @@
 //! about it (the advice).
 
 use std::fmt;
-use std::io::{self, Write};
-use std::process::ExitCode;
 
 use anyhow::{Error, Result};
-
-use crate::child::Ending;
-use crate::unwritten::catch;
 
 /// The workshop itself failed; the command was never started.
 pub const WORKSHOP_FAILED: u8 = 125;
@@ -63,23 +58,4 @@ impl<T, E: Into<Error>> Advice<T> for Result<T, E> {
             failure.into()
         })
     }
-}
-
-/// The last line of every rung's `main`: does the work, reports what went
-/// wrong, if anything did, and turns the result into an exit status.
-pub fn finish(rung: &str, work: impl FnOnce() -> Result<Ending>) -> ExitCode {
-    let status = match catch(work) {
-        Ok(ending) => ending.status(),
-        Err(error) => {
-            let failure = Failure::from_error(&error);
-            report(rung, &failure);
-            failure.status
-        }
-    };
-    ExitCode::from(status)
-}
-
-/// Not eprintln!, which panics when stderr is closed or full.
-pub(crate) fn report(rung: &str, failure: &Failure) {
-    let _ = writeln!(io::stderr(), "{rung}: {failure}");
 }

@@ -1,73 +1,43 @@
 //! step00: a process, and nothing else.
 //!
-//! It blinds to nothing. The process sees the whole building: every other
-//! process, every file that its user may see, every interface. All that
-//! follows is the same fork, exec and wait with something put on in between.
+//! It blinds to nothing: the process sees the whole building. All that follows
+//! is the same fork, exec and wait with something put on in between.
 //!
-//! Interface:
-//!
-//! - [`process`] - the primitive: [`process::fork`] (clone3),
-//!   [`process::execute`], [`process::wait`].
-//! - [`child`] - what can be done with a process that has been made.
-//! - [`Stage`] - sets the three in order for every rung, with the [`Gate`]
-//!   between launcher and process.
-//! - [`proc`], [`Proc`] - what the kernel says about one process.
-//! - [`Look`], [`Line`], [`Mark`], [`Subject`] - the ledger.
-//! - [`Advice`], [`Failure`], [`finish`] - errors and exit statuses.
-//! - [`unwritten`] - the body that an exercise leaves out.
-//! - [`Guardian`] - gives back what was borrowed, even after SIGKILL.
-//!
-//! Not promised: that the process's own children die with the launcher. Only a
-//! PID namespace (step02) ties them together.
+//! - [`process`], [`child`] - the primitive: fork (clone3), execute, wait.
+//! - [`stage`] - sets the three in order for every rung.
+//! - [`proc`] - what the kernel says about one process.
+//! - [`narrator`], [`ledger`] - tell what the process can see and use.
+//! - [`failure`] - errors, their advice, and the exit status.
 
+#![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.
 #![cfg_attr(feature = "exercise", allow(dead_code))]
 
-#[cfg(not(target_os = "linux"))]
-compile_error!(
-    "A container is a Linux process: on macOS and Windows use the virtual \
-     machine that the Vagrantfile describes (vagrant up && vagrant ssh)."
-);
-
-// The solution, or the learner's (cargo run -p step00 --features exercise).
-#[cfg(all(target_os = "linux", not(feature = "exercise")))]
-pub mod process;
-#[cfg(all(target_os = "linux", feature = "exercise"))]
+// The solution, or the learner's.
+#[cfg(feature = "exercise")]
 #[path = "exercise.rs"]
 pub mod process;
+#[cfg(not(feature = "exercise"))]
+pub mod process;
 
-#[cfg(target_os = "linux")]
 pub mod child;
-#[cfg(target_os = "linux")]
+pub mod failure;
+pub mod ledger;
+pub mod narrator;
 pub mod proc;
+pub mod stage;
 
-#[cfg(target_os = "linux")]
 mod command;
-#[cfg(target_os = "linux")]
-mod failure;
-#[cfg(target_os = "linux")]
+mod finish;
 mod flags;
-#[cfg(target_os = "linux")]
-mod narrator;
-#[cfg(target_os = "linux")]
-mod stage;
-#[cfg(target_os = "linux")]
 mod unwritten;
 
-// What every rung's `main` needs, from one place.
-pub use anyhow::Result;
-pub use std::process::ExitCode;
-
-#[cfg(target_os = "linux")]
-pub use {
-    child::{Doomed, Ending, Process},
-    command::Command,
-    failure::{
-        Advice, CANNOT_EXECUTE, Failure, NOT_FOUND, WORKSHOP_FAILED, finish,
-    },
-    flags::{Args, arguments},
-    narrator::{Line, Look, Mark, Subject, epilogue, print},
-    proc::Proc,
-    stage::{Finale, Gate, Guardian, Outcome, Performance, Stage},
-    unwritten::unwritten,
-};
+pub use child::{Doomed, Ending, Process};
+pub use command::Command;
+pub use failure::{Advice, Failure};
+pub use narrator::{Line, Mark, Reader, Subject, epilogue, print};
+pub use proc::Proc;
+pub use stage::{Gate, Guardian, Outcome, Running, Stage};
+pub use {anyhow::Result, std::process::ExitCode};
+pub use {finish::finish, ledger::LEDGER, unwritten::unwritten};
+pub use {flags::Args, flags::arguments};

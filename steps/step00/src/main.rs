@@ -1,7 +1,7 @@
 //! step00: a process, and nothing else.
 
 use clap::Parser;
-use step00::{Ending, ExitCode, Look, Result, Stage};
+use step00::{Ending, ExitCode, Gate, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -20,14 +20,11 @@ fn run(args: Args) -> Result<Ending> {
     let stage = Stage::new(NAME, &args.process);
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |_: &_| Ok(());
+    let outside = |_process: &Process| Ok(());
 
     // What the new process does before it executes the command.
-    let inside = |_: &_| Ok(());
+    let inside = |_gate: &Gate| Ok(());
 
-    let outcome = stage.perform(outside, inside, LEDGER)?;
+    let outcome = stage.run(outside, inside, step00::LEDGER)?;
     Ok(outcome.ending)
 }
-
-/// Who reads what the ledger says back from the kernel.
-const LEDGER: &[Look] = &[];

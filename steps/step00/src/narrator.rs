@@ -4,6 +4,7 @@
 //! before it executes its command. Nothing is printed because a flag asked for
 //! it. stdout belongs to the command alone.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::ops::Deref;
 
@@ -48,27 +49,12 @@ pub struct Subject {
     pub proc: Proc,
     /// Its number outside.
     pub pid: Pid,
-    /// What uname(2) answers there. /proc shows only the reader's own name.
-    pub hostname: String,
-    /// The label of AppArmor or SELinux that it has asked for, if any. Whoever
-    /// else reads that file may see their own.
-    pub label: String,
+    /// What it has said of itself: see [`Hooks::facts`](crate::Hooks).
+    pub(crate) facts: BTreeMap<String, String>,
 }
 
-/// A rung's part of the ledger: looks at the process, from outside.
-pub type Look = fn(&Subject) -> Result<Vec<Line>>;
-
-/// The subjects that are namespaces, with the kernel's name for each.
-const NAMESPACES: [(&str, &str, &str); 8] = [
-    ("hostname", "uts", "the machine's own"),
-    ("processes", "pid", "every process of the machine"),
-    ("files", "mnt", "the machine's own"),
-    ("network", "net", "the machine's interfaces"),
-    ("users", "user", "root here is root everywhere"),
-    ("ipc", "ipc", "shared memory and queues of the machine"),
-    ("cgroups", "cgroup", "the machine's tree of control groups"),
-    ("time", "time", "the machine's uptime"),
-];
+/// A rung's part of the ledger: what it reads of the process, from outside.
+pub type Reader = fn(&Subject) -> Result<Vec<Line>>;
 
 impl Deref for Subject {
     type Target = Proc;
@@ -79,38 +65,15 @@ impl Deref for Subject {
 }
 
 impl Subject {
-    pub(crate) fn new(pid: Pid, hostname: String, label: String) -> Subject {
-        Subject { proc: Proc::of(pid), pid, hostname, label }
+    /// A process that has said nothing of itself yet.
+    pub fn new(pid: Pid) -> Subject {
+        Subject { proc: Proc::of(pid), pid, facts: BTreeMap::new() }
     }
 
-    /// What can be said about any process, whichever rung made it.
-    fn look(&self) -> Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        for (subject, kind, shared) in NAMESPACES {
-            lines.push(match self.is_apart(kind)? {
-                false => Line::new(Mark::Sees, subject, shared),
-                true => Line::new(Mark::Blind, subject, "its own"),
-            });
-        }
-        for subject in ["memory", "cpu", "pids"] {
-            let text = "no limit but the launcher's own";
-            lines.push(Line::new(Mark::Free, subject, text));
-        }
-        lines.push(match self.status("Seccomp")?.as_str() {
-            "0" => Line::new(Mark::Free, "syscalls", "may ask for any"),
-            _ => Line::new(Mark::Gagged, "syscalls", "filtered"),
-        });
-        Ok(lines)
+    /// What it has said of itself under this name; nothing if it has not.
+    pub fn fact(&self, name: &str) -> &str {
+        self.facts.get(name).map_or("", String::as_str)
     }
-}
-
-/// Inside: what this process has written to `attr/exec` (proc_pid_attr(5)).
-pub(crate) fn label_at_execve() -> String {
-    let files = ["attr/apparmor/exec", "attr/exec"];
-    let read = |file| Proc::own().read(file);
-    let labels = files.map(read).into_iter().flatten();
-    let label = labels.into_iter().find(|label| !label.is_empty());
-    label.unwrap_or_default().trim_end_matches(['\0', '\n']).into()
 }
 
 impl Line {
@@ -144,22 +107,22 @@ impl Mark {
     }
 }
 
-/// Prints the ledger: what can be said of any process, with the lines of the
-/// rungs in place of those about the same subject.
+/// Prints the ledger. A line of a higher rung takes the place of a lower one's
+/// about the same subject.
 pub(crate) fn tell(
     rung: &str,
     subject: &Subject,
-    looks: &[Look],
+    ledger: &[Reader],
 ) -> Result<()> {
-    let mut ledger = subject
-        .look()
-        .context("read the ledger back from /proc")
-        .advice("-q runs the command without it")?;
-    for look in looks {
-        for line in look(subject)? {
-            match ledger.iter_mut().find(|l| l.subject == line.subject) {
+    let mut lines: Vec<Line> = Vec::new();
+    for read in ledger {
+        let more = read(subject)
+            .context("read the ledger back from /proc")
+            .advice("-q runs the command without it")?;
+        for line in more {
+            match lines.iter_mut().find(|l| l.subject == line.subject) {
                 Some(known) => *known = line,
-                None => ledger.push(line),
+                None => lines.push(line),
             }
         }
     }
@@ -172,7 +135,7 @@ pub(crate) fn tell(
         page,
         "{rung}: process {pid} of this machine's kernel, {kernel}"
     )?;
-    for line in ledger {
+    for line in lines {
         line.print(&mut page)?;
     }
     // One write: two rungs at once do not mix their lines. A closed stderr is

@@ -23,27 +23,9 @@ pub mod uts;
 #[cfg(not(feature = "exercise"))]
 pub mod uts;
 
-use anyhow::Result;
-use step00::{Line, Mark, Subject};
+pub mod ledger;
 
-/// The flags of this rung.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "step01: the hostname")]
-#[group(skip)]
-pub struct Args {
-    /// The name that the machine seems to have, 64 bytes at most
-    #[arg(long, value_name = "NAME", default_value = "box")]
-    #[arg(value_parser = uts::parse_hostname)]
-    pub hostname: String,
-}
+mod flags;
 
-/// Compares the two names, if the process has a namespace of its own.
-pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
-    let ours = nix::unistd::gethostname()?;
-    let (inside, outside) = (&process.hostname, ours.to_string_lossy());
-    let text = format!("{inside:?} inside, {outside:?} outside");
-    Ok(match process.is_apart("uts")? {
-        true => vec![Line::new(Mark::Blind, "hostname", text)],
-        false => Vec::new(),
-    })
-}
+pub use flags::Args;
+pub use ledger::{LEDGER, set_stage};

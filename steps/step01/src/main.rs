@@ -1,7 +1,7 @@
 //! step01: blind to the host's name.
 
 use clap::Parser;
-use step00::{Ending, ExitCode, Look, Result, Stage};
+use step00::{Ending, ExitCode, Gate, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -19,20 +19,15 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Ending> {
     let mut stage = Stage::new(NAME, &args.process);
-    stage.flags |= libc::CLONE_NEWUTS as u64;
+    stage.blind(libc::CLONE_NEWUTS);
+    step01::set_stage(&mut stage);
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |_: &_| Ok(());
+    let outside = |_process: &Process| Ok(());
 
     // What the new process does before it executes the command.
-    let inside = |_: &_| step01::uts::set_hostname(&args.uts.hostname);
+    let inside = |_gate: &Gate| step01::uts::set_hostname(&args.uts.hostname);
 
-    let outcome = stage.perform(outside, inside, LEDGER)?;
+    let outcome = stage.run(outside, inside, step01::LEDGER)?;
     Ok(outcome.ending)
 }
-
-/// Who reads what the ledger says back from the kernel.
-#[rustfmt::skip]
-const LEDGER: &[Look] = &[
-    step01::ledger,
-];

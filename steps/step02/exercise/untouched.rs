@@ -20,12 +20,15 @@ use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, fork};
-use step00::child::{self, SI_KERNEL, close_all_but};
+use nix::unistd::Pid;
+use step00::child::{self, close_all_but};
 use step00::process;
 use step00::{Command, Ending};
+
+use crate::init::look_after;
 
 /// Executes the command as a child and looks after it as PID 1 should.
 ///
@@ -42,46 +45,21 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     //    fork, and to miss the SIGCHLD of a command that ends at once.
     //    The command must not inherit the descriptor: which flag sees to it?
     //
-    // 2. `fork()` of nix is fork(2). It is unsafe, because the child of a
-    //    process with several threads may do very little: see
-    //    signal-safety(7). How many does this one have? Say so after SAFETY.
+    // 2. `process::fork` is yours, from step00: no new namespace (0), no
+    //    cgroup. Which of the two returns is the child's?
     //
     // 3. In the child: blocked signals survive execve(2), and no program
     //    expects them. Unblock them all (`sigprocmask`, SIG_SETMASK), and
     //    then be the command: `process::execute`.
     //
-    // 4. In the parent: `close_all_but` the signalfd. Usual mistake: to keep
-    //    the rest. Of the gate to the launcher (unix(7)) this process holds a
-    //    copy; as long as that is open, the launcher waits.
-    //    Then `look_after` the child, and exit with the status of its ending.
+    // 4. In the parent: remember the child's pid and drop the rest of it (PID
+    //    1 waits for any child, no pidfd is needed). Then `close_all_but` the
+    //    signalfd. Usual mistake: to keep the others. Of the gate to the
+    //    launcher (unix(7)) this process holds a copy; as long as that is
+    //    open, the launcher waits.
+    //    Then `look_after` the child (src/init.rs is given, and wants to know
+    //    your `reap`), and exit with the status of its ending.
     step00::unwritten("run_as_init", file!())
-}
-
-/// Reaps every child that ends and hands on every signal, until `command` has
-/// ended.
-fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
-    loop {
-        let info = signals.read_signal().context("wait for a signal")?;
-        let Some(info) = info else { continue };
-        let signal = Signal::try_from(info.ssi_signo as i32);
-        match signal {
-            Ok(Signal::SIGCHLD) => {
-                if let Some(ending) = reap(command)? {
-                    return Ok(ending);
-                }
-            }
-            // A key of the terminal: the kernel has given the signal to the
-            // whole foreground group, and so to the command as well.
-            _ if info.ssi_code == SI_KERNEL => {}
-            Ok(signal) => match kill(command, signal) {
-                // ESRCH: it has just ended, SIGCHLD is on its way.
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(errno).context("hand on a signal"),
-            },
-            // A real-time signal: the kernel's rule for PID 1 holds.
-            Err(_) => {}
-        }
-    }
 }
 
 /// Takes the status of each child that has ended, the command's own and those

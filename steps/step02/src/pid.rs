@@ -19,12 +19,14 @@ use std::os::fd::{AsFd, AsRawFd};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{ForkResult, Pid, fork};
-use step00::child::{self, SI_KERNEL, close_all_but};
+use nix::unistd::Pid;
+use step00::child::{self, close_all_but};
 use step00::process;
 use step00::{Command, Ending};
+
+use crate::init::look_after;
 
 // ANCHOR: init
 /// Executes the command as a child and looks after it as PID 1 should.
@@ -46,51 +48,26 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     // no longer to that of a user namespace (step06). The command is a copy as
     // well until execve(2), which makes it dumpable again.
     prctl::set_dumpable(false).context("hide init's memory")?;
-    // SAFETY: this process has one thread, so the child may use all of libc.
-    match unsafe { fork() }.context("start the command under init")? {
-        ForkResult::Child => {
+    match process::fork(0, None).context("start the command under init")? {
+        None => {
             let none = SigSet::empty();
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&none), None)?;
             process::execute(command)
         }
-        ForkResult::Parent { child } => {
+        Some(child) => {
+            let command = child.pid;
+            // Its pidfd is of no use here: PID 1 waits for any child.
+            drop(child);
             // An init that kept the gate open would hide from the launcher
             // that the command has been executed.
             close_all_but(&[Some(signals.as_fd().as_raw_fd())])
                 .context("close what the launcher has open")?;
-            let ending = look_after(child, &signals)?;
+            let ending = look_after(command, &signals, reap)?;
             std::process::exit(ending.status().into())
         }
     }
 }
 // ANCHOR_END: init
-
-/// Reaps every child that ends and hands on every signal, until `command` has
-/// ended.
-fn look_after(command: Pid, signals: &SignalFd) -> Result<Ending> {
-    loop {
-        let info = signals.read_signal().context("wait for a signal")?;
-        let Some(info) = info else { continue };
-        let signal = Signal::try_from(info.ssi_signo as i32);
-        match signal {
-            Ok(Signal::SIGCHLD) => {
-                if let Some(ending) = reap(command)? {
-                    return Ok(ending);
-                }
-            }
-            // A key of the terminal: the kernel has given the signal to the
-            // whole foreground group, and so to the command as well.
-            _ if info.ssi_code == SI_KERNEL => {}
-            Ok(signal) => match kill(command, signal) {
-                // ESRCH: it has just ended, SIGCHLD is on its way.
-                Ok(()) | Err(Errno::ESRCH) => {}
-                Err(errno) => return Err(errno).context("hand on a signal"),
-            },
-            // A real-time signal: the kernel's rule for PID 1 holds.
-            Err(_) => {}
-        }
-    }
-}
 
 // ANCHOR: reap
 /// Takes the status of each child that has ended, the command's own and those

@@ -9,21 +9,18 @@
 //! ```
 //!
 //! Four things in order: let go of the machine's mounts, make the new root a
-//! mount, furnish it, and pivot. Until the pivot you are working among the
+//! mount, mount a proc in it, and pivot. Until the pivot you are working among the
 //! machine's files. Replace each `unwritten(…)` by a body of your own; the
 //! solution is in `root.rs`.
 
 #![allow(unused, reason = "until it is written")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 use step00::Advice;
-
-use crate::{devices, tree};
 
 const NO_TYPE: Option<&str> = None;
 
@@ -33,7 +30,7 @@ const NO_TYPE: Option<&str> = None;
 /// `/` *shared*: what is mounted on the copy would be mounted on the original
 /// as well (mount_namespaces(7), "Shared subtrees"). pivot_root(2) refuses to
 /// work in such a place, with EINVAL.
-pub fn seclude() -> Result<()> {
+pub fn make_private() -> Result<()> {
     // nix::mount::mount has the five arguments of mount(2): source, target,
     // file system type, flags, data. Source, type and data are each an Option.
     // This call is none that mounts anything: see "Changing the propagation
@@ -43,7 +40,7 @@ pub fn seclude() -> Result<()> {
     // Which of the four types lets nothing in and nothing out? Usual mistake:
     // to change `/` alone. There are other mounts below it, and a flag that
     // means them, too.
-    step00::unwritten("seclude", file!())
+    step00::unwritten("make_private", file!())
 }
 
 /// Makes a mount of a directory, by binding it onto itself.
@@ -66,38 +63,19 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
     step00::unwritten("bind_onto_itself", file!())
 }
 
-/// Mounts /proc, /sys and /dev in the new root.
+/// Mounts the kernel's own view of the processes on `proc`, a folder of the
+/// new root: proc(5), a file system without a disk.
 ///
-/// - /proc shows the PID namespace of the process that mounts it: after this,
-///   `ps` is blind at last.
-/// - /sys shows the network interfaces of the mounter's network namespace.
-/// - /dev is a small tmpfs with the harmless devices only.
-pub fn furnish(new_root: &Path) -> Result<()> {
-    let common = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;
-    let proc = mount_point(new_root, "proc")?;
-    // This is yours: proc(5) is a file system without a disk, so its source
-    // is just a name, as its type is. Mount one on `proc`, with the flags in `common`: in here
-    // is nothing to be executed, and no device. The context of an error names
-    // the folder.
-    //
-    // It must happen before the pivot: in a user namespace the kernel allows
-    // a new proc only while an old one is fully visible, or one could look
-    // behind what somebody has mounted over it (user_namespaces(7)).
-    step00::unwritten("furnish", file!());
-
-    // This is given. /sys goes the same way, if the kernel lets it.
-    let sys = mount_point(new_root, "sys")?;
-    let read_only = common | MsFlags::MS_RDONLY;
-    mount(Some("sysfs"), &sys, Some("sysfs"), read_only, NO_TYPE)
-        // In a user namespace a new sysfs takes a network namespace of one's
-        // own as well. With `--network host` the machine's /sys is bound.
-        .or_else(|errno| match errno {
-            Errno::EPERM => tree::bind_read_only(Path::new("/sys"), &sys),
-            _ => Err(errno.into()),
-        })
-        .with_context(|| format!("mount sysfs on {}", sys.display()))?;
-
-    devices::furnish(&mount_point(new_root, "dev")?)
+/// It shows the PID namespace of the process that mounts it: after this, `ps`
+/// is blind at last. And it must happen before the pivot: in a user namespace
+/// the kernel allows a new proc only while an old one is fully visible, or one
+/// could look behind what somebody has mounted over it (user_namespaces(7)).
+pub fn mount_proc(proc: &Path) -> Result<()> {
+    // It has no disk, so its source is just a name, as its type is. In there
+    // is nothing to be executed, no program that changes its user, and no
+    // device: mount(2) has a flag for each of the three. The context of an
+    // error names the folder.
+    step00::unwritten("mount_proc", file!())
 }
 
 /// Makes `new_root` the root directory, and the old one unreachable.
@@ -122,22 +100,4 @@ pub fn pivot(new_root: &Path) -> Result<()> {
     //
     // Each of the four can fail, and its context says which one did.
     step00::unwritten("pivot", file!())
-}
-
-/// A directory of the new root on which something is to be mounted.
-///
-/// A symbolic link will not do. Until the pivot it leads to wherever it says
-/// on the *machine*, and the new root would be left without a /proc.
-fn mount_point(new_root: &Path, name: &str) -> Result<PathBuf> {
-    let path = new_root.join(name);
-    let found = path.symlink_metadata();
-    let is_there = found.is_ok_and(|metadata| metadata.is_dir());
-    match std::fs::create_dir(&path) {
-        Err(error) if !is_there => Err(error)
-            .with_context(|| {
-                format!("make the mount point {}", path.display())
-            })
-            .advice("a root file system needs the folders proc, sys and dev"),
-        _ => Ok(path),
-    }
 }

@@ -1,7 +1,7 @@
 //! step03: blind to the host's files.
 
 use clap::Parser;
-use step00::{Ending, ExitCode, Look, Result, Stage};
+use step00::{Ending, ExitCode, Gate, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -21,34 +21,29 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Ending> {
     let mut stage = Stage::new(NAME, &args.process);
-    stage.flags |= libc::CLONE_NEWUTS as u64;
-    stage.flags |= libc::CLONE_NEWPID as u64;
-    stage.flags |= libc::CLONE_NEWNS as u64;
-    stage.finale = step02::finale(&args.pid);
-    step03::clean_environment(&mut stage, &args.root, &args.uts);
+    stage.blind(libc::CLONE_NEWUTS);
+    stage.blind(libc::CLONE_NEWPID);
+    stage.blind(libc::CLONE_NEWNS);
+    step01::set_stage(&mut stage);
+    step02::set_stage(&mut stage, &args.pid);
+    step03::set_stage(&mut stage, &args.root, &args.uts);
     let new_root = args.root.new_root()?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |_: &_| Ok(());
+    let outside = |_process: &Process| Ok(());
 
     // What the new process does before it executes the command.
-    let inside = |_: &_| {
+    let inside = |_gate: &Gate| {
         step01::uts::set_hostname(&args.uts.hostname)?;
-        step03::root::seclude()?;
+        step03::root::make_private()?;
         step03::root::bind_onto_itself(&new_root)?;
-        step03::root::furnish(&new_root)?;
+        step03::furnish(&new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
         step03::settle_in(&args.root)
     };
 
-    let outcome = stage.perform(outside, inside, LEDGER)?;
+    let outcome = stage.run(outside, inside, step03::LEDGER)?;
     Ok(outcome.ending)
 }
-
-/// Who reads what the ledger says back from the kernel.
-#[rustfmt::skip]
-const LEDGER: &[Look] = &[
-    step01::ledger, step02::ledger, step03::ledger,
-];

@@ -15,14 +15,14 @@
 
 #![allow(unused, reason = "until it is written")]
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::unistd::chdir;
 use step00::Advice;
+
+use crate::refusal::{is_in_user_namespace, why_not};
 
 /// Some distributions have these on. Without them `upper` is plain: every
 /// file is whole and where the container has put it, and the next mount may
@@ -68,24 +68,4 @@ pub fn mount_overlay(
     //    are both its name. Of an error say with which options it came:
     //    `.or_else(|errno| Err(errno).with_context(…).advice(why_not(errno)))`
     step00::unwritten("mount_overlay", file!())
-}
-
-fn why_not(errno: Errno) -> &'static str {
-    match errno {
-        Errno::ELOOP => "name each layer once, and none inside another",
-        Errno::ENODEV => "modprobe overlay, this kernel has no overlayfs yet",
-        Errno::EINVAL => {
-            "an --upper on ext4, xfs, btrfs or tmpfs, not on an overlay; \
-             `dmesg | tail` tells what the kernel did not like"
-        }
-        _ => "see mount(2) and the kernel document overlayfs.rst",
-    }
-}
-
-/// The machine's own user namespace maps every user to itself.
-fn is_in_user_namespace() -> Result<bool> {
-    let map = fs::read_to_string("/proc/self/uid_map")
-        .context("read /proc/self/uid_map")?;
-    let numbers: Vec<&str> = map.split_whitespace().collect();
-    Ok(numbers != ["0", "0", "4294967295"])
 }

@@ -14,12 +14,29 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use step00::Outcome;
 
+use crate::Args;
 use crate::image::Image;
+
+/// After the end: prints the changes, if they were asked for.
+///
+/// # Errors
+/// When the container has handed over no upper layer, or it cannot be read.
+pub fn report(
+    args: &Args,
+    image: &Image,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    match args.changes {
+        true => print(image, &outcome.take("upper")?),
+        false => Ok(()),
+    }
+}
 
 /// Prints a line on stderr for each name that was (A)dded, (C)hanged or
 /// (D)eleted. `upper` is what the container handed over.
-pub fn print(image: &Image, upper: &OwnedFd) -> Result<()> {
+fn print(image: &Image, upper: &OwnedFd) -> Result<()> {
     for (kind, path) in list(image, upper)? {
         step00::epilogue(&format!("{kind} {}", printable(&path)));
     }

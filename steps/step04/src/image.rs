@@ -113,7 +113,7 @@ impl Image {
         mount_overlay(staging, &lowers, writable)?;
 
         let upper = fs::File::open(&upper).context("open the upper layer")?;
-        gate.hand_over(upper.as_fd())?;
+        gate.hand_over("upper", upper.as_fd())?;
         Ok(merged)
     }
 

@@ -1,7 +1,7 @@
 //! step04: a shared image, private writes.
 
 use clap::Parser;
-use step00::{Ending, ExitCode, Gate, Look, Result, Stage};
+use step00::{Ending, ExitCode, Gate, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -22,35 +22,30 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Ending> {
     let mut stage = Stage::new(NAME, &args.process);
-    stage.flags |= libc::CLONE_NEWUTS as u64;
-    stage.flags |= libc::CLONE_NEWPID as u64;
-    stage.flags |= libc::CLONE_NEWNS as u64;
-    stage.finale = step02::finale(&args.pid);
-    step03::clean_environment(&mut stage, &args.root, &args.uts);
+    stage.blind(libc::CLONE_NEWUTS);
+    stage.blind(libc::CLONE_NEWPID);
+    stage.blind(libc::CLONE_NEWNS);
+    step01::set_stage(&mut stage);
+    step02::set_stage(&mut stage, &args.pid);
+    step03::set_stage(&mut stage, &args.root, &args.uts);
     let image = step04::Image::open(&args.overlay, &args.root)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |_: &_| Ok(());
+    let outside = |_process: &Process| Ok(());
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
         step01::uts::set_hostname(&args.uts.hostname)?;
-        step03::root::seclude()?;
+        step03::root::make_private()?;
         let new_root = image.assemble(gate)?;
-        step03::root::furnish(&new_root)?;
+        step03::furnish(&new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
         step03::settle_in(&args.root)
     };
 
-    let outcome = stage.perform(outside, inside, LEDGER)?;
-    step04::report(&args.overlay, &image, &outcome)?;
+    let mut outcome = stage.run(outside, inside, step04::LEDGER)?;
+    step04::report(&args.overlay, &image, &mut outcome)?;
     Ok(outcome.ending)
 }
-
-/// Who reads what the ledger says back from the kernel.
-#[rustfmt::skip]
-const LEDGER: &[Look] = &[
-    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
-];

@@ -47,8 +47,7 @@ fn look(prepare: impl FnOnce() + Send, ask: impl FnOnce(&Subject) + Send) {
         });
         // A thread has a folder in /proc as well, though no `ls` shows it.
         let pid = wait_for_it.recv().expect("the thread is ready");
-        let (hostname, label) = (String::new(), String::new());
-        ask(&Subject { proc: Proc::of(pid), pid, hostname, label });
+        ask(&Subject::new(pid));
         drop(go_on);
     });
 }
@@ -74,11 +73,11 @@ fn it_tells_of_the_processs_own_root_and_not_of_the_old_one() {
             assert!(kinds.any(|mount| mount.kind == "overlay"), "{all:#?}");
 
             let text = "another /: overlay on one layer, writes gone at exit";
-            assert_eq!(texts(step04::ledger(half)), [text]);
+            assert_eq!(texts(step04::ledger::read(half)), [text]);
             let count = all.len();
             let text =
                 format!("another / (overlay), {count} mounts of its own");
-            assert_eq!(texts(step03::ledger(half)), [text]);
+            assert_eq!(texts(step03::ledger::read(half)), [text]);
         },
     );
 }

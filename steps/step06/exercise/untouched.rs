@@ -21,9 +21,9 @@ use std::fs;
 use anyhow::{Context, Result};
 use nix::sys::prctl;
 use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
-use step00::Advice;
 
-use crate::ids::{Mapping, Maps, Writer};
+use crate::ids::{Maps, Writer};
+use crate::writing::{lines, run_helper, write};
 
 /// Outside: writes both maps of process `pid`. Each can be written once.
 ///
@@ -38,16 +38,17 @@ pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
     // `maps` says who writes them, and what follows from that (src/ids.rs).
     //
     // 1. The helpers are programs that may write more than we may: run
-    //    newuidmap(1) and newgidmap(1) with `crate::ids::run_helper`, each
-    //    with its own map, and there is no more to be done.
+    //    newuidmap(1) and newgidmap(1) with `run_helper`, each with its own
+    //    map, and there is no more to be done.
     //
     // 2. Without root and without helpers: user_namespaces(7), "The
     //    /proc/pid/setgroups file". Which word goes in there? Usual mistake:
     //    to write it *after* the gid map, which answers EPERM by then.
     //
     // 3. Now both maps, each into its file: "User and group ID mappings:
-    //    uid_map and gid_map". `write` and `lines` below are given. A second
-    //    write to the same file is an error, so all lines go in at once.
+    //    uid_map and gid_map". `write` and `lines` (src/writing.rs) are
+    //    given. A second write to the same file is an error, so all lines go
+    //    in at once.
     step00::unwritten("write_maps", file!())
 }
 
@@ -81,22 +82,4 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     //
     // Each of them can fail; the context says at what.
     step00::unwritten("become_user", file!())
-}
-
-/// Writes a file of the process in /proc.
-fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
-    let path = format!("/proc/{pid}/{file}");
-    fs::write(&path, text).or_else(|error| {
-        let advice = crate::ids::why_not(&error);
-        Err(error)
-            .with_context(|| format!("write {:?} to {path}", text.trim_end()))
-            .advice(advice)
-    })
-}
-
-/// One line for each range: inside, outside, how many.
-fn lines(mappings: &[Mapping]) -> String {
-    let line =
-        |m: &Mapping| format!("{} {} {}\n", m.inside, m.outside, m.count);
-    mappings.iter().map(line).collect()
 }

@@ -21,7 +21,8 @@ use step00::{Advice, Doomed, process};
 use step03::tree::{self, Attributes, MOUNT_ATTR_IDMAP, Tree};
 use step04::image::Image;
 
-use crate::ids::{Mapping, Maps, Writer, outside_of};
+use crate::ids::{Maps, Writer};
+use crate::mapping::{Mapping, outside_of};
 use crate::user::write_maps;
 
 /// Who an owner that no map mentions is shown as, /proc/sys/fs/overflowuid.

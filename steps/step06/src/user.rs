@@ -11,9 +11,9 @@ use std::fs;
 use anyhow::{Context, Result};
 use nix::sys::prctl;
 use nix::unistd::{Gid, Pid, Uid, setgroups, setresgid, setresuid};
-use step00::Advice;
 
-use crate::ids::{Mapping, Maps, Writer};
+use crate::ids::{Maps, Writer};
+use crate::writing::{lines, run_helper, write};
 
 // ANCHOR: write_maps
 /// Outside: writes both maps of process `pid`. Each can be written once.
@@ -28,8 +28,8 @@ use crate::ids::{Mapping, Maps, Writer};
 pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
     match maps.writer {
         Writer::Helpers => {
-            crate::ids::run_helper("newuidmap", pid, &maps.uids)?;
-            return crate::ids::run_helper("newgidmap", pid, &maps.gids);
+            run_helper("newuidmap", pid, &maps.uids)?;
+            return run_helper("newgidmap", pid, &maps.gids);
         }
         Writer::Unprivileged => write(pid, "setgroups", "deny")?,
         Writer::Root => {}
@@ -69,21 +69,3 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
         .with_context(|| format!("become user {uid} inside"))
 }
 // ANCHOR_END: become
-
-/// Writes a file of the process in /proc.
-fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
-    let path = format!("/proc/{pid}/{file}");
-    fs::write(&path, text).or_else(|error| {
-        let advice = crate::ids::why_not(&error);
-        Err(error)
-            .with_context(|| format!("write {:?} to {path}", text.trim_end()))
-            .advice(advice)
-    })
-}
-
-/// One line for each range: inside, outside, how many.
-fn lines(mappings: &[Mapping]) -> String {
-    let line =
-        |m: &Mapping| format!("{} {} {}\n", m.inside, m.outside, m.count);
-    mappings.iter().map(line).collect()
-}

@@ -7,12 +7,12 @@
 //! The process is *born* in the group ([`step00::Stage`] gives the folder to
 //! clone3): a limit that comes after execve comes too late.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use step00::Advice;
 
+use crate::files::write;
 use crate::limits::Limits;
 
 // ANCHOR: enable
@@ -34,12 +34,29 @@ pub fn enable(group: &Path, controllers: &[&str]) -> Result<()> {
 }
 // ANCHOR_END: enable
 
+// ANCHOR: make
+/// Makes a group, and opens its folder for clone3(2).
+///
+/// mkdir(2) is all that it takes: the kernel fills the folder with its files.
+/// A process that is put into a group later has run without limits until then.
+/// So it is to be *born* in there (CLONE_INTO_CGROUP), and for that clone3
+/// wants a descriptor of the folder.
+///
+/// # Errors
+/// EEXIST when there is such a group, EACCES or EROFS where groups are not
+/// ours to make, EAGAIN when the parent allows no more (cgroup.max.descendants).
+pub fn make(group: &Path) -> Result<File> {
+    fs::create_dir(group)
+        .with_context(|| format!("make the group {}", group.display()))?;
+    File::open(group).with_context(|| format!("open {}", group.display()))
+}
+// ANCHOR_END: make
+
 // ANCHOR: limit
 /// Writes down what the group may use.
 ///
 /// # Errors
-/// EINVAL or ERANGE when the kernel does not accept a number, ENODEV when a
-/// disk is none.
+/// EINVAL or ERANGE when the kernel does not accept a number.
 pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     write(group, "memory.max", &limits.memory)?;
     // Or the group would swap, slowly and for ever, and never be stopped. The
@@ -53,21 +70,6 @@ pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     // So many microseconds of CPU time in each period of 100 ms.
     write(group, "cpu.max", &limits.cpu)?;
     // fork(2) answers EAGAIN when there are as many.
-    write(group, "pids.max", &limits.pids)?;
-    if let Some(cpus) = &limits.cpuset {
-        write(group, "cpuset.cpus", cpus)
-            .advice("`nproc` counts the CPUs; --cpuset 0, 0-1 or 0,2")?;
-    }
-    for disk in &limits.disks {
-        write(group, "io.max", disk)?;
-    }
-    Ok(())
+    write(group, "pids.max", &limits.pids)
 }
 // ANCHOR_END: limit
-
-/// Writes one of the group's files.
-fn write(group: &Path, file: &str, text: &str) -> Result<()> {
-    let path = group.join(file);
-    fs::write(&path, text)
-        .with_context(|| format!("write {text:?} to {}", path.display()))
-}

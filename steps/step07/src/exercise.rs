@@ -1,4 +1,4 @@
-//! The exercise of step07: a control group with limits. About 15 lines are
+//! The exercise of step07: a control group with limits. About 20 lines are
 //! yours.
 //!
 //! ```text
@@ -18,12 +18,12 @@
 
 #![allow(unused, reason = "until it is written")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use step00::Advice;
 
+use crate::files::write;
 use crate::limits::Limits;
 
 /// Lets the groups below `group` have these limits.
@@ -38,18 +38,36 @@ use crate::limits::Limits;
 pub fn enable(group: &Path, controllers: &[&str]) -> Result<()> {
     // cgroups(7), "Cgroups v2 subtree control": which file is it, and what
     // stands before the name of a controller that is to be switched on?
-    // `write` below is given.
+    // `write` (src/files.rs) is given.
     //
     // Write them one by one. Usual mistake: all in one line. The kernel takes
     // all or none then, and does not say which one it did not like.
     step00::unwritten("enable", file!())
 }
 
+/// Makes a group, and opens its folder for clone3(2).
+///
+/// mkdir(2) is all that it takes: the kernel fills the folder with its files.
+/// A process that is put into a group later has run without limits until then.
+/// So it is to be *born* in there (CLONE_INTO_CGROUP), and for that clone3
+/// wants a descriptor of the folder.
+///
+/// # Errors
+/// EEXIST when there is such a group, EACCES or EROFS where groups are not
+/// ours to make, EAGAIN when the parent allows no more (cgroup.max.descendants).
+pub fn make(group: &Path) -> Result<File> {
+    // Which call makes a folder? And how does one get a descriptor of it? It
+    // is only to be handed to clone3(2), so to open it for reading will do.
+    //
+    // Usual mistake: create_dir_all. It is content with a group that is there
+    // already, and that may be somebody else's, with other limits.
+    step00::unwritten("make", file!())
+}
+
 /// Writes down what the group may use.
 ///
 /// # Errors
-/// EINVAL or ERANGE when the kernel does not accept a number, ENODEV when a
-/// disk is none.
+/// EINVAL or ERANGE when the kernel does not accept a number.
 pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     // `limits` (src/limits.rs) has the texts that the files want. These five
     // are yours; cgroup-v2.rst, "Memory Interface Files", "CPU Interface
@@ -68,22 +86,5 @@ pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     // 4. CPU time: so many microseconds in each period.
     //
     // 5. Processes and threads at once.
-    step00::unwritten("limit", file!());
-
-    // These are given: limits that only a flag asks for.
-    if let Some(cpus) = &limits.cpuset {
-        write(group, "cpuset.cpus", cpus)
-            .advice("`nproc` counts the CPUs; --cpuset 0, 0-1 or 0,2")?;
-    }
-    for disk in &limits.disks {
-        write(group, "io.max", disk)?;
-    }
-    Ok(())
-}
-
-/// Writes one of the group's files.
-fn write(group: &Path, file: &str, text: &str) -> Result<()> {
-    let path = group.join(file);
-    fs::write(&path, text)
-        .with_context(|| format!("write {text:?} to {}", path.display()))
+    step00::unwritten("limit", file!())
 }

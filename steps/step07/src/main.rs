@@ -1,7 +1,7 @@
 //! step07: handcuffed.
 
 use clap::Parser;
-use step00::{Ending, ExitCode, Gate, Look, Process, Result, Stage};
+use step00::{Ending, ExitCode, Gate, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -25,51 +25,45 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Ending> {
     let mut stage = Stage::new(NAME, &args.process);
-    stage.flags |= libc::CLONE_NEWUTS as u64;
-    stage.flags |= libc::CLONE_NEWPID as u64;
-    stage.flags |= libc::CLONE_NEWNS as u64;
-    stage.flags |= libc::CLONE_NEWUSER as u64;
-    stage.finale = step02::finale(&args.pid);
-    step03::clean_environment(&mut stage, &args.root, &args.uts);
+    stage.blind(libc::CLONE_NEWUTS);
+    stage.blind(libc::CLONE_NEWPID);
+    stage.blind(libc::CLONE_NEWNS);
+    stage.blind(libc::CLONE_NEWUSER);
+    step01::set_stage(&mut stage);
+    step02::set_stage(&mut stage, &args.pid);
+    step03::set_stage(&mut stage, &args.root, &args.uts);
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
-    let network = step06::network(&args.user, &args.network)?;
-    stage.flags |= network.flags();
-    image.own_files = network.files(&args.uts.hostname, &args.network);
-    let handcuffs = step07::lock(&args.cgroup, &image, &volumes)?;
+    let connection = step06::connection(&args.user, &args.network)?;
+    stage.blind(connection.namespace());
+    image.own_files = connection.files(&args.uts.hostname, &args.network);
+    let handcuffs = step07::put_on(&args.cgroup, &image, &volumes)?;
     stage.cgroup = handcuffs.as_ref().map(step07::Handcuffs::folder);
 
     // What the launcher does while the new process waits at the gate.
     let outside = |process: &Process| {
         step06::user::write_maps(process.pid, &maps)?;
-        network.plug_in(process)
+        connection.connect(process)
     };
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
         step06::user::become_root()?;
         step01::uts::set_hostname(&args.uts.hostname)?;
-        network.configure()?;
-        step03::root::seclude()?;
+        connection.bring_up()?;
+        step03::root::make_private()?;
         step03::volumes::hold_all(&volumes)?;
         let new_root = image.assemble(gate)?;
-        step03::root::furnish(&new_root)?;
+        step03::furnish(&new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
         step03::settle_in(&args.root)
     };
 
-    let outcome = stage.perform(outside, inside, LEDGER)?;
-    step04::report(&args.overlay, &image, &outcome)?;
+    let mut outcome = stage.run(outside, inside, step07::LEDGER)?;
+    step04::report(&args.overlay, &image, &mut outcome)?;
     step07::report(&args.process, &handcuffs, &outcome);
     Ok(outcome.ending)
 }
-
-/// Who reads what the ledger says back from the kernel.
-#[rustfmt::skip]
-const LEDGER: &[Look] = &[
-    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
-    step05::ledger, step06::ledger, step07::ledger,
-];

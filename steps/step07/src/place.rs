@@ -29,8 +29,13 @@ pub const PARENT: &str = "workshop";
 pub enum Place {
     /// Groups can be made below this one.
     Below(PathBuf),
-    /// The machine has no unified hierarchy, or not for us. In words.
-    None(String),
+    /// The machine has no unified hierarchy, or not for us.
+    None {
+        /// Why, in words.
+        why: String,
+        /// What can be done about it.
+        advice: &'static str,
+    },
 }
 
 impl Place {
@@ -42,11 +47,11 @@ impl Place {
                 true => "hybrid (v1 has the limits)",
                 false => "v1",
             };
-            return Ok(Place::None(format!(
-                "no handcuffs: cgroups here are {kind}\n\
-                 try: scripts/vm cargo run -p step07\n\
-                 or boot with systemd.unified_cgroup_hierarchy=1"
-            )));
+            return Ok(Place::None {
+                why: format!("no handcuffs: cgroups here are {kind}"),
+                advice: "scripts/vm cargo run -p step07\n  \
+                         or boot with systemd.unified_cgroup_hierarchy=1",
+            });
         }
         if geteuid().is_root() {
             return Ok(Place::Below(PathBuf::from(MOUNT)));
@@ -56,11 +61,11 @@ impl Place {
         match fs::metadata(&own).is_ok_and(|own| own.uid() == geteuid().into())
         {
             true => Ok(Place::Below(own)),
-            false => Ok(Place::None(
-                "no handcuffs: this cgroup belongs to the machine's root\n\
-                 try: systemd-run --user --scope -p Delegate=yes COMMAND"
+            false => Ok(Place::None {
+                why: "no handcuffs: this cgroup belongs to the machine's root"
                     .into(),
-            )),
+                advice: "systemd-run --user --scope -p Delegate=yes COMMAND",
+            }),
         }
     }
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
-use step00::{Advice, Subject};
+use step00::{Advice, Proc, Subject};
 
 use crate::Args;
 
@@ -98,6 +98,19 @@ fn write(files: &[&str], text: &str) -> Result<()> {
         true => Ok(()),
         false => bail!("the kernel made {kept:?} of it"),
     }
+}
+
+/// Inside: what this process has asked for, if anything. Whoever else reads
+/// that file may be shown their own.
+///
+/// # Errors
+/// None: a kernel without labels has none to show.
+pub fn at_execve() -> Result<String> {
+    let files = ["attr/apparmor/exec", "attr/exec"];
+    let read = |file| Proc::own().read(file);
+    let labels = files.map(read).into_iter().flatten();
+    let label = labels.into_iter().find(|label| !label.is_empty());
+    Ok(clean(&label.unwrap_or_default()).to_owned())
 }
 
 /// A label may end in a zero byte, or in a new line.

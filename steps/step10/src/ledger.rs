@@ -1,20 +1,30 @@
 //! What is left of root's powers, as the kernel reports it.
 
 use anyhow::{Context, Result};
-use step00::{Line, Mark, Subject};
+use step00::{Line, Mark, Reader, Subject};
 
 use crate::capabilities::Set;
 use crate::{labels, masks};
 
+/// All readers of this rung's ledger.
+#[rustfmt::skip]
+pub const LEDGER: &[Reader] = &[
+    step00::ledger::read, step01::ledger::read, step02::ledger::read,
+    step03::ledger::read, step04::ledger::read, step05::ledger::read,
+    step06::ledger::read, step07::ledger::read, step08::ledger::read,
+    step09::ledger::read, read,
+];
+
 /// Reads the sets, the masks and the label back: proc_pid_status(5),
 /// proc_pid_mountinfo(5), proc_pid_attr(5).
-pub fn ledger(process: &Subject) -> Result<Vec<Line>> {
+pub fn read(process: &Subject) -> Result<Vec<Line>> {
     let mut lines = vec![powers(process)?, new_privileges(process)?];
     lines.extend(user(process)?);
     lines.push(machines_files(process)?);
     let current = labels::current(process);
-    if !process.label.is_empty() {
-        lines.push(Line::new(Mark::Gagged, "label", &*process.label));
+    let label = process.fact("label");
+    if !label.is_empty() {
+        lines.push(Line::new(Mark::Gagged, "label", label));
     } else if !current.is_empty() {
         lines.push(Line::new(Mark::Free, "label", current));
     }

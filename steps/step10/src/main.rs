@@ -1,7 +1,7 @@
 //! step10: root inside, and nothing more.
 
 use clap::Parser;
-use step00::{Ending, ExitCode, Gate, Look, Process, Result, Stage};
+use step00::{Ending, ExitCode, Gate, Process, Result, Stage};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -32,27 +32,29 @@ fn run(args: Args) -> Result<Ending> {
     }
     step10::prepare(&args.privileges)?;
     let mut stage = Stage::new(NAME, &args.process);
-    stage.flags |= libc::CLONE_NEWUTS as u64;
-    stage.flags |= libc::CLONE_NEWPID as u64;
-    stage.flags |= libc::CLONE_NEWNS as u64;
-    stage.flags |= libc::CLONE_NEWUSER as u64;
-    stage.flags |= step09::flags(&args.ipc);
-    stage.finale = step02::finale(&args.pid);
-    step03::clean_environment(&mut stage, &args.root, &args.uts);
+    stage.blind(libc::CLONE_NEWUTS);
+    stage.blind(libc::CLONE_NEWPID);
+    stage.blind(libc::CLONE_NEWNS);
+    stage.blind(libc::CLONE_NEWUSER);
+    stage.blind(step09::namespace(&args.ipc));
+    step01::set_stage(&mut stage);
+    step02::set_stage(&mut stage, &args.pid);
+    step03::set_stage(&mut stage, &args.root, &args.uts);
+    step10::set_stage(&mut stage);
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
-    let network = step06::network(&args.user, &args.network)?;
-    stage.flags |= network.flags();
-    image.own_files = network.files(&args.uts.hostname, &args.network);
-    let handcuffs = step07::lock(&args.cgroup, &image, &volumes)?;
+    let connection = step06::connection(&args.user, &args.network)?;
+    stage.blind(connection.namespace());
+    image.own_files = connection.files(&args.uts.hostname, &args.network);
+    let handcuffs = step07::put_on(&args.cgroup, &image, &volumes)?;
     stage.cgroup = handcuffs.as_ref().map(step07::Handcuffs::folder);
 
     // What the launcher does while the new process waits at the gate.
     let outside = |process: &Process| {
         step06::user::write_maps(process.pid, &maps)?;
-        network.plug_in(process)
+        connection.connect(process)
     };
 
     // What the new process does before it executes the command.
@@ -60,11 +62,11 @@ fn run(args: Args) -> Result<Ending> {
         step06::user::become_root()?;
         step09::blindfold(&args.ipc)?;
         step01::uts::set_hostname(&args.uts.hostname)?;
-        network.configure()?;
-        step03::root::seclude()?;
+        connection.bring_up()?;
+        step03::root::make_private()?;
         step03::volumes::hold_all(&volumes)?;
         let new_root = image.assemble(gate)?;
-        step03::root::furnish(&new_root)?;
+        step03::furnish(&new_root)?;
         step09::furnish(&args.ipc, &new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
@@ -74,16 +76,8 @@ fn run(args: Args) -> Result<Ending> {
         step10::strip(&args.privileges)
     };
 
-    let outcome = stage.perform(outside, inside, LEDGER)?;
-    step04::report(&args.overlay, &image, &outcome)?;
+    let mut outcome = stage.run(outside, inside, step10::LEDGER)?;
+    step04::report(&args.overlay, &image, &mut outcome)?;
     step07::report(&args.process, &handcuffs, &outcome);
     Ok(outcome.ending)
 }
-
-/// Who reads what the ledger says back from the kernel.
-#[rustfmt::skip]
-const LEDGER: &[Look] = &[
-    step01::ledger, step02::ledger, step03::ledger, step04::ledger,
-    step05::ledger, step06::ledger, step07::ledger, step08::ledger,
-    step09::ledger, step10::ledger,
-];

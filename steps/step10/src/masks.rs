@@ -15,6 +15,8 @@ use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use step03::tree::{self, Tree};
 
+use crate::Args;
+
 /// Not to be read: a file shows /dev/null, a folder an empty one.
 pub const MASKED: [&str; 13] = [
     "/proc/acpi",
@@ -37,10 +39,17 @@ pub const READ_ONLY: [&str; 5] =
     ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// Inside, after the pivot, and before step08 takes mount(2) away.
-pub fn put_on() -> Result<()> {
+pub fn mask(args: &Args) -> Result<()> {
+    match args.unmask {
+        true => Ok(()),
+        false => put_on(),
+    }
+}
+
+fn put_on() -> Result<()> {
     for path in MASKED.map(Path::new) {
         let Some(found) = look_for(path)? else { continue };
-        mask(path, found.is_dir())
+        cover(path, found.is_dir())
             .with_context(|| format!("mask {}", path.display()))?;
     }
     for path in READ_ONLY.map(Path::new) {
@@ -62,7 +71,7 @@ fn look_for(path: &Path) -> Result<Option<Metadata>> {
     }
 }
 
-fn mask(path: &Path, is_folder: bool) -> Result<()> {
+fn cover(path: &Path, is_folder: bool) -> Result<()> {
     if is_folder {
         let flags = MsFlags::MS_RDONLY
             | MsFlags::MS_NOSUID

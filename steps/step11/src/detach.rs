@@ -15,15 +15,27 @@ use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, setsid};
 use step00::{Ending, Failure, process};
 
-/// The launcher's way to say that all is well, or why it is not. It can say
-/// one thing, once.
-pub struct Detached(Cell<Option<OwnedFd>>);
+/// The launcher of one container. A detached one has a pipe to whoever waits
+/// for it to say that all is well, or why it is not: one message, once.
+pub struct Launcher(Cell<Option<OwnedFd>>);
+
+/// Runs the launcher, here or detached.
+///
+/// # Errors
+/// What `run` says; and detached, when it was killed before it said anything.
+pub fn launch(
+    is_detached: bool,
+    run: impl FnOnce(&Launcher) -> Result<Ending>,
+) -> Result<Ending> {
+    match is_detached {
+        true => detach(run),
+        false => run(&Launcher(Cell::new(None))),
+    }
+}
 
 /// Continues in a new process, with `run` as all of its life. The old one
-/// waits for its word, and prints `name` when that is good.
-pub fn detach(
-    run: impl FnOnce(&Detached) -> Result<Ending>,
-) -> Result<Ending> {
+/// waits for its message, and prints the name in it when that is good.
+fn detach(run: impl FnOnce(&Launcher) -> Result<Ending>) -> Result<Ending> {
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).context("make a pipe to the launcher")?;
     match process::fork(0, None).context("start the launcher")? {
@@ -33,10 +45,10 @@ pub fn detach(
         }
         None => {
             drop(reader);
-            let word = Detached(Cell::new(Some(writer)));
-            let status = match leave_terminal().and_then(|()| run(&word)) {
+            let launcher = Launcher(Cell::new(Some(writer)));
+            let status = match leave_terminal().and_then(|()| run(&launcher)) {
                 Ok(ending) => ending.status(),
-                Err(error) => word.report(&error),
+                Err(error) => launcher.report(&error),
             };
             std::process::exit(status.into())
         }
@@ -59,9 +71,9 @@ fn redirect(stream: i32) -> Result<()> {
 /// First comes the status, then the name or what went wrong. A launcher that
 /// was killed says nothing.
 fn wait(reader: OwnedFd) -> Result<Ending> {
-    let mut word = Vec::new();
-    File::from(reader).read_to_end(&mut word).context("hear the launcher")?;
-    let Some((&status, text)) = word.split_first() else {
+    let mut bytes = Vec::new();
+    File::from(reader).read_to_end(&mut bytes).context("hear the launcher")?;
+    let Some((&status, text)) = bytes.split_first() else {
         bail!("the launcher was killed while the container was set up");
     };
     let message = String::from_utf8_lossy(text).into_owned();
@@ -71,15 +83,18 @@ fn wait(reader: OwnedFd) -> Result<Ending> {
     }
 }
 
-impl Detached {
+impl Launcher {
     /// Says that the container runs, and lets go of the terminal and of the
-    /// folder that it was started in, which may be on somebody's USB stick.
+    /// folder that it was started in, which may be on somebody's USB stick. A
+    /// launcher that is not detached keeps both.
     ///
     /// # Errors
     /// EPIPE when nobody waits any more: it was interrupted, and nobody wants
     /// this container.
     pub fn is_up(&self, name: &str) -> Result<()> {
+        let Some(pipe) = self.0.take() else { return Ok(()) };
         // First what may fail, as long as it can be told.
+        self.0.set(Some(pipe));
         redirect(libc::STDOUT_FILENO)?;
         redirect(libc::STDERR_FILENO)?;
         std::env::set_current_dir("/").context("enter /")?;
@@ -95,8 +110,8 @@ impl Detached {
     fn say(&self, status: u8, text: &str) -> io::Result<()> {
         // Who waits reads to the end of the pipe: this closes it.
         let Some(pipe) = self.0.take() else { return Ok(()) };
-        let mut word = vec![status];
-        word.extend(text.bytes());
-        File::from(pipe).write_all(&word)
+        let mut message = vec![status];
+        message.extend(text.bytes());
+        File::from(pipe).write_all(&message)
     }
 }

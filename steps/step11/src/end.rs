@@ -5,8 +5,8 @@ use step00::child::signal;
 use step00::{Ending, Process};
 
 use crate::Names;
-use crate::record;
 use crate::state::{self, State, Status, has_ended};
+use crate::{folder, record};
 
 /// The flags of `stop`.
 #[derive(Debug, clap::Args)]
@@ -53,11 +53,11 @@ pub struct Logs {
 /// Prints what it has printed.
 pub fn logs(args: &Logs) -> Result<Ending> {
     let state = state::read(&args.name)?;
-    let folder = state::base()?.join(&state.name);
+    let folder = folder::base()?.join(&state.name);
     let is_over = || match state::read(&args.name).map(|s| s.status()) {
         Ok(Status::Running(_)) => false,
         // Its launcher may still be writing the last words down.
-        _ => record::settled(&state.name).is_ok(),
+        _ => folder::settled(&state.name).is_ok(),
     };
     let follow: Option<&dyn Fn() -> bool> = match args.follow {
         true => Some(&is_over),
@@ -106,18 +106,18 @@ pub fn remove(args: &Remove) -> Result<Ending> {
 /// no handler for SIGTERM is usual (step02): then it waits them out.
 fn end(state: &State, grace: Option<u32>) -> Result<()> {
     let Status::Running(process) = state.status() else {
-        return record::settled(&state.name);
+        return folder::settled(&state.name);
     };
     if let Some(seconds) = grace.filter(|&seconds| seconds > 0) {
         send(&process, libc::SIGTERM)?;
         let milliseconds = seconds.saturating_mul(1000);
         if has_ended(&process, milliseconds.try_into().unwrap_or(i32::MAX)) {
-            return record::settled(&state.name);
+            return folder::settled(&state.name);
         }
     }
     send(&process, libc::SIGKILL)?;
     has_ended(&process, -1);
-    record::settled(&state.name)
+    folder::settled(&state.name)
 }
 
 fn send(process: &Process, number: i32) -> Result<()> {

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Parser;
+use nix::sched::setns;
 use nix::sys::prctl;
 use nix::unistd::Pid;
 use step00::{Advice, Ending, Gate, Proc, Process, Result, Stage};
 use step07::place;
 
 use crate::state::State;
-use crate::{enter, namespaces, run, state};
+use crate::{Run, enter, namespaces, state};
 
 /// The flags of `exec`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +50,7 @@ pub struct Args {
 #[derive(Parser)]
 struct Recorded {
     #[command(flatten)]
-    run: run::Args,
+    run: Run,
 }
 
 /// Runs a command in it, and waits for its end.
@@ -64,11 +65,14 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
 
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
-    step03::clean_environment(&mut stage, &run.root, &run.uts);
+    step03::set_stage(&mut stage, &run.root, &run.uts);
+    stage.own_terminal = true;
     let apart = namespaces::between(target.pid)?;
     let before = namespaces::before_birth(apart);
-    stage.joined = apart.bits() as u64;
-    stage.birthplace = Some((target.pidfd.as_fd(), before));
+    let join_first = || {
+        setns(target.pidfd.as_fd(), before).context("join the PID namespace")
+    };
+    stage.hooks.before_birth = Some(&join_first);
     let group = place::group_of(target.pid)?.map(File::open).transpose();
     let group = group.context("open its group")?;
     stage.cgroup = group.as_ref().map(File::as_fd);
@@ -90,10 +94,10 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     };
     // ANCHOR_END: inside
 
-    Ok(stage.perform(outside, inside, &[])?.ending)
+    Ok(stage.run(outside, inside, &[])?.ending)
 }
 
-fn recorded(state: &State) -> Result<run::Args> {
+fn recorded(state: &State) -> Result<Run> {
     let words = std::iter::once("run").chain(state.flags.iter().map(|f| &**f));
     let recorded = Recorded::try_parse_from(words)
         .with_context(|| format!("read the flags of {}", state.name))?;

@@ -28,12 +28,18 @@ pub struct Log {
 }
 
 impl Log {
-    /// Makes the pipe, and an empty file.
-    pub fn new(path: PathBuf) -> Result<Log> {
+    /// Makes the pipe, and an empty file, if a log is wanted.
+    ///
+    /// # Errors
+    /// EMFILE, and as for open(2).
+    pub fn new(path: PathBuf, is_wanted: bool) -> Result<Option<Log>> {
+        if !is_wanted {
+            return Ok(None);
+        }
         let flags = OFlag::O_CLOEXEC;
         let (reader, writer) = pipe2(flags).context("make a pipe")?;
         open(&path)?;
-        Ok(Log { path, reader, writer })
+        Ok(Some(Log { path, reader, writer }))
     }
 
     /// Inside: stdout and stderr become the pipe.

@@ -17,7 +17,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Run a command in a new container
-    Run(Box<run::Args>),
+    Run(Box<step11::Run>),
     /// Run one more command in a container that runs
     Exec(exec::Args),
     /// List containers

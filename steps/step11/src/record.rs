@@ -9,17 +9,21 @@
 //! - what is not to stay goes with its launcher, however that ends: a guardian
 //!   sees to it (step00), and when that was killed too, the next command.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use nix::fcntl::{Flock, FlockArg};
-use step00::{Advice, Guardian};
+use step00::{Advice, Ending, Guardian, Running};
 
-use crate::state::{State, base, read};
+use crate::flags::Run;
+use crate::folder::{hold, mutex, name_of};
+use crate::state::{self, Ended, State, read};
 
 /// The folder of one container that this launcher looks after.
 pub struct Record {
@@ -56,7 +60,7 @@ impl Record {
         match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 let name = name_of(&folder);
-                let error = anyhow::anyhow!("the name {name} is in use");
+                let error = anyhow!("the name {name} is in use");
                 return Err(error).advice(format!(
                     "another one, or: step11 rm --force {name}"
                 ));
@@ -88,8 +92,44 @@ impl Record {
         self.folder.join(name)
     }
 
+    /// The container runs: writes down as what, by which process, and how it
+    /// was asked for.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to. Without the time at which the
+    /// process was started, everybody would take it for another one, and dead.
+    pub fn begin(&mut self, running: &Running, args: &Run) -> Result<State> {
+        let pid = running.process.pid.as_raw();
+        let state = State {
+            name: self.name(),
+            command: running.command.arguments.iter().map(text).collect(),
+            flags: flags(&args.process.command),
+            detached: args.record.detach,
+            remove: args.record.rm,
+            created: now(),
+            pid,
+            start: step07::start_time(pid as u32)
+                .context("find when the container's process started")?,
+            launcher: nix::unistd::getpid().as_raw(),
+            boot: state::boot().context("tell this boot from others")?,
+            ended: None,
+        };
+        self.write(&state)?;
+        Ok(state)
+    }
+
+    /// The container has ended: writes down how.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn end(&mut self, mut state: State, ending: Ending) -> Result<()> {
+        let status = ending.status();
+        state.ended = Some(Ended { status, at: now() });
+        self.write(&state)
+    }
+
     /// Writes the state down, in place of an earlier one.
-    pub fn write(&mut self, state: &State) -> Result<()> {
+    fn write(&mut self, state: &State) -> Result<()> {
         let (new, path) = (self.file("state.new"), self.file("state.json"));
         let text = serde_json::to_string_pretty(state)?;
         fs::write(&new, text + "\n")
@@ -116,23 +156,6 @@ pub fn list() -> Result<Vec<State>> {
     let mut states: Vec<State> = states.collect();
     states.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(states)
-}
-
-/// Is its launcher there, be it that the container has ended?
-pub fn has_launcher(name: &str) -> bool {
-    let folder = base().map(|base| base.join(name));
-    folder.is_ok_and(|folder| {
-        folder.exists() && hold(&folder, FlockArg::LockSharedNonblock).is_err()
-    })
-}
-
-/// Waits until its launcher has written down how it ended, and is gone.
-pub fn settled(name: &str) -> Result<()> {
-    let folder = base()?.join(name);
-    match hold(&folder, FlockArg::LockShared) {
-        Err(_) if folder.exists() => bail!("lock {}", folder.display()),
-        _ => Ok(()),
-    }
 }
 
 /// Removes what is on record of it.
@@ -179,50 +202,19 @@ fn remove_unless_kept(folder: &Path) -> bool {
     !kept
 }
 
-/// Takes the lock of one container.
-fn hold(folder: &Path, how: FlockArg) -> Result<Flock<File>> {
-    let path = folder.join("lock");
-    let mut options = File::options();
-    let file = options.write(true).create(true).mode(0o600).open(&path);
-    let file = file.with_context(|| format!("open {}", path.display()))?;
-    Flock::lock(file, how)
-        .map_err(|(_, errno)| errno)
-        .with_context(|| format!("lock {}", path.display()))
+/// The flags that this launcher was started with. On its command line come the
+/// program, the word `run`, these, and then the container's command, as given.
+fn flags(command: &[OsString]) -> Vec<String> {
+    let all: Vec<String> = std::env::args_os().map(|a| text(&a)).collect();
+    let flags = &all[2..all.len() - command.len()];
+    flags.iter().filter(|flag| *flag != "--").cloned().collect()
 }
 
-/// The folder of all folders, for one at a time who adds or removes one.
-///
-/// The last one out removes it. So a lock on what is no longer the folder of
-/// that name is worth nothing, and a new one has to be made.
-fn mutex() -> Result<(PathBuf, Flock<File>)> {
-    loop {
-        let base = base()?;
-        // Flags may hold secrets (--env), and so this is for its owner only.
-        match fs::DirBuilder::new().mode(0o700).create(&base) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => {
-                made.with_context(|| format!("make {}", base.display()))?
-            }
-        }
-        let file = match File::open(&base) {
-            // The last one out was here in between.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            file => {
-                file.with_context(|| format!("open {}", base.display()))?
-            }
-        };
-        let inode = file.metadata();
-        let inode =
-            inode.with_context(|| format!("look at {}", base.display()))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| errno)
-            .with_context(|| format!("lock {}", base.display()))?;
-        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode.ino()) {
-            return Ok((base, lock));
-        }
-    }
+fn text(text: &OsString) -> String {
+    text.to_string_lossy().into_owned()
 }
 
-fn name_of(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }

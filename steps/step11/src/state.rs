@@ -15,17 +15,15 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use step00::{Advice, Process};
 
-use crate::{enter, record};
+use crate::enter;
+use crate::folder::{self, base, parse_name};
 
 /// What is written down of a container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -78,35 +76,6 @@ pub enum Status {
     Unknown(String),
 }
 
-/// The folder of all folders. It is there as long as one of them is.
-///
-/// # Errors
-/// When it belongs to somebody else, as it may in /tmp.
-pub fn base() -> Result<PathBuf> {
-    let user = geteuid();
-    let base = match std::env::var_os("XDG_RUNTIME_DIR") {
-        _ if user.is_root() => PathBuf::from("/run/workshop"),
-        Some(folder) => Path::new(&folder).join("workshop"),
-        None => PathBuf::from(format!("/tmp/workshop-{user}")),
-    };
-    match base.symlink_metadata() {
-        Ok(found) if !found.is_dir() || found.uid() != user.as_raw() => {
-            bail!("{} does not belong to you", base.display())
-        }
-        _ => Ok(base),
-    }
-}
-
-/// A name is a folder's name, and what can be typed without quotes.
-pub fn parse_name(text: &str) -> Result<String, String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    match starts_well && text.len() <= 40 && text.chars().all(is_plain) {
-        true => Ok(text.into()),
-        false => Err("letters, digits, and _ - . after the first one".into()),
-    }
-}
-
 /// Reads the state of one container.
 ///
 /// # Errors
@@ -146,7 +115,7 @@ impl State {
             Err(error) if this_boot && !is_gone(&error) => {
                 Status::Unknown(format!("{error:#}"))
             }
-            _ if record::has_launcher(&self.name) => Status::Ending,
+            _ if folder::has_launcher(&self.name) => Status::Ending,
             // Gone, and perhaps with a last word since this was read.
             _ => match read(&self.name).map(|state| state.ended) {
                 Ok(Some(ended)) => Status::Exited(ended),

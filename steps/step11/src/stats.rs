@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 use step00::{Ending, Process};
-use step07::limits::human;
+
 use step07::place::{Place, group_of};
+use step07::quantities::human;
 
 use crate::record;
 use crate::state::{self, Status};
@@ -137,8 +138,8 @@ fn table(now: &[Usage], before: &[Usage]) -> String {
         text += &line(usage, earlier);
     }
     if now.iter().any(|usage| usage.memory_bytes.is_none()) {
-        if let Ok(Place::None(why)) = Place::find() {
-            text += &format!("\n{why}\n");
+        if let Ok(Place::None { why, advice }) = Place::find() {
+            text += &format!("\n{why}\ntry: {advice}\n");
         }
     }
     text

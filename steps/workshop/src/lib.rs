@@ -9,6 +9,7 @@
 //!   the reference, what is done.
 //! - `doctor`, `measure`, `peek` - the machine, and any process on it.
 //! - `rootfs`, `apparmor`, `clean` - what the workshop makes and removes.
+#![doc = include_str!("ladder.md")]
 
 mod apparmor;
 mod arch;

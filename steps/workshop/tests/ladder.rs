@@ -8,11 +8,13 @@ use std::process::Command;
 use workshop::ladder::LADDER;
 
 /// Where a reader must find the whole ladder.
-const PAGES: [&str; 4] = [
+const PAGES: [&str; 5] = [
     "README.md",
     "book/src/README.md",
     "book/src/SUMMARY.md",
     "book/src/start/what-a-container-is.md",
+    // What `cargo doc` shows first.
+    "steps/workshop/src/ladder.md",
 ];
 
 fn repository() -> PathBuf {
@@ -26,7 +28,9 @@ fn read(page: &str) -> String {
 
 /// Each page there is, as it is called in [`PAGES`].
 fn pages() -> Vec<String> {
-    let mut pages = vec!["README.md".to_owned()];
+    let mut pages = ["README.md", "steps/workshop/src/ladder.md"]
+        .map(str::to_owned)
+        .to_vec();
     let mut folders = vec!["book/src".to_owned()];
     while let Some(folder) = folders.pop() {
         let path = repository().join(&folder);

@@ -5,35 +5,41 @@
 //! has done them. It waits a second time just before execve(2), so that the
 //! launcher can look at a finished container.
 //!
-//! The other way, from inside to outside, come descriptors, the word "ready",
-//! or the error at which the new process stopped. End-of-file means the other
-//! side is dead, or has executed its program: the sockets are close-on-exec.
+//! The other way, from inside to outside, come facts and descriptors, each
+//! under a name, then the word "ready"; or the error at which the new process
+//! stopped. End-of-file means that the other side is dead, or has executed its
+//! program: the sockets are close-on-exec.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag,
     SockType, recvmsg, sendmsg, socketpair,
 };
 
+use super::signals::is_for_command;
 use crate::failure::Failure;
 
 /// One side of the gate.
 #[derive(Debug)]
 pub struct Gate(OwnedFd);
 
-/// What can be heard at the gate.
+/// What is received at the gate.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(super) enum Message {
     /// Outside to inside: go on.
     Open,
-    /// Inside to outside: all is set up; this is what only I can read.
-    Ready { hostname: String, label: String },
-    /// Inside to outside: keep this descriptor.
-    Descriptor(OwnedFd),
+    /// Inside to outside: something that only this process can read.
+    Fact(String, String),
+    /// Inside to outside: keep this descriptor, under this name.
+    Descriptor(String, OwnedFd),
+    /// Inside to outside: all is set up.
+    Ready,
     /// Inside to outside: I stopped here.
     Failed(Failure),
     /// The other side is gone, or has executed its program.
@@ -44,7 +50,7 @@ pub(crate) enum Message {
 const LONGEST: usize = 8192;
 
 /// Makes both sides. SOCK_SEQPACKET keeps messages apart from each other.
-pub(crate) fn pair() -> Result<(Gate, Gate)> {
+pub(super) fn pair() -> Result<(Gate, Gate)> {
     let (outside, inside) = socketpair(
         AddressFamily::Unix,
         SockType::SeqPacket,
@@ -56,43 +62,55 @@ pub(crate) fn pair() -> Result<(Gate, Gate)> {
 }
 
 impl Gate {
-    /// Gives the other side a descriptor (unix(7), SCM_RIGHTS). What it refers
-    /// to stays alive for as long as the other side keeps it, even when its
-    /// mount namespace is gone.
-    pub fn hand_over(&self, descriptor: BorrowedFd<'_>) -> Result<()> {
-        self.send(b'D', b"", &[descriptor.as_raw_fd()])
+    /// Inside: gives the launcher a descriptor under a name (unix(7),
+    /// SCM_RIGHTS). What it refers to stays alive for as long as the launcher
+    /// keeps it, even when the mount namespace that it came from is gone.
+    ///
+    /// # Errors
+    /// EPIPE when the launcher is dead.
+    pub fn hand_over(
+        &self,
+        name: &str,
+        descriptor: BorrowedFd<'_>,
+    ) -> Result<()> {
+        self.send(b'D', name.as_bytes(), &[descriptor.as_raw_fd()])
     }
 
-    /// Inside: waits until the other side opens the gate.
-    pub(crate) fn wait(&self) -> Result<()> {
-        match self.hear()? {
+    /// Inside: tells the launcher what nobody else can read.
+    pub(super) fn tell(&self, name: &str, value: &str) -> Result<()> {
+        self.send(b'F', format!("{name}\0{value}").as_bytes(), &[])
+    }
+
+    /// Inside: says that all is set up.
+    pub(super) fn ready(&self) -> Result<()> {
+        self.send(b'R', b"", &[])
+    }
+
+    /// Inside: waits until the launcher opens the gate.
+    pub(super) fn wait(&self) -> Result<()> {
+        match self.receive()? {
             Message::Open => Ok(()),
             _ => bail!("the launcher is gone"),
         }
     }
 
-    /// Outside: lets the process go on. That it is dead is no error here: what
-    /// is heard next says so, and may say why.
-    pub(crate) fn open(&self) -> Result<()> {
-        self.send(b'O', b"", &[]).or_else(|error| match error.downcast_ref() {
-            Some(Errno::EPIPE) => Ok(()),
-            _ => Err(error),
-        })
-    }
-
-    /// Inside: says that all is set up, and what nobody else can read.
-    pub(crate) fn ready(&self, hostname: &str, label: &str) -> Result<()> {
-        self.send(b'R', format!("{hostname}\0{label}").as_bytes(), &[])
-    }
-
-    /// Inside: says at what it stopped. The launcher may be dead by now, in
-    /// which case nobody wants to know. Returns false if this side is closed,
-    /// as an init closes it.
-    pub(crate) fn fail(&self, failure: &Failure) -> bool {
+    /// Inside: says where it stopped. The launcher may be dead by now, and
+    /// then there is nobody to tell. Returns false if this side is closed, as
+    /// an init closes it.
+    pub(super) fn fail(&self, failure: &Failure) -> bool {
         let mut text = vec![failure.status];
         text.extend(failure.message.bytes().take(LONGEST - 2));
         let sent = self.send(b'E', &text, &[]);
         !sent.is_err_and(|e| e.downcast_ref() == Some(&Errno::EBADF))
+    }
+
+    /// Outside: lets the process go on. That it is dead is no error here: the
+    /// next message says so, and may say why.
+    pub(super) fn open(&self) -> Result<()> {
+        self.send(b'O', b"", &[]).or_else(|error| match error.downcast_ref() {
+            Some(Errno::EPIPE) => Ok(()),
+            _ => Err(error),
+        })
     }
 
     fn send(&self, kind: u8, text: &[u8], fds: &[RawFd]) -> Result<()> {
@@ -103,12 +121,12 @@ impl Gate {
         let socket = self.0.as_raw_fd();
         // NOSIGNAL: a dead other side is an error, not a SIGPIPE.
         sendmsg::<()>(socket, &parts, rights, MsgFlags::MSG_NOSIGNAL, None)
-            .map(|_| ())
-            .context("speak through the gate")
+            .map(drop)
+            .context("send through the gate")
     }
 
     /// Waits for the next message.
-    pub(crate) fn hear(&self) -> Result<Message> {
+    pub(super) fn receive(&self) -> Result<Message> {
         let mut buffer = vec![0; LONGEST];
         let mut rights = nix::cmsg_space!([RawFd; 1]);
         let mut parts = [IoSliceMut::new(&mut buffer)];
@@ -119,7 +137,7 @@ impl Gate {
                 Err(Errno::EINTR) => continue,
                 // The other side died with our message unread.
                 Err(Errno::ECONNRESET) => return Ok(Message::Closed),
-                other => break other.context("listen at the gate")?,
+                other => break other.context("receive at the gate")?,
             }
         };
         let length = message.bytes;
@@ -131,29 +149,79 @@ impl Gate {
         // is the one place that takes it.
         let descriptor =
             descriptor.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-        let text = |from: usize| {
-            String::from_utf8_lossy(&buffer[from..length]).into_owned()
-        };
-        Ok(match (buffer[0], descriptor) {
-            _ if length == 0 => Message::Closed,
-            (b'O', _) => Message::Open,
-            (b'R', _) => {
-                let text = text(1);
-                let (hostname, label) =
-                    text.split_once('\0').unwrap_or_default();
-                Message::Ready {
-                    hostname: hostname.into(),
-                    label: label.into(),
-                }
-            }
-            (b'D', Some(descriptor)) => Message::Descriptor(descriptor),
-            (b'E', _) => Message::Failed(Failure {
-                status: buffer[1],
-                message: text(2),
-            }),
-            (kind, _) => bail!("hear {kind:#x} at the gate: no such message"),
-        })
+        read(&buffer[..length], descriptor)
     }
+
+    /// Waits for a message, and returns a failure as the error that it is.
+    pub(super) fn receive_or_error(&self) -> Result<Message> {
+        match self.receive()? {
+            Message::Failed(failure) => Err(failure.into()),
+            message => Ok(message),
+        }
+    }
+
+    /// The same, but an interrupt ends the wait: a set-up that hangs lasts no
+    /// longer than its user's patience.
+    pub(super) fn receive_unless_interrupted(
+        &self,
+        signals: &SignalFd,
+    ) -> Result<Message> {
+        let mut fds = [self.as_fd(), signals.as_fd()]
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        loop {
+            match poll(&mut fds, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("wait at the gate"),
+            }
+            if fds[0].any() == Some(true) {
+                return self.receive_or_error();
+            }
+            let info = signals.read_signal()?;
+            let signal = info.map_or(0, |info| info.ssi_signo);
+            if is_for_command(signal as i32) {
+                let message = "interrupted while the container was set up";
+                let status = 128 + signal as u8;
+                return Err(Failure { status, message: message.into() }.into());
+            }
+        }
+    }
+
+    /// The error that the process has sent before it ended, if it has sent
+    /// one: then what went wrong in the launcher is only the consequence.
+    pub(super) fn last_words(&self) -> Option<Error> {
+        loop {
+            match self.receive_or_error() {
+                Ok(Message::Closed) => return None,
+                Ok(_) => {}
+                Err(error) => return error.is::<Failure>().then_some(error),
+            }
+        }
+    }
+}
+
+/// What these bytes mean: the first one is the kind of message.
+fn read(bytes: &[u8], descriptor: Option<OwnedFd>) -> Result<Message> {
+    let Some((kind, text)) = bytes.split_first() else {
+        return Ok(Message::Closed);
+    };
+    let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(match (kind, descriptor) {
+        (b'O', _) => Message::Open,
+        (b'R', _) => Message::Ready,
+        (b'F', _) => {
+            let text = text_of(text);
+            let (name, value) = text.split_once('\0').unwrap_or_default();
+            Message::Fact(name.into(), value.into())
+        }
+        (b'D', Some(descriptor)) => {
+            Message::Descriptor(text_of(text), descriptor)
+        }
+        (b'E', _) => Message::Failed(Failure {
+            status: text.first().copied().unwrap_or_default(),
+            message: text_of(text.get(1..).unwrap_or_default()),
+        }),
+        (kind, _) => bail!("receive {kind:#x} at the gate: no such message"),
+    })
 }
 
 impl AsFd for Gate {

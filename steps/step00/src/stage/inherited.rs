@@ -12,7 +12,7 @@ use nix::sys::signal::{
 /// end-of-file. From step02 on this process is PID 1, and when PID 1 dies the
 /// kernel kills all others in its namespace; before that, its own children
 /// live on.
-pub(crate) fn die_with_launcher() -> Result<()> {
+pub(super) fn die_with_launcher() -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL)
         .context("set the parent-death signal")
 }
@@ -20,14 +20,14 @@ pub(crate) fn die_with_launcher() -> Result<()> {
 
 /// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
 /// keeps no dead child until it is waited for: its exit status would be lost.
-pub(crate) fn keep_zombies() {
+pub(super) fn keep_zombies() {
     // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
     let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 /// Undoes what this process has inherited from a Rust program: blocked
 /// signals, and SIGPIPE ignored. execve(2) would keep both.
-pub(crate) fn as_any_program_starts() -> Result<()> {
+pub(super) fn as_any_program_starts() -> Result<()> {
     // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)

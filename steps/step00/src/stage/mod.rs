@@ -1,5 +1,5 @@
-//! The stage on which every rung performs: it makes the process, holds it at
-//! the gate while the launcher does its part, and sees it through to the end.
+//! The stage: it makes the process, holds it at the gate while the launcher
+//! does its part, and sees it through to the end. Every rung stands on it.
 //!
 //! ```text
 //!   launcher                           new process
@@ -9,47 +9,49 @@
 //!   opens the gate ------------------> `inside` (hostname, mounts …)
 //!   reads the ledger  <--------------- says "ready", waits again
 //!   opens the gate ------------------> execve
-//!   watches <------------------------- ends
+//!   waits  <-------------------------- ends
 //! ```
-
-use std::convert::Infallible;
-use std::ffi::OsString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-
-use anyhow::{Context, Error, Result, bail};
-use nix::sched::{CloneFlags, setns};
-use nix::sys::prctl;
-use nix::sys::signalfd::SignalFd;
-
-use crate::child::{Process, close_all_but};
-use crate::command::Command;
-use crate::failure::{self, Advice, Failure};
-use crate::narrator::{self, Look, Subject};
-use crate::process;
-use crate::unwritten::catch;
 
 mod gate;
 mod guardian;
+mod hooks;
 mod inherited;
-mod listen;
+mod relay;
 mod running;
+mod signals;
 mod terminal;
-mod watch;
 
-pub use gate::Gate;
-pub use guardian::Guardian;
-pub use running::{Outcome, Performance};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use anyhow::{Context, Error, Result, bail};
+use nix::sys::signalfd::SignalFd;
+
+use crate::child::{Ending, Process};
+use crate::command::Command;
+use crate::failure::{Advice, Failure};
+use crate::finish::report;
+use crate::narrator::{self, Reader, Subject};
+use crate::process;
+use crate::unwritten::catch;
 
 use gate::Message;
 use inherited::{as_any_program_starts, die_with_launcher, keep_zombies};
-use listen::{died_early, hear, last_words, listen};
-use terminal::{Borrowed, Terminal};
+use relay::Relay;
+use terminal::Borrowed;
+
+pub use gate::Gate;
+pub use guardian::Guardian;
+pub use hooks::{Dropped, Drops, Exec, Fact, Hooks};
+pub use running::{Outcome, Running};
 
 /// What runs when no command is named.
 const SHELL: &str = "/bin/sh";
 
-/// How the process goes on once all is set up. Returns only on failure.
-pub type Finale = fn(&Command) -> Result<Infallible>;
+/// The name under which the container's terminal crosses the gate.
+const TERMINAL: &str = "terminal";
 
 /// Everything that a rung decides before the process exists.
 pub struct Stage<'a> {
@@ -60,24 +62,23 @@ pub struct Stage<'a> {
     /// Was no command named, and it is the shell therefore?
     is_default: bool,
     /// The namespaces it is born with: `CLONE_NEW*`, 0 for none.
-    pub flags: u64,
-    /// The namespaces of another process that it joins, with `inside`.
-    pub joined: u64,
-    /// A process in whose PID namespace it is to be born, and what the
-    /// launcher must join for that: setns(2) moves only later children.
-    pub birthplace: Option<(BorrowedFd<'a>, CloneFlags)>,
+    flags: u64,
     /// The cgroup it is born in, if not the launcher's.
     pub cgroup: Option<BorrowedFd<'a>>,
-    /// execve(2) as it is, or as the child of an init.
-    pub finale: Finale,
+    /// Does it need a terminal of its own, where the launcher has one?
+    pub own_terminal: bool,
+    /// What is to be done at moments that only the stage can see.
+    pub hooks: Hooks<'a>,
     /// Whether to keep the ledger to ourselves.
     pub quiet: bool,
 }
 
+/// What the new process has handed over by the time it is ready.
+type HandedOver = BTreeMap<String, OwnedFd>;
+
 impl<'a> Stage<'a> {
     /// A stage without any blindfold.
     pub fn new(rung: &'static str, args: &crate::Args) -> Stage<'a> {
-        keep_zombies();
         let mut arguments = args.command.clone();
         let is_default = arguments.is_empty();
         if is_default {
@@ -91,115 +92,122 @@ impl<'a> Stage<'a> {
             command,
             is_default,
             flags: 0,
-            joined: 0,
-            birthplace: None,
             cgroup: None,
-            finale: process::execute,
+            own_terminal: false,
+            hooks: Hooks {
+                before_birth: None,
+                before_ready: Vec::new(),
+                facts: Vec::new(),
+                before_exec: Vec::new(),
+                exec: process::execute,
+                drops: |_, _| None,
+            },
             quiet: args.quiet,
         }
     }
 
-    /// Runs the whole performance, from beginning to end.
+    /// Puts a blindfold on: the process is born in a new namespace of this
+    /// kind, one of `CLONE_NEW*`. 0 is none.
+    pub fn blind(&mut self, namespace: libc::c_int) {
+        self.flags |= namespace as u64;
+    }
+
+    /// Runs the command from beginning to end.
     ///
     /// # Errors
-    /// As for [`Stage::begin`].
-    pub fn perform(
+    /// As for [`Stage::start`].
+    pub fn run(
         self,
         outside: impl FnOnce(&Process) -> Result<()>,
         inside: impl FnOnce(&Gate) -> Result<()>,
-        looks: &[Look],
+        ledger: &[Reader],
     ) -> Result<Outcome> {
-        self.begin(outside, inside, looks)?.until_end()
+        self.start(outside, inside, ledger)?.until_end()
     }
 
     /// Makes the process and sees it through to execve(2).
     ///
     /// `outside` runs in the launcher while the new process waits; `inside`
-    /// runs in the new process while the launcher waits. `looks` are the
-    /// rungs' parts of the ledger.
+    /// runs in the new process while the launcher waits. `ledger` is what the
+    /// rungs read back from the kernel once both are done.
     ///
     /// # Errors
     /// Whatever either side stopped at. The process is gone by then.
-    pub fn begin(
+    pub fn start(
         self,
         outside: impl FnOnce(&Process) -> Result<()>,
         inside: impl FnOnce(&Gate) -> Result<()>,
-        looks: &[Look],
-    ) -> Result<Performance> {
-        let signals = watch::signals(self.needs_terminal())?;
+        ledger: &[Reader],
+    ) -> Result<Running> {
+        keep_zombies();
+        let has_terminal = self.own_terminal && terminal::is_wanted();
+        let signals = signals::block(has_terminal)?;
         let (gate, other_side) = gate::pair()?;
-        let borrowed =
-            self.needs_terminal().then(Borrowed::new).transpose()?;
-        if let Some((pidfd, flags)) = self.birthplace {
-            setns(pidfd, flags).context("join the PID namespace")?;
-        }
+        let borrowed = has_terminal.then(Borrowed::new).transpose()?;
+        self.hooks.before_birth.map_or(Ok(()), |hook| hook())?;
         let process = process::fork(self.flags, self.cgroup)
             .context("make the process with clone3")
             .advice(why_not(self.flags))?;
         let Some(process) = process else {
             drop(gate);
             borrowed.into_iter().for_each(Borrowed::leave);
-            self.live(&other_side, inside);
+            self.live(&other_side, has_terminal, inside);
         };
         drop(other_side);
         let accompanied = catch(|| {
-            self.accompany(&gate, &process, &signals, borrowed, outside, looks)
+            outside(&process)?;
+            gate.open()?;
+            self.accompany(&gate, &process, &signals, borrowed, ledger)
         });
-        let (terminal, handed_over) = accompanied.map_err(|error| {
+        let (relay, handed_over) = accompanied.map_err(|error| {
             process.kill();
-            last_words(&gate).unwrap_or(error)
+            gate.last_words().unwrap_or(error)
         })?;
-        Ok(Performance {
-            process,
-            signals,
-            terminal,
-            is_first: self.flags & libc::CLONE_NEWPID as u64 != 0,
-            handed_over,
-            is_over: false,
-        })
+        let (command, drops) = (self.command, self.hooks.drops);
+        Ok(Running::new(process, command, signals, relay, drops, handed_over))
     }
 
-    /// The launcher's side, until the command runs.
+    /// The launcher's side, from the first opening of the gate until the
+    /// command runs.
     fn accompany(
         &self,
         gate: &Gate,
         process: &Process,
         signals: &SignalFd,
         borrowed: Option<Borrowed>,
-        outside: impl FnOnce(&Process) -> Result<()>,
-        looks: &[Look],
-    ) -> Result<(Option<Terminal>, Vec<OwnedFd>)> {
-        outside(process)?;
-        gate.open()?;
-        let mut handed_over = Vec::new();
-        let subject = loop {
-            match hear(gate, signals)? {
-                Message::Ready { hostname, label } => {
-                    break Subject::new(process.pid, hostname, label);
+        ledger: &[Reader],
+    ) -> Result<(Option<Relay>, HandedOver)> {
+        let mut subject = Subject::new(process.pid);
+        let mut handed_over = HandedOver::new();
+        loop {
+            match gate.receive_unless_interrupted(signals)? {
+                Message::Ready => break,
+                Message::Fact(name, value) => {
+                    subject.facts.insert(name, value);
                 }
-                Message::Descriptor(descriptor) => {
-                    handed_over.push(descriptor)
+                Message::Descriptor(name, descriptor) => {
+                    handed_over.insert(name, descriptor);
                 }
                 Message::Closed => bail!("{}", died_early(process)),
-                other => bail!("hear {other:?} too early"),
+                other => bail!("receive {other:?} too early"),
             }
-        };
-        if !self.quiet {
-            narrator::tell(self.rung, &subject, looks)?;
         }
-        // The container's terminal is the last that was handed over.
-        let terminal = match borrowed {
+        if !self.quiet {
+            narrator::tell(self.rung, &subject, ledger)?;
+        }
+        let relay = match borrowed {
             Some(real) => {
-                let master = handed_over.pop().context("get its terminal")?;
-                Some(real.make_raw(master)?)
+                let master = handed_over.remove(TERMINAL);
+                let master = master.context("get its terminal")?;
+                Some(Relay::new(real.make_raw(master)?))
             }
             None => None,
         };
         gate.open()?;
         // Closed by a successful execve(2), or by death. From here on signals
         // are for the command: they wait until it can have them.
-        while !matches!(listen(gate)?, Message::Closed) {}
-        Ok((terminal, handed_over))
+        while !matches!(gate.receive_or_error()?, Message::Closed) {}
+        Ok((relay, handed_over))
     }
 
     /// The new process's side. Never returns: what is above on this stack is
@@ -207,44 +215,44 @@ impl<'a> Stage<'a> {
     fn live(
         &self,
         gate: &Gate,
+        has_terminal: bool,
         inside: impl FnOnce(&Gate) -> Result<()>,
     ) -> ! {
-        let Err(error) = catch(|| self.prepare(gate, inside));
+        let Err(error) = catch(|| self.set_up(gate, has_terminal, inside));
         let failure = Failure::from_error(&error);
         if !gate.fail(&failure) {
-            failure::report(self.rung, &failure);
+            report(self.rung, &failure);
         }
         // SAFETY: _exit takes no pointer, and runs no destructor of ours.
         unsafe { libc::_exit(failure.status.into()) }
     }
 
-    fn prepare(
+    fn set_up(
         &self,
         gate: &Gate,
+        has_terminal: bool,
         inside: impl FnOnce(&Gate) -> Result<()>,
     ) -> Result<Infallible> {
         die_with_launcher()?;
         gate.wait()?;
         inside(gate)?;
-        // A change of user id has cancelled the first one.
+        // A change of user, if `inside` has made one, has cancelled the first
+        // (PR_SET_PDEATHSIG(2const)).
         die_with_launcher()?;
-        // It has also given this process's files in /proc to the machine's
-        // root, and the launcher is to read them, whoever that is. But where
-        // others live already, they would read a copy of the launcher.
-        if self.joined == 0 {
-            prctl::set_dumpable(true).context("make /proc/PID readable")?;
-        }
-        let slave = match self.needs_terminal() {
+        self.hooks.before_ready.iter().try_for_each(|hook| hook())?;
+        let slave = match has_terminal {
             true => {
                 let (master, slave) = terminal::open()?;
-                gate.hand_over(master.as_fd())?;
+                gate.hand_over(TERMINAL, master.as_fd())?;
                 Some(slave)
             }
             false => None,
         };
         self.look_for_shell()?;
-        let name = nix::unistd::gethostname().context("read the hostname")?;
-        gate.ready(&name.to_string_lossy(), &narrator::label_at_execve())?;
+        for (name, fact) in &self.hooks.facts {
+            gate.tell(name, &fact()?)?;
+        }
+        gate.ready()?;
         gate.wait()?;
         if let Some(slave) = slave {
             terminal::attach(slave.as_fd())?;
@@ -252,16 +260,8 @@ impl<'a> Stage<'a> {
             std::mem::forget(slave);
         }
         as_any_program_starts()?;
-        if self.is_apart(libc::CLONE_NEWNS) {
-            // What the launcher was started with beside stdin, stdout and
-            // stderr, and what it has opened itself, is not for the container.
-            // Close-on-exec would be too late: execve(2) looks for the program
-            // before it closes anything, and the image may hold a symbolic
-            // link to /proc/self/fd/7/bin/sh (CVE-2024-21626).
-            close_all_but(&[Some(gate.as_fd().as_raw_fd())])
-                .context("close what the launcher has open")?;
-        }
-        (self.finale)(&self.command)
+        self.hooks.before_exec.iter().try_for_each(|hook| hook(gate))?;
+        (self.hooks.exec)(&self.command)
     }
 
     /// Nobody has asked for /bin/sh by name when it is the default: so that
@@ -277,18 +277,22 @@ impl<'a> Stage<'a> {
             false => Ok(()),
         }
     }
+}
 
-    /// In a new PID namespace the terminal's process groups have no number.
-    fn needs_terminal(&self) -> bool {
-        self.is_apart(libc::CLONE_NEWPID) && terminal::is_wanted()
-    }
-
-    /// Is it in a namespace of this kind that is not the launcher's?
-    fn is_apart(&self, flag: i32) -> bool {
-        (self.flags | self.joined) & flag as u64 != 0
+/// In words, when it has ended before it said that it was ready.
+fn died_early(process: &Process) -> String {
+    match process::wait(process) {
+        Ok(Ending::Killed(libc::SIGKILL)) => {
+            "the process was killed while it was set up; its memory limit \
+             may be too small for that"
+                .into()
+        }
+        Ok(ending) => format!("the process ended too early: {ending:?}"),
+        Err(error) => format!("{error:#}"),
     }
 }
 
+/// What may be wrong when clone3(2) has refused these flags.
 fn why_not(flags: u64) -> &'static str {
     let is_root = nix::unistd::geteuid().is_root();
     match flags & libc::CLONE_NEWUSER as u64 != 0 {

@@ -1,58 +1,224 @@
-//! From the moment at which the command runs to its end.
+//! From the moment at which the command runs to its end: the launcher waits,
+//! forwards the signals that it gets, and relays the terminal.
 
-use std::os::fd::OwnedFd;
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
 
-use anyhow::Result;
-use nix::sys::signalfd::SignalFd;
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::{SignalFd, siginfo};
+use nix::unistd::{getpgid, getpgrp};
 
-use super::terminal::Terminal;
-use super::watch::Watch;
-use crate::child::{Ending, Process};
+use super::hooks::{Dropped, Drops};
+use super::relay::Relay;
+use super::signals::is_for_command;
+use crate::child::{self, Ending, Process, SI_KERNEL};
+use crate::command::Command;
+use crate::{narrator, process};
 
 /// A command that runs, and its launcher's part in it. Dropping this before
-/// the end kills it.
-pub struct Performance {
-    /// The process that executed it.
+/// the end kills the command.
+pub struct Running {
+    /// The process that executed the command.
     pub process: Process,
-    pub(crate) signals: SignalFd,
-    pub(crate) terminal: Option<Terminal>,
-    /// Is it PID 1 of its namespace?
-    pub(crate) is_first: bool,
-    pub(crate) handed_over: Vec<OwnedFd>,
-    pub(crate) is_over: bool,
+    /// What it has executed.
+    pub command: Command,
+    signals: SignalFd,
+    relay: Option<Relay>,
+    drops: Drops,
+    handed_over: BTreeMap<String, OwnedFd>,
+    /// How many interrupts the kernel has dropped.
+    dropped: u32,
+    is_over: bool,
 }
 
-/// What is left when it is over.
+/// What is left when the command has ended.
 #[derive(Debug)]
 pub struct Outcome {
-    /// How the command ended.
+    /// How it ended.
     pub ending: Ending,
-    /// The descriptors that `inside` handed over, in its order.
-    pub handed_over: Vec<OwnedFd>,
+    handed_over: BTreeMap<String, OwnedFd>,
 }
 
-impl Performance {
-    /// Hands on signals and the terminal's bytes until the process has ended.
-    pub fn until_end(mut self) -> Result<Outcome> {
-        let watch = Watch {
-            process: &self.process,
-            signals: &self.signals,
-            terminal: self.terminal.take(),
-            is_first: self.is_first,
-            typed: Vec::new(),
-            ignored: 0,
-        };
-        let ending = watch.until_end()?;
-        self.is_over = true;
-        let handed_over = std::mem::take(&mut self.handed_over);
-        Ok(Outcome { ending, handed_over })
+impl Outcome {
+    /// The descriptor that `inside` handed over under this name, once.
+    ///
+    /// # Errors
+    /// When it has handed over none.
+    pub fn take(&mut self, name: &str) -> Result<OwnedFd> {
+        let descriptor = self.handed_over.remove(name);
+        descriptor.with_context(|| format!("find the descriptor {name:?}"))
     }
 }
 
-impl Drop for Performance {
+impl Running {
+    pub(super) fn new(
+        process: Process,
+        command: Command,
+        signals: SignalFd,
+        relay: Option<Relay>,
+        drops: Drops,
+        handed_over: BTreeMap<String, OwnedFd>,
+    ) -> Running {
+        let (dropped, is_over) = (0, false);
+        Running {
+            process,
+            command,
+            signals,
+            relay,
+            drops,
+            handed_over,
+            dropped,
+            is_over,
+        }
+    }
+
+    /// Waits until the process has ended. By then the terminal has been given
+    /// back.
+    ///
+    /// # Errors
+    /// When the kernel does not say how it ended.
+    pub fn until_end(mut self) -> Result<Outcome> {
+        let ending = self.wait()?;
+        self.is_over = true;
+        self.relay = None;
+        let handed_over = std::mem::take(&mut self.handed_over);
+        Ok(Outcome { ending, handed_over })
+    }
+
+    fn wait(&mut self) -> Result<Ending> {
+        loop {
+            let ready = self.wait_for_anything()?;
+            if ready.screen {
+                self.show();
+            }
+            if ready.ended {
+                while self.show() {}
+                return process::wait(&self.process);
+            }
+            if ready.signal {
+                while let Ok(Some(signal)) = self.signals.read_signal() {
+                    self.on_signal(&signal);
+                }
+            }
+            if ready.keyboard {
+                self.on_keyboard();
+            }
+            self.relay.iter_mut().for_each(Relay::deliver);
+        }
+    }
+
+    fn wait_for_anything(&self) -> Result<Ready> {
+        let watched = PollFlags::POLLIN;
+        let mut fds = vec![
+            PollFd::new(self.process.pidfd.as_fd(), watched),
+            PollFd::new(self.signals.as_fd(), watched),
+        ];
+        fds.extend(self.relay.iter().flat_map(Relay::watched));
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno).context("wait for the command"),
+        }
+        let is = |at: usize, flags: PollFlags| {
+            let events = fds.get(at).and_then(PollFd::revents);
+            events.is_some_and(|events| events.intersects(flags))
+        };
+        let over = PollFlags::POLLHUP | PollFlags::POLLERR;
+        Ok(Ready {
+            ended: is(0, watched),
+            signal: is(1, watched),
+            screen: is(2, watched),
+            keyboard: is(3, watched | over),
+        })
+    }
+
+    /// Shows what the command has written. Was there anything?
+    fn show(&mut self) -> bool {
+        self.relay.as_mut().is_some_and(Relay::show)
+    }
+
+    fn on_signal(&mut self, info: &siginfo) {
+        let number = info.ssi_signo as i32;
+        if !is_for_command(number) {
+            return self.relay.iter().for_each(|relay| match number {
+                libc::SIGTSTP => relay.terminal.stop(),
+                libc::SIGCONT => relay.terminal.go_on(),
+                _ => relay.terminal.resize(),
+            });
+        }
+        // Asked before it is sent: a handler may be gone once it has run.
+        let dropped = (self.drops)(&self.process, number);
+        if !self.has_had(info) {
+            self.send(number);
+        }
+        if let Some(dropped) = dropped {
+            self.explain(number, &dropped);
+        }
+    }
+
+    /// A key on a shared terminal (si_code SI_KERNEL) is a signal to the whole
+    /// foreground group, and so to the command, unless that has left it. Only
+    /// the hang-up is sent to one process, the leader of the session.
+    fn has_had(&self, info: &siginfo) -> bool {
+        self.relay.is_none()
+            && info.ssi_code == SI_KERNEL
+            && info.ssi_signo != libc::SIGHUP as u32
+            && getpgid(Some(self.process.pid)) == Ok(getpgrp())
+    }
+
+    fn on_keyboard(&mut self) {
+        let Some(relay) = &mut self.relay else { return };
+        let Some(typed) = relay.read_keys() else {
+            // The terminal is gone (its window was closed), so nobody can
+            // see or end this command any more.
+            return self.send(libc::SIGKILL);
+        };
+        let pid = self.process.pid;
+        let is_interrupt = |byte: &&u8| relay.terminal.interrupts(**byte, pid);
+        for _ in 0..typed.iter().filter(is_interrupt).count() {
+            if let Some(dropped) = (self.drops)(&self.process, libc::SIGINT) {
+                self.explain(libc::SIGINT, &dropped);
+            }
+        }
+    }
+
+    /// Says why nothing has happened. The second interrupt that is dropped
+    /// becomes the signal that nothing can drop.
+    fn explain(&mut self, signal: i32, dropped: &Dropped) {
+        let is_interrupt = signal == libc::SIGINT;
+        self.dropped += u32::from(is_interrupt);
+        if self.dropped >= 2 {
+            return self.send(libc::SIGKILL);
+        }
+        let name =
+            Signal::try_from(signal).map_or("the signal", |s| s.as_str());
+        let more = match is_interrupt {
+            true => "Once more kills it.",
+            false => dropped.remedy,
+        };
+        narrator::remark(&format!("{name} dropped: {}. {more}", dropped.why));
+    }
+
+    fn send(&self, signal: i32) {
+        // ESRCH: it has ended in the meantime, and poll will say so.
+        let _ = child::signal(&self.process, signal);
+    }
+}
+
+impl Drop for Running {
     fn drop(&mut self) {
         if !self.is_over {
             self.process.kill();
         }
     }
+}
+
+/// Which of the descriptors have something for us.
+struct Ready {
+    ended: bool,
+    signal: bool,
+    screen: bool,
+    keyboard: bool,
 }

@@ -34,13 +34,13 @@ nix::ioctl_write_int_bad!(set_controlling, libc::TIOCSCTTY);
 nix::ioctl_read_bad!(get_foreground, libc::TIOCGPGRP, libc::pid_t);
 
 /// Is a person at both ends? In a pipe the bytes must pass unchanged.
-pub(crate) fn is_wanted() -> bool {
+pub(super) fn is_wanted() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
 /// Inside: makes the pair out of the devpts that is mounted *here*, with the
 /// size and the settings of the launcher's terminal. Returns master, slave.
-pub(crate) fn open() -> Result<(OwnedFd, OwnedFd)> {
+pub(super) fn open() -> Result<(OwnedFd, OwnedFd)> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let master = nix::fcntl::open("/dev/ptmx", flags, Mode::empty())
         .context("open /dev/ptmx, for a terminal of the container's own")
@@ -68,7 +68,7 @@ fn other_side(master: BorrowedFd<'_>) -> Result<OwnedFd> {
 
 /// Inside: makes the slave this process's controlling terminal, which is what
 /// decides where Ctrl-C is sent. Only the leader of a session without one can.
-pub(crate) fn attach(slave: BorrowedFd<'_>) -> Result<()> {
+pub(super) fn attach(slave: BorrowedFd<'_>) -> Result<()> {
     setsid().context("start a session, for the terminal")?;
     // SAFETY: TIOCSCTTY takes an int by value: 0, do not steal it.
     unsafe { set_controlling(slave.as_raw_fd(), 0) }
@@ -92,14 +92,14 @@ pub(crate) fn attach(slave: BorrowedFd<'_>) -> Result<()> {
 /// Outside: the real terminal, as it was found.
 ///
 /// Made before the new process, while the launcher has one thread only.
-pub(crate) struct Borrowed {
+pub(super) struct Borrowed {
     saved: Termios,
     guardian: Guardian,
 }
 
 impl Borrowed {
     /// Remembers the settings, and has a guardian give them back.
-    pub(crate) fn new() -> Result<Borrowed> {
+    pub(super) fn new() -> Result<Borrowed> {
         let saved =
             tcgetattr(io::stdin()).context("read the terminal's settings")?;
         let restored = saved.clone();
@@ -114,12 +114,12 @@ impl Borrowed {
     }
 
     /// Inside: the terminal is the launcher's to give back.
-    pub(crate) fn leave(self) {
+    pub(super) fn leave(self) {
         self.guardian.leave();
     }
 
     /// Makes it raw, for as long as the result lives.
-    pub(crate) fn make_raw(self, master: OwnedFd) -> Result<Terminal> {
+    pub(super) fn make_raw(self, master: OwnedFd) -> Result<Terminal> {
         make_raw(&self.saved).context("make the terminal raw")?;
         // From here on both directions are driven by poll(2).
         let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK;
@@ -137,8 +137,8 @@ impl Borrowed {
 }
 
 /// Outside: the real terminal, raw, and the master of the container's own.
-pub(crate) struct Terminal {
-    pub(crate) master: File,
+pub(super) struct Terminal {
+    pub(super) master: File,
     // A command may close the terminal and open it again. While nobody holds
     // a slave, a master can neither be read nor waited for.
     _slave: OwnedFd,
@@ -149,27 +149,27 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// The window outside has changed its size (SIGWINCH).
-    pub(crate) fn resize(&self) {
+    pub(super) fn resize(&self) {
         copy_size(self.master.as_fd());
     }
 
     /// Stops the launcher as SIGTSTP stops any program, but not before the
     /// terminal is as the shell expects it to be.
-    pub(crate) fn stop(&self) {
+    pub(super) fn stop(&self) {
         restore(&self.saved);
         // Nobody can block SIGSTOP: this returns when SIGCONT has come.
         let _ = raise(Signal::SIGSTOP);
     }
 
     /// SIGCONT: the shell has brought the launcher back to the foreground.
-    pub(crate) fn go_on(&self) {
+    pub(super) fn go_on(&self) {
         let _ = make_raw(&self.saved);
         self.resize();
     }
 
     /// Would this byte, typed now, make a SIGINT for the very process group
     /// that `pid` leads? A shell has put its jobs into groups of their own.
-    pub(crate) fn interrupts(&self, byte: u8, pid: nix::unistd::Pid) -> bool {
+    pub(super) fn interrupts(&self, byte: u8, pid: nix::unistd::Pid) -> bool {
         let Ok(settings) = tcgetattr(&self.master) else { return false };
         let mut group = 0;
         // SAFETY: TIOCGPGRP writes one pid_t, as our namespace counts.

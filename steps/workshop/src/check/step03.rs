@@ -12,7 +12,7 @@ use super::{Causes, Trial, outside};
 const CAUSES: &Causes = &[
     (
         &["pivot_root", "EINVAL"],
-        "`seclude` must make every mount private (MS_REC | MS_PRIVATE): \
+        "`make_private` must make every mount private (MS_REC | MS_PRIVATE): \
          pivot_root(2) refuses to work among shared ones; or \
          `bind_onto_itself` has not made a mount of the new root",
     ),
@@ -60,7 +60,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
         "none of its mounts is shared with the machine",
         shared.join(" "),
         "",
-        "`seclude`: MS_PRIVATE, with MS_REC, comes before any other mount",
+        "`make_private`: MS_PRIVATE, with MS_REC, comes before any other mount",
     )?;
     let ended = scene.end()?;
     let mistake = "the command could not end by itself";
@@ -108,7 +108,7 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
         "a proc is mounted on its /proc",
         kind,
         "proc",
-        "`furnish` has mounted none: `ps` would find nothing, or the \
+        "`mount_proc` has mounted none: `ps` would find nothing, or the \
          machine's processes",
     )?;
     let path = format!("/proc/{pid}/root/proc/1/comm");
@@ -129,7 +129,7 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
         missing.is_empty(),
         flags.join(","),
         hard.join(","),
-        "`furnish` has `common` for the flags of this mount",
+        "`mount_proc` gives this mount three flags: mount(2)",
     )
 }
 
@@ -145,7 +145,7 @@ fn lost(trial: &mut Trial, before: &[String]) -> Result<bool> {
         "the machine's own mounts are as they were",
         changes.join(", "),
         "",
-        "`seclude` left some of them shared (MS_REC means those below / as \
+        "`make_private` left some of them shared (MS_REC means those below / as \
          well), and what is unmounted here was unmounted there",
     )?;
     Ok(changes.is_empty())

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 use step00::Mark;
-use step07::limits::human;
+use step07::quantities::human;
 
 use super::cpus;
 use super::groups::{Group, Groups};

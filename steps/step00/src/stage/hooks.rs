@@ -1,0 +1,48 @@
+//! What the rungs above add to the stage, each at its own moment.
+//!
+//! The stage knows nothing of what a rung puts on. A rung that has something
+//! to do at a moment that only the stage can see leaves a function here, and
+//! keeps the reason for it with itself.
+
+use std::convert::Infallible;
+
+use anyhow::Result;
+
+use super::gate::Gate;
+use crate::child::Process;
+use crate::command::Command;
+
+/// How the process goes on once all is set up. Returns only on failure.
+pub type Exec = fn(&Command) -> Result<Infallible>;
+
+/// Reads what only the new process can read of itself.
+pub type Fact = fn() -> Result<String>;
+
+/// Would the kernel drop this signal if it were sent to the command now?
+pub type Drops = fn(&Process, i32) -> Option<Dropped>;
+
+/// Why a signal does not arrive.
+#[derive(Debug)]
+pub struct Dropped {
+    /// The kernel's reason.
+    pub why: &'static str,
+    /// What makes it arrive.
+    pub remedy: &'static str,
+}
+
+/// The functions, in the order in which they are called.
+pub struct Hooks<'a> {
+    /// In the launcher, just before the process is made.
+    pub before_birth: Option<&'a dyn Fn() -> Result<()>>,
+    /// In the new process, after `inside`: the launcher looks at it next.
+    pub before_ready: Vec<fn() -> Result<()>>,
+    /// In the new process: what only that can read, for the ledger. See
+    /// [`Subject::fact`](crate::Subject::fact).
+    pub facts: Vec<(&'static str, Fact)>,
+    /// In the new process, last of all before `exec`. The gate must stay open.
+    pub before_exec: Vec<fn(&Gate) -> Result<()>>,
+    /// execve(2) as it is, or as the child of an init.
+    pub exec: Exec,
+    /// In the launcher, when there is a signal for the command.
+    pub drops: Drops,
+}

@@ -1,0 +1,52 @@
+//! What the launcher has that the command is not to have: its environment, and
+//! the descriptors that it has open.
+
+use std::os::fd::{AsFd, AsRawFd};
+
+use anyhow::{Context, Result};
+use step00::child::close_all_but;
+use step00::{Gate, Stage};
+
+use crate::Args;
+
+/// Sets the stage for a process that shares no files with the launcher.
+pub fn set_stage(stage: &mut Stage<'_>, args: &Args, uts: &step01::Args) {
+    clean_environment(stage, args, uts);
+    stage.hooks.before_exec.push(close_what_is_open);
+}
+
+/// Gives the command a clean environment: the machine's variables name files
+/// and secrets that are none of the container's business.
+pub fn clean_environment(
+    stage: &mut Stage<'_>,
+    args: &Args,
+    uts: &step01::Args,
+) {
+    let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    let prompt = format!("{} # ", stage.rung);
+    stage.command.environment.clear();
+    for (key, value) in [
+        ("PATH", path),
+        ("HOME", "/root"),
+        ("TERM", &term),
+        ("HOSTNAME", &uts.hostname),
+        ("PS1", &prompt),
+    ] {
+        stage.command.set(key, value);
+    }
+    for (key, value) in &args.env {
+        stage.command.set(key, value);
+    }
+}
+
+/// Inside, last of all: closes what the launcher was started with beside
+/// stdin, stdout and stderr, and what it has opened itself.
+///
+/// Close-on-exec would be too late: execve(2) looks for the program before it
+/// closes anything, and the image may hold a symbolic link to
+/// /proc/self/fd/7/bin/sh (CVE-2024-21626).
+fn close_what_is_open(gate: &Gate) -> Result<()> {
+    close_all_but(&[Some(gate.as_fd().as_raw_fd())])
+        .context("close what the launcher has open")
+}

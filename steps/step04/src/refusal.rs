@@ -1,0 +1,25 @@
+//! What an overlay can be refused for, and where it needs another option.
+
+use anyhow::Result;
+use nix::errno::Errno;
+use step00::Proc;
+
+/// What is likely to be wrong, by the kernel's answer to the mount.
+pub(crate) fn why_not(errno: Errno) -> &'static str {
+    match errno {
+        Errno::ELOOP => "name each layer once, and none inside another",
+        Errno::ENODEV => "modprobe overlay, this kernel has no overlayfs yet",
+        Errno::EINVAL => {
+            "an --upper on ext4, xfs, btrfs or tmpfs, not on an overlay; \
+             `dmesg | tail` tells what the kernel did not like"
+        }
+        _ => "see mount(2) and the kernel document overlayfs.rst",
+    }
+}
+
+/// Is this process in a user namespace of its own? The machine's maps every
+/// user to itself.
+pub(crate) fn is_in_user_namespace() -> Result<bool> {
+    let map = Proc::own().uid_map()?;
+    Ok(map.outside(0) != Some(0) || map.count() < u32::MAX.into())
+}

@@ -1,0 +1,97 @@
+//! The network of one container, from before its process exists until after
+//! its end: addresses, ports, the way out, and what the primitive makes of
+//! them.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow};
+use step00::{Advice, Guardian, Process};
+
+use crate::address::{self, Claim};
+use crate::nat::Masquerade;
+use crate::publish::{self, Published};
+use crate::{Args, Kind, forwarding, names, network};
+
+/// A container's connection to the machine and the world, or the lack of it.
+#[derive(Debug)]
+pub struct Connection {
+    kind: Kind,
+    published: Vec<Published>,
+    // Held only for what dropping them does.
+    _masquerade: Option<Masquerade>,
+    _forwarding: Option<Guardian>,
+    // Dropped last: the table has the number of the claim in its name.
+    claim: Option<Claim>,
+}
+
+impl Connection {
+    /// Claims addresses and ports. To be called before the process is made.
+    ///
+    /// # Errors
+    /// When a port is in use, or is to be published into no network.
+    pub fn claim(args: &Args) -> Result<Connection> {
+        let is_private = args.network == Kind::Private;
+        if !is_private && !args.publish.is_empty() {
+            let error = anyhow!("--publish needs a cable to hand a port on");
+            return Err(error).advice("--network private");
+        }
+        let published = publish::listen(&args.publish)?;
+        let claim = is_private.then(address::claim).transpose()?;
+        let masquerade = claim.as_ref().map(|claim| {
+            let Claim { cable, .. } = claim;
+            Masquerade::start(
+                &format!("workshop-{}", cable.name),
+                cable.inside,
+            )
+        });
+        let forwarding = match is_private {
+            true => forwarding::borrow_uplink()?,
+            false => None,
+        };
+        Ok(Connection {
+            kind: args.network,
+            claim,
+            published,
+            _masquerade: masquerade.transpose()?,
+            _forwarding: forwarding,
+        })
+    }
+
+    /// The blindfold: CLONE_NEWNET, or none.
+    pub fn namespace(&self) -> libc::c_int {
+        match self.kind {
+            Kind::Host => 0,
+            _ => libc::CLONE_NEWNET,
+        }
+    }
+
+    /// The files in which the container finds its name and name servers.
+    pub fn files(
+        &self,
+        hostname: &str,
+        args: &Args,
+    ) -> Vec<(PathBuf, String)> {
+        let cable = self.claim.as_ref().map(|claim| &claim.cable);
+        names::files(hostname, self.kind, cable, &args.dns)
+    }
+
+    /// Outside, while the process waits: plugs in the cable, and starts to
+    /// listen on the published ports.
+    pub fn connect(&self, process: &Process) -> Result<()> {
+        let Some(Claim { cable, .. }) = &self.claim else { return Ok(()) };
+        network::plug_in(cable, process.pid)?;
+        forwarding::switch_on(&cable.name)?;
+        publish::serve(&self.published, cable.inside)
+    }
+
+    /// Inside, with the cable plugged in: brings up both interfaces.
+    pub fn bring_up(&self) -> Result<()> {
+        if self.kind != Kind::Host {
+            network::bring_up_loopback()?;
+        }
+        match &self.claim {
+            Some(Claim { cable, .. }) => network::configure(cable),
+            None => Ok(()),
+        }
+    }
+}

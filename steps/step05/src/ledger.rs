@@ -1,0 +1,68 @@
+//! What is read back of step05: interfaces, addresses and the way out.
+
+use anyhow::{Context, Result};
+use nix::unistd::geteuid;
+use step00::{Line, Mark, Reader, Subject};
+
+use crate::{forwarding, nat};
+
+/// All readers of this rung's ledger.
+#[rustfmt::skip]
+pub const LEDGER: &[Reader] = &[
+    step00::ledger::read, step01::ledger::read, step02::ledger::read,
+    step03::ledger::read, step04::ledger::read, read,
+];
+
+/// Reads interfaces, addresses and the way out in the process's own network
+/// namespace: /proc/PID/net (proc_pid_net(5)).
+pub fn read(process: &Subject) -> Result<Vec<Line>> {
+    if !process.is_apart("net")? {
+        return Ok(Vec::new());
+    }
+    let devices = process.read("net/dev")?;
+    let devices = devices.lines().filter_map(|line| line.split_once(':'));
+    let names: Vec<&str> = devices.map(|(name, _)| name.trim()).collect();
+    let mut text = names.join(", ");
+    if let Some(address) = address_of(&process.read("net/fib_trie")?) {
+        text += &format!(" with {address}");
+    }
+    let routes = process.routes()?;
+    let default = routes.iter().find(|route| route.is_default());
+    text += &match default {
+        Some(route) => format!(", way out {}", route.gateway),
+        None if geteuid().is_root() => ", no way out".into(),
+        None => ", no way out (a cable takes the machine's root)".into(),
+    };
+    let mut lines = vec![Line::new(Mark::Blind, "network", text)];
+    if default.is_some() {
+        let obstacles = obstacles()?;
+        let is_free = obstacles.is_empty();
+        let line = Line::new(Mark::Blind, "way out", obstacles.join("\n"));
+        lines.extend((!is_free).then_some(line));
+    }
+    Ok(lines)
+}
+
+/// The address that is not loopback's. Each leaf of the trie is a line
+/// `|-- ADDRESS`, followed by what it is.
+fn address_of(trie: &str) -> Option<&str> {
+    let lines: Vec<&str> = trie.lines().map(str::trim).collect();
+    let is_own = |pair: &&[&str]| {
+        pair[1].ends_with("host LOCAL") && !pair[0].contains(" 127.")
+    };
+    let leaf = lines.windows(2).find(is_own)?;
+    leaf[0].strip_prefix("|-- ")
+}
+
+/// What stands in the way of the container's packets on this machine.
+fn obstacles() -> Result<Vec<String>> {
+    let chains = nat::dropping_chains().context("list the forward chains")?;
+    let text = |chain| {
+        format!("the machine's chain `{chain}` drops what it would forward")
+    };
+    let mut found: Vec<String> = chains.into_iter().map(text).collect();
+    if forwarding::uplink()?.is_none() {
+        found.push("the machine has no default route itself".into());
+    }
+    Ok(found)
+}

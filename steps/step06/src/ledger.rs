@@ -1,0 +1,33 @@
+//! What is read back of step06: who root inside is outside.
+
+use anyhow::{Context, Result};
+use nix::unistd::{Uid, User};
+use step00::{Line, Mark, Reader, Subject};
+
+/// All readers of this rung's ledger.
+#[rustfmt::skip]
+pub const LEDGER: &[Reader] = &[
+    step00::ledger::read, step01::ledger::read, step02::ledger::read,
+    step03::ledger::read, step04::ledger::read, step05::ledger::read,
+    read,
+];
+
+/// Reads who root is outside, by the number that this launcher knows.
+pub fn read(process: &Subject) -> Result<Vec<Line>> {
+    if !process.is_apart("user")? {
+        return Ok(Vec::new());
+    }
+    let map = process.uid_map()?;
+    let root = map.outside(0).context("find root's map")?;
+    let name = User::from_uid(Uid::from_raw(root as u32)).ok().flatten();
+    let name = name.map_or(String::new(), |user| format!("{}, ", user.name));
+    let text = match map.count() {
+        1 => {
+            format!("root inside is {name}uid {root} outside, nobody else is")
+        }
+        count => {
+            format!("root inside is {name}uid {root} outside, of {count}")
+        }
+    };
+    Ok(vec![Line::new(Mark::Blind, "users", text)])
+}

@@ -1,0 +1,66 @@
+//! The two ways in which a map is written: into /proc, by us, or by a helper
+//! that may write more than we may.
+
+use std::process::{Command, Stdio};
+use std::{fs, io};
+
+use anyhow::{Context, Result, bail};
+use nix::unistd::Pid;
+use step00::Advice;
+
+use crate::mapping::Mapping;
+
+/// Writes a file of the process in /proc.
+pub(crate) fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
+    let path = format!("/proc/{pid}/{file}");
+    fs::write(&path, text).or_else(|error| {
+        let advice = why_not(&error);
+        Err(error)
+            .with_context(|| format!("write {:?} to {path}", text.trim_end()))
+            .advice(advice)
+    })
+}
+
+/// One line for each range: inside, outside, how many.
+pub(crate) fn lines(mappings: &[Mapping]) -> String {
+    let line =
+        |m: &Mapping| format!("{} {} {}\n", m.inside, m.outside, m.count);
+    mappings.iter().map(line).collect()
+}
+
+/// Runs newuidmap(1) or newgidmap(1).
+pub(crate) fn run_helper(
+    helper: &str,
+    pid: Pid,
+    mappings: &[Mapping],
+) -> Result<()> {
+    let numbers = mappings.iter().flat_map(|m| [m.inside, m.outside, m.count]);
+    let numbers: Vec<String> = numbers.map(|n| n.to_string()).collect();
+    let output = Command::new(helper)
+        .arg(pid.to_string())
+        .args(&numbers)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("run {helper}"))?;
+    if !output.status.success() {
+        bail!(
+            "{helper} {}: {}",
+            numbers.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim_end()
+        );
+    }
+    Ok(())
+}
+
+/// The likeliest reason why a map could not be written.
+fn why_not(error: &io::Error) -> &'static str {
+    if error.raw_os_error() == Some(libc::EINVAL) {
+        return "ranges that do not overlap, inside or outside, 340 at most";
+    }
+    let file = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+    let restricted = fs::read_to_string(file).unwrap_or_default();
+    match restricted.trim() {
+        "1" => "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        _ => "a range takes root, or newuidmap with a line in /etc/subuid",
+    }
+}

@@ -1,0 +1,55 @@
+//! The flags of step07.
+
+use crate::quantities::{Bytes, Cpus, Pids};
+
+/// The flags of this rung.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "step07: the limits")]
+#[group(skip)]
+pub struct Args {
+    /// Memory in bytes, K, M, G, without swap; or max [default: 256M]
+    #[arg(long, value_name = "BYTES", value_parser = Bytes::parse_memory)]
+    pub memory: Option<Bytes>,
+
+    /// CPU time per time, 1 is one CPU; or max [default: 1]
+    #[arg(long, value_name = "NUMBER", value_parser = Cpus::parse)]
+    pub cpus: Option<Cpus>,
+
+    /// Processes and threads at once; or max [default: 128]
+    #[arg(long, value_name = "NUMBER", value_parser = Pids::parse)]
+    pub pids: Option<Pids>,
+
+    /// Bytes read per second, from the disks of --upper and --volume
+    #[arg(long, value_name = "BYTES/S", value_parser = Bytes::parse)]
+    pub io_read: Option<Bytes>,
+
+    /// Bytes written per second, to the same disks
+    #[arg(long, value_name = "BYTES/S", value_parser = Bytes::parse)]
+    pub io_write: Option<Bytes>,
+
+    /// On which CPUs it may run: 0, 0-3, 0,2
+    #[arg(long, value_name = "LIST")]
+    pub cpuset: Option<String>,
+}
+
+impl Args {
+    pub(crate) fn asks_for_limits(&self) -> bool {
+        self.memory.is_some()
+            || self.cpus.is_some()
+            || self.pids.is_some()
+            || self.asks_for_io()
+            || self.cpuset.is_some()
+    }
+
+    pub(crate) fn asks_for_io(&self) -> bool {
+        self.io_read.is_some() || self.io_write.is_some()
+    }
+
+    /// The controllers that the limits need.
+    pub(crate) fn controllers(&self) -> Vec<&'static str> {
+        let mut controllers = vec!["memory", "cpu", "pids"];
+        controllers.extend(self.asks_for_io().then_some("io"));
+        controllers.extend(self.cpuset.is_some().then_some("cpuset"));
+        controllers
+    }
+}

@@ -1,0 +1,136 @@
+//! Groups that nobody uses any more are removed: one's own at the end, and
+//! those of launchers that were killed.
+
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::Pid;
+use step00::Proc;
+
+use crate::place::{MOUNT, PARENT, Place};
+
+/// Ends and removes the group that this process has made, or was about to
+/// make: for a guardian, which is a copy of it and outlives it (step00).
+pub fn last_resort() -> Result<impl FnOnce()> {
+    let name = name_of_owner()?;
+    Ok(move || {
+        let Ok(Place::Below(base)) = Place::find() else { return };
+        let group = base.join(PARENT).join(name);
+        if group.exists() {
+            end(&group);
+        }
+    })
+}
+
+/// cgroup.kill (Linux 5.14) ends whatever is left in the group. A process
+/// that is dying is still in it, so wait for the kernel to say it is empty.
+pub(crate) fn end(group: &Path) {
+    let _ = fs::write(group.join("cgroup.kill"), "1");
+    if let Ok(events) = File::open(group.join("cgroup.events")) {
+        while is_populated(group) {
+            let fd = PollFd::new(events.as_fd(), PollFlags::POLLPRI);
+            let _ = poll(&mut [fd], PollTimeout::from(100u8));
+        }
+    }
+    let _ = fs::remove_dir(group);
+    let base = group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
+    if let Ok(_mutex) = mutex(base) {
+        drop(Tidy(base));
+    }
+}
+
+/// Takes the parent away if there is no group in it: if this was the last one,
+/// or could not be made. All others get EBUSY.
+pub(crate) struct Tidy<'a>(pub(crate) &'a Path);
+
+impl Drop for Tidy<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(self.0.join(PARENT));
+    }
+}
+
+/// One launcher at a time makes or removes the parent. flock(2) works on every
+/// file, and on this folder too.
+pub(crate) fn mutex(base: &Path) -> Result<Flock<File>> {
+    let folder = File::open(base)
+        .with_context(|| format!("open {}", base.display()))?;
+    Flock::lock(folder, FlockArg::LockExclusive)
+        .map_err(|(_, errno)| errno)
+        .with_context(|| format!("lock {}", base.display()))
+}
+
+/// The groups below `parent` whose launcher was killed and could not remove
+/// them. A group whose processes are still dying is for the next time.
+fn abandoned(parent: &Path) -> Vec<PathBuf> {
+    let groups = fs::read_dir(parent).into_iter().flatten().flatten();
+    let groups = groups.map(|entry| entry.path()).filter(|path| path.is_dir());
+    let is_left = |group: &PathBuf| !has_owner(group) && !is_populated(group);
+    groups.filter(is_left).collect()
+}
+
+/// Removes the groups of launchers that were killed.
+pub fn sweep() {
+    let Ok(Place::Below(base)) = Place::find() else { return };
+    if base.join(PARENT).exists() {
+        if let Ok(_mutex) = mutex(&base) {
+            remove_abandoned(&base.join(PARENT));
+            drop(Tidy(&base));
+        }
+    }
+}
+
+/// If somebody else is quicker, so be it.
+pub(crate) fn remove_abandoned(parent: &Path) {
+    for group in abandoned(parent) {
+        let _ = fs::remove_dir(group);
+    }
+}
+
+/// Everything that `cargo workshop clean` may remove of groups, in the order
+/// in which it can be removed: at last the parent, if nobody uses it.
+pub fn leftovers() -> Vec<PathBuf> {
+    let parent = Path::new(MOUNT).join(PARENT);
+    let mut groups = abandoned(&parent);
+    let all = fs::read_dir(&parent).into_iter().flatten().flatten();
+    if parent.is_dir()
+        && all.filter(|entry| entry.path().is_dir()).count() == groups.len()
+    {
+        groups.push(parent);
+    }
+    groups
+}
+
+/// PIDs are used again; a PID and the time at which it was started are not.
+pub(crate) fn name_of_owner() -> Result<String> {
+    let pid = std::process::id();
+    let start = start_time(pid).context("find when this process started")?;
+    Ok(format!("{pid}-{start}"))
+}
+
+fn has_owner(group: &Path) -> bool {
+    let name = group.file_name().unwrap_or_default().to_string_lossy();
+    let Some((pid, start)) = name.split_once('-') else { return true };
+    let (Ok(pid), Ok(start)) = (pid.parse(), start.parse::<u64>()) else {
+        return true; // not a name that we have given
+    };
+    // A zombie has ended, and is only waiting to be waited for.
+    let owner = Proc::of(Pid::from_raw(pid)).stat();
+    owner.is_ok_and(|owner| {
+        owner.start_time == start && !matches!(owner.state, 'Z' | 'X')
+    })
+}
+
+/// When a process was started, in clock ticks since boot; `None` when there is
+/// no such process.
+pub fn start_time(pid: u32) -> Option<u64> {
+    Proc::of(Pid::from_raw(pid as i32)).start_time().ok()
+}
+
+fn is_populated(group: &Path) -> bool {
+    let events = fs::read_to_string(group.join("cgroup.events"));
+    events.is_ok_and(|events| events.contains("populated 1"))
+}

@@ -1,0 +1,36 @@
+//! What is read back of step09: queues, groups and uptime.
+
+use anyhow::Result;
+use step00::{Line, Mark, Reader, Subject};
+
+/// All readers of this rung's ledger.
+#[rustfmt::skip]
+pub const LEDGER: &[Reader] = &[
+    step00::ledger::read, step01::ledger::read, step02::ledger::read,
+    step03::ledger::read, step04::ledger::read, step05::ledger::read,
+    step06::ledger::read, step07::ledger::read, step08::ledger::read,
+    read,
+];
+
+/// Reads its groups and its offset as this launcher sees them: from outside,
+/// the one is a longer path, and the other can be read at all.
+pub fn read(process: &Subject) -> Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    if process.is_apart("ipc")? {
+        let text = "its own queues, semaphores and shared memory";
+        lines.push(Line::new(Mark::Blind, "ipc", text));
+    }
+    if process.is_apart("cgroup")? {
+        let text = match process.group()? {
+            Some(group) => format!("its / is {group} here"),
+            None => "its own tree".into(),
+        };
+        lines.push(Line::new(Mark::Blind, "cgroups", text));
+    }
+    if process.is_apart("time")? {
+        let seconds = process.boottime_offset()?;
+        let text = format!("its uptime differs by {seconds} s");
+        lines.push(Line::new(Mark::Blind, "time", text));
+    }
+    Ok(lines)
+}

@@ -1,0 +1,45 @@
+//! What comes before the process is made: the launcher keeps to itself what is
+//! its own.
+
+use anyhow::{Context, Result};
+use nix::sys::prctl;
+use step00::Stage;
+
+use crate::{Args, keyring, labels, sealed, streams};
+
+/// First of all: keeps back what is the launcher's own, and looks whether the
+/// kernel has the labels that are asked for.
+///
+/// # Errors
+/// When stdin, stdout or stderr is a folder, when the program cannot be
+/// sealed, and when this kernel lacks what a label needs.
+pub fn prepare(args: &Args) -> Result<()> {
+    keep_back()?;
+    labels::check(args)
+}
+
+/// Sets the stage for a process that has left its powers behind.
+pub fn set_stage(stage: &mut Stage<'_>) {
+    stage.hooks.before_ready.push(stay_readable);
+    stage.hooks.facts.push(("label", labels::at_execve));
+}
+
+/// A process that changes its user is not "dumpable" any more, and its files
+/// in /proc belong to the machine's root (proc(5)). step06 has switched that
+/// on again; with `--user` the user has changed once more, and a launcher that
+/// is not root could not read the ledger.
+///
+/// What can be read then is a copy of the launcher, by whoever else is in the
+/// container. At its start that is nobody; to enter one (step11) is another
+/// matter.
+fn stay_readable() -> Result<()> {
+    prctl::set_dumpable(true).context("make /proc/PID readable")
+}
+
+/// Runs from a sealed copy, without the caller's keys, and without a folder
+/// that the caller has open as stdin.
+pub fn keep_back() -> Result<()> {
+    streams::check()?;
+    sealed::enter()?;
+    keyring::leave()
+}

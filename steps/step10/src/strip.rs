@@ -1,0 +1,54 @@
+//! Root's powers are left behind, in five steps whose order is the lesson.
+
+use anyhow::Result;
+use step00::Advice;
+
+use crate::capabilities::{Set, Wanted};
+use crate::{Args, labels, privileges};
+
+// ANCHOR: strip
+/// Inside, last of all: leaves the powers behind.
+///
+/// 1. The limits of each process, which anybody may lower.
+/// 2. The bounding set, as long as CAP_SETPCAP is there to do it.
+/// 3. The user, as long as CAP_SETUID and CAP_SETGID are.
+/// 4. The capabilities themselves.
+/// 5. no_new_privs, and the label: they take no capability.
+///
+/// # Errors
+/// EPERM when a limit would be raised, EINVAL when the user is not in the map
+/// of the user namespace, and when a label is refused.
+pub fn strip(args: &Args) -> Result<()> {
+    for limit in &args.rlimit {
+        limit.set()?;
+    }
+    let kept = Set::choose(&args.cap_add, &args.cap_drop);
+    privileges::limit_bounding(kept)?;
+    match args.user {
+        Some((uid, gid)) if uid != 0 => become_other(uid, gid, args)?,
+        Some((uid, gid)) => {
+            become_user(uid, gid)?;
+            privileges::set_capabilities(kept, Set::NONE)?;
+        }
+        None => privileges::set_capabilities(kept, Set::NONE)?,
+    }
+    if !args.new_privs {
+        privileges::forbid_new_privileges()?;
+    }
+    labels::set(args)
+}
+// ANCHOR_END: strip
+
+/// Of root's powers another user has none. But what was asked for by name is
+/// to arrive, and then it has to be ambient.
+fn become_other(uid: u32, gid: u32, args: &Args) -> Result<()> {
+    let asked = Set::choose(&args.cap_add, &[Wanted::ALL]);
+    nix::sys::prctl::set_keepcaps(true)?;
+    become_user(uid, gid)?;
+    privileges::set_capabilities(asked, asked)
+}
+
+fn become_user(uid: u32, gid: u32) -> Result<()> {
+    step06::user::become_user(uid, gid)
+        .advice("only users of the map exist in here; see --uid-map")
+}

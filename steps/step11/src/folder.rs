@@ -1,0 +1,104 @@
+//! The folders in which containers are written down, and the locks on them.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::geteuid;
+
+/// The folder of all folders. It is there as long as one of them is.
+///
+/// # Errors
+/// When it belongs to somebody else, as it may in /tmp.
+pub fn base() -> Result<PathBuf> {
+    let user = geteuid();
+    let base = match std::env::var_os("XDG_RUNTIME_DIR") {
+        _ if user.is_root() => PathBuf::from("/run/workshop"),
+        Some(folder) => Path::new(&folder).join("workshop"),
+        None => PathBuf::from(format!("/tmp/workshop-{user}")),
+    };
+    match base.symlink_metadata() {
+        Ok(found) if !found.is_dir() || found.uid() != user.as_raw() => {
+            bail!("{} does not belong to you", base.display())
+        }
+        _ => Ok(base),
+    }
+}
+
+/// A name is a folder's name, and what can be typed without quotes.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    match starts_well && text.len() <= 40 && text.chars().all(is_plain) {
+        true => Ok(text.into()),
+        false => Err("letters, digits, and _ - . after the first one".into()),
+    }
+}
+
+/// Is its launcher there, be it that the container has ended?
+pub fn has_launcher(name: &str) -> bool {
+    let folder = base().map(|base| base.join(name));
+    folder.is_ok_and(|folder| {
+        folder.exists() && hold(&folder, FlockArg::LockSharedNonblock).is_err()
+    })
+}
+
+/// Waits until its launcher has written down how it ended, and is gone.
+pub fn settled(name: &str) -> Result<()> {
+    let folder = base()?.join(name);
+    match hold(&folder, FlockArg::LockShared) {
+        Err(_) if folder.exists() => bail!("lock {}", folder.display()),
+        _ => Ok(()),
+    }
+}
+
+/// Takes the lock of one container.
+pub(crate) fn hold(folder: &Path, how: FlockArg) -> Result<Flock<File>> {
+    let path = folder.join("lock");
+    let mut options = File::options();
+    let file = options.write(true).create(true).mode(0o600).open(&path);
+    let file = file.with_context(|| format!("open {}", path.display()))?;
+    Flock::lock(file, how)
+        .map_err(|(_, errno)| errno)
+        .with_context(|| format!("lock {}", path.display()))
+}
+
+/// The folder of all folders, for one at a time who adds or removes one.
+///
+/// The last one out removes it. So a lock on what is no longer the folder of
+/// that name is worth nothing, and a new one has to be made.
+pub(crate) fn mutex() -> Result<(PathBuf, Flock<File>)> {
+    loop {
+        let base = base()?;
+        // Flags may hold secrets (--env), and so this is for its owner only.
+        match fs::DirBuilder::new().mode(0o700).create(&base) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => {
+                made.with_context(|| format!("make {}", base.display()))?
+            }
+        }
+        let file = match File::open(&base) {
+            // The last one out was here in between.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            file => {
+                file.with_context(|| format!("open {}", base.display()))?
+            }
+        };
+        let inode = file.metadata();
+        let inode =
+            inode.with_context(|| format!("look at {}", base.display()))?;
+        let lock = Flock::lock(file, FlockArg::LockExclusive)
+            .map_err(|(_, errno)| errno)
+            .with_context(|| format!("lock {}", base.display()))?;
+        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode.ino()) {
+            return Ok((base, lock));
+        }
+    }
+}
+
+pub(crate) fn name_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
