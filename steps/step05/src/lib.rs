@@ -37,6 +37,7 @@ pub mod publish;
 mod connection;
 mod flags;
 mod messages;
+mod nf_tables;
 
 pub use connection::Connection;
 pub use flags::{Args, Kind};

@@ -16,24 +16,7 @@ use nix::sys::socket::SockProtocol;
 use step00::Advice;
 
 use crate::netlink::{ACK, CREATE, DUMP, Netlink, Request, attributes};
-
-// Kinds of message: the subsystem in the upper byte, from
-// <linux/netfilter/nfnetlink.h> and <linux/netfilter/nf_tables.h>.
-const NFTABLES: u16 = 10 << 8;
-const NEW_TABLE: u16 = NFTABLES;
-const NEW_CHAIN: u16 = NFTABLES | 3;
-const GET_CHAIN: u16 = NFTABLES | 4;
-const NEW_RULE: u16 = NFTABLES | 6;
-const BATCH_BEGIN: u16 = 0x10;
-const BATCH_END: u16 = 0x11;
-
-const INET4: u8 = libc::NFPROTO_IPV4 as u8;
-const NAME: u16 = 1;
-const DATA: u16 = 2;
-const CHAIN_NAME: u16 = 3;
-const CHAIN_HOOK: u16 = 4;
-const CHAIN_POLICY: u16 = 5;
-const CHAIN_TYPE: u16 = 7;
+use crate::nf_tables::*;
 
 /// The rule, for as long as this lives.
 #[derive(Debug)]
@@ -59,15 +42,13 @@ impl Masquerade {
     pub fn start(name: &str, address: Ipv4Addr) -> Result<Masquerade> {
         // All or nothing: between `begin` and `end` lies one transaction.
         let batch = [
-            message(BATCH_BEGIN, 0, NFTABLES >> 8),
+            message(NFNL_MSG_BATCH_BEGIN, 0, NFNL_SUBSYS_NFTABLES),
             table(name),
             chain(name),
             rule(name, address),
-            message(BATCH_END, 0, NFTABLES >> 8),
+            message(NFNL_MSG_BATCH_END, 0, NFNL_SUBSYS_NFTABLES),
         ];
-        let bytes: Vec<u8> =
-            batch.into_iter().flat_map(Request::finish).collect();
-        Masquerade::send_patiently(&bytes)
+        Masquerade::send_patiently(&batch)
             .context("masquerade the container's address with nf_tables")
             .advice("sudo modprobe nft_chain_nat; or: --network none")
     }
@@ -75,69 +56,66 @@ impl Masquerade {
     /// What is a module of the kernel is loaded when somebody first asks for
     /// it. Whoever asks while it is still being loaded for another launcher
     /// may be told ENOENT, as if there were none; so ask for a second.
-    fn send_patiently(bytes: &[u8]) -> Result<Masquerade> {
+    fn send_patiently(batch: &[Request]) -> Result<Masquerade> {
         const NOT_YET: Option<&Errno> = Some(&Errno::ENOENT);
         for _ in 0..20 {
-            match Masquerade::send(bytes) {
+            match Masquerade::send(batch) {
                 Err(error) if error.downcast_ref() == NOT_YET => {
                     sleep(Duration::from_millis(50));
                 }
                 answer => return answer,
             }
         }
-        Masquerade::send(bytes)
+        Masquerade::send(batch)
     }
 
-    fn send(bytes: &[u8]) -> Result<Masquerade> {
+    fn send(batch: &[Request]) -> Result<Masquerade> {
         let owner = Netlink::open(SockProtocol::NetlinkNetFilter)?;
-        owner.write(bytes)?;
-        owner.answers()?;
+        owner.ask(batch.iter().cloned())?;
         Ok(Masquerade { _owner: owner })
     }
 }
 
 fn table(name: &str) -> Request {
-    const OWNER: u32 = 2;
-    message(NEW_TABLE, CREATE, 0).text(NAME, name).number(DATA, OWNER)
+    message(NFT_MSG_NEWTABLE, CREATE, 0)
+        .text(NFTA_TABLE_NAME, name)
+        .number(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER)
 }
 
 fn chain(table: &str) -> Request {
-    // After routing, where the source address may be changed; 100 is what
-    // nft calls `srcnat`.
-    let (postrouting, srcnat) = (libc::NF_INET_POST_ROUTING as u32, 100);
-    message(NEW_CHAIN, CREATE, 0)
-        .text(NAME, table)
-        .text(CHAIN_NAME, "postrouting")
-        .nested(CHAIN_HOOK, |hook| {
-            hook.number(1, postrouting).number(2, srcnat)
+    message(NFT_MSG_NEWCHAIN, CREATE, 0)
+        .text(NFTA_CHAIN_TABLE, table)
+        .text(NFTA_CHAIN_NAME, "postrouting")
+        // After routing, where the source address may be changed.
+        .nested(NFTA_CHAIN_HOOK, |hook| {
+            hook.number(NFTA_HOOK_HOOKNUM, NF_INET_POST_ROUTING)
+                .number(NFTA_HOOK_PRIORITY, NF_IP_PRI_NAT_SRC)
         })
-        .text(CHAIN_TYPE, "nat")
+        .text(NFTA_CHAIN_TYPE, "nat")
 }
 
 // ANCHOR: rule
 /// Three expressions in a row: load, compare, masquerade. A comparison that
 /// fails ends the rule.
 fn rule(table: &str, address: Ipv4Addr) -> Request {
-    const REGISTER: u32 = 1;
-    const NETWORK_HEADER: u32 = 1;
-    const EQUAL: u32 = 0;
-    message(NEW_RULE, CREATE | ACK, 0)
-        .text(1, table)
-        .text(2, "postrouting")
-        .nested(4, |expressions| {
+    message(NFT_MSG_NEWRULE, CREATE | ACK, 0)
+        .text(NFTA_RULE_TABLE, table)
+        .text(NFTA_RULE_CHAIN, "postrouting")
+        .nested(NFTA_RULE_EXPRESSIONS, |expressions| {
             expressions
-                // Four bytes at offset 12 of the IPv4 header: the source.
                 .expression("payload", |load| {
-                    load.number(1, REGISTER)
-                        .number(2, NETWORK_HEADER)
-                        .number(3, 12)
-                        .number(4, 4)
+                    load.number(NFTA_PAYLOAD_DREG, NFT_REG_1)
+                        .number(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER)
+                        .number(NFTA_PAYLOAD_OFFSET, SOURCE_OFFSET)
+                        .number(NFTA_PAYLOAD_LEN, SOURCE_LENGTH)
                 })
                 .expression("cmp", |compare| {
                     compare
-                        .number(1, REGISTER)
-                        .number(2, EQUAL)
-                        .nested(3, |data| data.attribute(1, &address.octets()))
+                        .number(NFTA_CMP_SREG, NFT_REG_1)
+                        .number(NFTA_CMP_OP, NFT_CMP_EQ)
+                        .nested(NFTA_CMP_DATA, |data| {
+                            data.attribute(NFTA_DATA_VALUE, &address.octets())
+                        })
                 })
                 .expression("masq", |nothing| nothing)
         })
@@ -147,7 +125,7 @@ fn rule(table: &str, address: Ipv4Addr) -> Request {
 /// struct nfgenmsg: family, version 0, and for a batch its subsystem.
 fn message(kind: u16, flags: u16, subsystem: u16) -> Request {
     let [high, low] = subsystem.to_be_bytes();
-    let family = if subsystem == 0 { INET4 } else { 0 };
+    let family = if subsystem == 0 { NFPROTO_IPV4 } else { 0 };
     Request::new(kind, flags, &[family, 0, high, low])
 }
 
@@ -162,7 +140,9 @@ impl Request {
         name: &str,
         fill: impl FnOnce(Request) -> Request,
     ) -> Request {
-        self.nested(1, |element| element.text(NAME, name).nested(DATA, fill))
+        self.nested(NFTA_LIST_ELEM, |element| {
+            element.text(NFTA_EXPR_NAME, name).nested(NFTA_EXPR_DATA, fill)
+        })
     }
 }
 
@@ -173,9 +153,8 @@ impl Request {
 pub fn dropping_chains() -> Result<Vec<String>> {
     let netlink = Netlink::open(SockProtocol::NetlinkNetFilter)?;
     loop {
-        let list = Request::new(GET_CHAIN, DUMP, &[0, 0, 0, 0]);
-        netlink.write(&list.finish())?;
-        let chains = match netlink.answers() {
+        let list = Request::new(NFT_MSG_GETCHAIN, DUMP, &[0, 0, 0, 0]);
+        let chains = match netlink.ask([list]) {
             // Another launcher has made its table in the meantime.
             Err(Errno::EINTR) => continue,
             chains => chains?,
@@ -197,13 +176,15 @@ fn dropping(chain: &[u8]) -> Option<String> {
         let bytes = value(kind).unwrap_or_default();
         String::from_utf8_lossy(bytes).replace('\0', "")
     };
-    let forward = (libc::NF_INET_FORWARD as u32).to_be_bytes();
-    let drop = (libc::NF_DROP as u32).to_be_bytes();
+    let forward = NF_INET_FORWARD.to_be_bytes();
+    let drop = NF_DROP.to_be_bytes();
     // A table of the family `inet` sees IPv4 and IPv6.
     let is_ipv4 = [libc::NFPROTO_IPV4, libc::NFPROTO_INET].contains(&family);
-    let hook = attributes(value(CHAIN_HOOK)?);
+    let hook = attributes(value(NFTA_CHAIN_HOOK)?);
     let is_dropping = is_ipv4
-        && hook.contains(&(1, &forward[..]))
-        && value(CHAIN_POLICY)? == drop;
-    is_dropping.then(|| format!("{} {}", name(NAME), name(CHAIN_NAME)))
+        && hook.contains(&(NFTA_HOOK_HOOKNUM, &forward[..]))
+        && value(NFTA_CHAIN_POLICY)? == drop;
+    is_dropping.then(|| {
+        format!("{} {}", name(NFTA_CHAIN_TABLE), name(NFTA_CHAIN_NAME))
+    })
 }

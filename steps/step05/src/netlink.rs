@@ -4,13 +4,14 @@
 //! and bytes, padded to four. An attribute may hold attributes. That is all
 //! there is to it; `ip` and `nft` send the very same bytes.
 
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType,
-    recv, sendto, socket,
+    recvfrom, sendto, socket,
 };
 
 /// Flags of a request, from <linux/netlink.h>.
@@ -29,7 +30,7 @@ const DUMP_INTR: u16 = 0x10;
 const HEADER: usize = 16;
 
 /// One message to the kernel, in the making.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request(Vec<u8>);
 
 impl Request {
@@ -80,26 +81,38 @@ impl Request {
         self.0.resize(self.0.len().next_multiple_of(4), 0);
     }
 
-    /// The finished bytes, with the length filled in.
-    pub fn finish(mut self) -> Vec<u8> {
+    /// The finished bytes, with length and sequence number filled in.
+    fn finish(mut self, sequence: u32) -> Vec<u8> {
         let length = self.0.len() as u32;
         self.0[..4].copy_from_slice(&length.to_ne_bytes());
+        self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
         self.0
     }
 }
 
 /// A socket to one part of the kernel.
 #[derive(Debug)]
-pub struct Netlink(OwnedFd);
+pub struct Netlink {
+    socket: OwnedFd,
+    /// The number of the last request: each answer has that of its question.
+    sequence: Cell<u32>,
+}
+
+/// The port of the kernel. Every other one is a process, and any process may
+/// send to this socket.
+const KERNEL: u32 = 0;
 
 impl Netlink {
     /// Opens it in the network namespace of the calling process, to which it
     /// belongs from then on.
+    ///
+    /// # Errors
+    /// EPROTONOSUPPORT when the kernel was built without this part.
     pub fn open(part: SockProtocol) -> Result<Netlink> {
         let (family, flags) = (AddressFamily::Netlink, SockFlag::SOCK_CLOEXEC);
-        socket(family, SockType::Raw, flags, part)
-            .map(Netlink)
-            .context("open a netlink socket")
+        let socket = socket(family, SockType::Raw, flags, part)
+            .context("open a netlink socket")?;
+        Ok(Netlink { socket, sequence: Cell::new(0) })
     }
 
     /// Sends one request and waits for the kernel's word that it is done.
@@ -108,47 +121,88 @@ impl Netlink {
     /// What the kernel answers: EPERM without CAP_NET_ADMIN in the user
     /// namespace that owns the network namespace, EEXIST, ENODEV …
     pub fn send(&self, request: Request) -> Result<(), Errno> {
-        self.write(&request.finish())?;
-        self.answers().map(drop)
+        self.ask([request]).map(drop)
     }
 
-    /// Sends bytes that are finished: one message, or several in a row.
-    pub fn write(&self, bytes: &[u8]) -> Result<(), Errno> {
-        let kernel = NetlinkAddr::new(0, 0);
-        let socket = self.0.as_raw_fd();
-        sendto(socket, bytes, &kernel, MsgFlags::empty()).map(drop)
-    }
-
-    /// The bodies of all messages up to the one that says "done".
+    /// Sends requests in one piece, and returns the bodies of all answers up
+    /// to the one that says "done".
     ///
     /// # Errors
     /// What the kernel answers; EINTR when a list has changed while it was
     /// read, and may lack something; EBADMSG for what is no message.
-    pub fn answers(&self) -> Result<Vec<Vec<u8>>, Errno> {
-        let mut bodies = Vec::new();
-        let mut is_whole = true;
+    pub fn ask(
+        &self,
+        requests: impl IntoIterator<Item = Request>,
+    ) -> Result<Vec<Vec<u8>>, Errno> {
+        let sequence = self.sequence.get().wrapping_add(1);
+        self.sequence.set(sequence);
+        let finish = |request: Request| request.finish(sequence);
+        let bytes: Vec<u8> = requests.into_iter().flat_map(finish).collect();
+        let (kernel, none) = (NetlinkAddr::new(KERNEL, 0), MsgFlags::empty());
+        sendto(self.socket.as_raw_fd(), &bytes, &kernel, none)?;
+        let mut answers = Answers::to(sequence);
         let mut buffer = vec![0; 32 * 1024];
         loop {
-            let socket = self.0.as_raw_fd();
-            let length = recv(socket, &mut buffer, MsgFlags::empty())?;
-            let mut rest = &buffer[..length];
-            while !rest.is_empty() {
-                let message = Message::read(rest).ok_or(Errno::EBADMSG)?;
-                rest = message.rest;
-                is_whole &= message.flags & DUMP_INTR == 0;
-                match message.kind {
-                    // An error number, negative; 0 means that all is well.
-                    NLMSG_ERROR | NLMSG_DONE => {
-                        return match message.number().unwrap_or(0) {
-                            0 if is_whole => Ok(bodies),
-                            0 => Err(Errno::EINTR),
-                            error => Err(Errno::from_raw(-error)),
-                        };
-                    }
-                    _ => bodies.push(message.body.to_vec()),
-                }
+            let length = self.receive(&mut buffer)?;
+            if answers.take(&buffer[..length])? {
+                return Ok(answers.bodies);
             }
         }
+    }
+
+    /// Waits for the next message of the kernel's.
+    fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        loop {
+            let socket = self.socket.as_raw_fd();
+            match recvfrom::<NetlinkAddr>(socket, buffer) {
+                Ok((length, sender)) => {
+                    if sender.is_some_and(|sender| sender.pid() == KERNEL) {
+                        return Ok(length);
+                    }
+                }
+                // A signal came first. The answer is still to come.
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+}
+
+/// What has been answered to one question so far.
+struct Answers {
+    sequence: u32,
+    is_whole: bool,
+    bodies: Vec<Vec<u8>>,
+}
+
+impl Answers {
+    fn to(sequence: u32) -> Answers {
+        Answers { sequence, is_whole: true, bodies: Vec::new() }
+    }
+
+    /// Takes the messages in these bytes. Was the last one among them?
+    fn take(&mut self, mut bytes: &[u8]) -> Result<bool, Errno> {
+        while !bytes.is_empty() {
+            let message = Message::read(bytes).ok_or(Errno::EBADMSG)?;
+            bytes = message.rest;
+            // The answer to an earlier question, which nobody waited for.
+            if message.sequence != self.sequence {
+                continue;
+            }
+            self.is_whole &= message.flags & DUMP_INTR == 0;
+            match message.kind {
+                // An error number, negative; 0 means that all is well.
+                NLMSG_ERROR | NLMSG_DONE => {
+                    return match message.number().unwrap_or(0) {
+                        0 if self.is_whole => Ok(true),
+                        0 => Err(Errno::EINTR),
+                        error => Err(Errno::from_raw(-error)),
+                    };
+                }
+                _ => self.bodies.push(message.body.to_vec()),
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -156,6 +210,7 @@ impl Netlink {
 struct Message<'a> {
     kind: u16,
     flags: u16,
+    sequence: u32,
     body: &'a [u8],
     rest: &'a [u8],
 }
@@ -171,6 +226,7 @@ impl Message<'_> {
         Some(Message {
             kind: number(4)?,
             flags: number(6)?,
+            sequence: u32::from_ne_bytes(*bytes.get(8..)?.first_chunk()?),
             body: bytes.get(HEADER..length)?,
             rest: rest.unwrap_or_default(),
         })
@@ -202,7 +258,7 @@ mod tests {
     use super::*;
 
     fn message(kind: u16, body: &[u8]) -> Vec<u8> {
-        Request::new(kind, 0, body).finish()
+        Request::new(kind, 0, body).finish(7)
     }
 
     #[test]
@@ -228,6 +284,19 @@ mod tests {
         let mut short = whole;
         short[..4].copy_from_slice(&3u32.to_ne_bytes());
         assert!(Message::read(&short).is_none());
+    }
+
+    #[test]
+    fn an_answer_has_the_number_of_its_question() {
+        let error = (-libc::EPERM).to_ne_bytes();
+        let stale = Request::new(NLMSG_ERROR, 0, &error).finish(6);
+        let own = [message(9, b"body"), message(NLMSG_DONE, &[0; 4])].concat();
+        let mut answers = Answers::to(7);
+        assert_eq!(answers.take(&stale), Ok(false), "somebody else's EPERM");
+        assert_eq!(answers.take(&own), Ok(true));
+        assert_eq!(answers.bodies, [b"body"]);
+        let mut answers = Answers::to(6);
+        assert_eq!(answers.take(&stale), Err(Errno::EPERM), "the control");
     }
 
     #[test]
