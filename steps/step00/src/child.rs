@@ -4,7 +4,7 @@
 //! PID namespace (step02) ties them together.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::unistd::Pid;
@@ -35,6 +35,41 @@ impl Process {
             _ => self.bury(),
         }
     }
+}
+
+/// For where clone3(2) is answered with ENOSYS: the older call, clone(2), as a
+/// C library falls back to it. That answer comes from a filter (seccomp(2)),
+/// which can look at numbers but not into the struct that clone3 takes.
+///
+/// # Errors
+/// Any other `answer` of clone3's as it is, and then that of clone(2).
+pub fn fork_by_clone(answer: Errno) -> nix::Result<Option<Process>> {
+    if answer != Errno::ENOSYS {
+        return Err(answer);
+    }
+    let flags = libc::CLONE_PIDFD | libc::SIGCHLD;
+    let (no_stack, mut pidfd): (libc::c_long, i32) = (0, -1);
+    // SAFETY: as in `fork`: no CLONE_VM, so the child has a copy of this
+    // memory. `pidfd` lives until the call returns.
+    let pid = unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            libc::c_long::from(flags),
+            no_stack,
+            &raw mut pidfd,
+            0,
+            0,
+        )
+    };
+    Ok(match Errno::result(pid)? {
+        0 => None,
+        pid => Some(Process {
+            pid: Pid::from_raw(pid as i32),
+            // SAFETY: the call succeeded, so the kernel has put a new
+            // descriptor here that nobody else owns.
+            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
+        }),
+    })
 }
 
 /// A process that is needed for a moment: it is killed when this is dropped.

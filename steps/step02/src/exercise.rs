@@ -46,7 +46,9 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     //    The command must not inherit the descriptor: which flag sees to it?
     //
     // 2. `process::fork` is yours, from step00: no new namespace (0), no
-    //    cgroup. Which of the two returns is the child's?
+    //    cgroup. Which of the two returns is the child's? Higher rungs have a
+    //    filter on by now that answers ENOSYS to clone3, as if the kernel were
+    //    too old: `.or_else(child::fork_by_clone)` tries the older call.
     //
     // 3. In the child: blocked signals survive execve(2), and no program
     //    expects them. Unblock them all (`sigprocmask`, SIG_SETMASK), and

@@ -48,7 +48,8 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     // no longer to that of a user namespace (step06). The command is a copy as
     // well until execve(2), which makes it dumpable again.
     prctl::set_dumpable(false).context("hide init's memory")?;
-    match process::fork(0, None).context("start the command under init")? {
+    let child = process::fork(0, None).or_else(child::fork_by_clone);
+    match child.context("start the command under init")? {
         None => {
             let none = SigSet::empty();
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&none), None)?;

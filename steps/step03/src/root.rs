@@ -1,10 +1,8 @@
 //! The primitive of step03: another root directory.
 //!
 //! Four things in order: let go of the machine's mounts, make the new root a
-//! mount, mount a proc in it, and pivot. The kernel's own files (/proc, /sys) are
-//! mounted *before* the pivot: in a user namespace (step06) the kernel
-//! allows a new proc or sysfs only while an old one is fully visible, or one
-//! could look behind what somebody has mounted over it (user_namespaces(7)).
+//! mount, mount a proc in it, and pivot. What else a root needs, /sys and /dev,
+//! is in furnish.rs.
 
 use std::path::Path;
 
@@ -55,7 +53,9 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
 /// new root: proc(5), a file system without a disk.
 ///
 /// It shows the PID namespace of the process that mounts it: after this, `ps`
-/// is blind at last. And it must happen before the pivot: see above.
+/// is blind at last. And it must happen before the pivot: in a user namespace
+/// the kernel allows a new proc only while an old one is fully visible, or one
+/// could look behind what somebody has mounted over it (user_namespaces(7)).
 pub fn mount_proc(proc: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;
     mount(Some("proc"), proc, Some("proc"), flags, NO_TYPE)

@@ -136,7 +136,14 @@ fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
     let how = OpenHow::new()
         .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    openat2(root, path, how)
+    loop {
+        match openat2(root, path, how) {
+            // Somebody on this machine has renamed or mounted something while
+            // the kernel was about to follow `..` (openat2(2), EAGAIN).
+            Err(Errno::EAGAIN) => {}
+            found => return found,
+        }
+    }
 }
 
 /// Both modes are set afterwards, since a umask would narrow the first ones.

@@ -154,26 +154,27 @@ fn an_exercise_has_the_functions_of_its_solution() {
 
 #[test]
 fn what_is_lost_would_be_noticed() {
-    let step03 = Rung::of(&LADDER[3]);
-    if !written(&step03).is_empty() {
-        return; // somebody has begun it
-    }
     let sabotages = [
-        ("lacks pub fn pivot", "pub fn pivot(", "pub fn turn("),
-        ("lacks pub fn seclude", "pub fn seclude()", "pub fn seclude(a: u8)"),
-        ("left out: pub fn pivot", "(\"pivot\"", "(\"seclude\""),
-        ("left out: fn mount_point", "create_dir", "chdir"),
-        ("left out: pub fn furnish", "Some(\"sysfs\")", "Some(\"sys\")"),
-        ("documented: pub fn pivot", "old one unreachable.\n", "\n"),
-        ("without a word: pub fn pivot", "    //", "\t//"),
+        (3, "lacks pub fn pivot", "pub fn pivot(", "pub fn turn("),
+        (3, "lacks pub fn mount_proc", "mount_proc(proc", "mount_proc(p"),
+        (3, "left out: pub fn pivot", "(\"pivot\"", "(\"mount_proc\""),
+        (3, "left out: pub fn bind_onto_itself", "Path::new(\"/\")", "Path"),
+        (3, "documented: pub fn pivot", "old one unreachable.\n", "\n"),
+        (3, "without a word: pub fn pivot", "    //", "\t//"),
+        (8, "left out: pub fn program", "load(NUMBER)", "load(0)"),
     ];
-    for (complaint, old, new) in sabotages {
-        let sabotaged = step03.exercise.replace(old, new);
-        assert_ne!(sabotaged, step03.exercise, "{old} is not there");
-        let rung = Rung { exercise: sabotaged, ..step03.clone() };
+    for (number, complaint, old, new) in sabotages {
+        let whole = Rung::of(&LADDER[number]);
+        if !written(&whole).is_empty() {
+            continue; // somebody has begun it
+        }
+        let sabotaged = whole.exercise.replace(old, new);
+        assert_ne!(sabotaged, whole.exercise, "{old} is not there");
+        let rung = Rung { exercise: sabotaged, ..whole.clone() };
         let found = complaints(&rung).join("\n");
         assert!(found.contains(complaint), "{complaint} in {found:?}");
     }
+    let step03 = Rung::of(&LADDER[3]);
     let exercise = step03.solution.to_owned();
     let solved = Rung { exercise, ..step03.clone() };
     assert_eq!(written(&solved).len(), step03.left_out.len());

@@ -82,7 +82,7 @@ fn reset_brings_back_what_is_in_the_repository() {
 fn there_is_one_hint_more_each_time() {
     let copy = Copy::new();
     let first = copy.says(&["hint", "3"]);
-    assert!(first.contains("step03, seclude: hint 1 of 3"), "{first}");
+    assert!(first.contains("step03, make_private: hint 1 of 3"), "{first}");
     assert!(!first.contains("hint 2 of 3"), "{first}");
     let second = copy.says(&["hint", "step03"]);
     assert!(second.contains("hint 1 of 3"), "{second}");
@@ -93,14 +93,14 @@ fn there_is_one_hint_more_each_time() {
 
     // What is written needs no hint, unless one is asked for by name.
     let text = fs::read_to_string(copy.exercise(3)).expect("read it");
-    let text = text.replace("unwritten(\"seclude\"", "written(\"\"");
+    let text = text.replace("unwritten(\"make_private\"", "written(\"\"");
     fs::write(copy.exercise(3), text).expect("write it");
     let next = copy.says(&["hint", "3"]);
     assert!(next.contains("bind_onto_itself: hint 1"), "{next}");
     let other = copy.says(&["hint", "3", "pivot"]);
     assert!(other.contains("pivot: hint 1"), "{other}");
     let wrong = copy.refuses(&["hint", "3", "jump"]);
-    assert!(wrong.contains("seclude, bind_onto_itself"), "{wrong}");
+    assert!(wrong.contains("make_private, bind_onto_itself"), "{wrong}");
     let wrong = copy.refuses(&["hint", &format!("{}", LAST + 1)]);
     assert!(wrong.contains(&format!("0 to {LAST}")), "{wrong}");
 }

@@ -127,9 +127,9 @@ fn cut(calls: &mut Vec<Call>, role: Role) {
         own.iter().rposition(|call| names.contains(&&*call.name))
     };
     let end = match role {
-        Role::Container => own
-            .iter()
-            .position(|call| matches!(&*call.name, "clone" | "execve")),
+        Role::Container => own.iter().position(|call| {
+            matches!(&*call.name, "clone" | "clone3" | "execve")
+        }),
         // The state file is written when the command runs, and again at its
         // end. The last gate comes before, and letting go of stdout between.
         _ => own
@@ -152,8 +152,12 @@ pub fn hold(
     roles: &BTreeMap<i32, Role>,
 ) -> Option<(String, u32)> {
     let launcher = lines[0].0;
+    // An init makes a process, too.
+    let is_launcher = |pid: &i32| {
+        roles.get(pid).is_some_and(|role| *role != Role::Container)
+    };
     let maker = |(pid, line): &Line| {
-        roles.contains_key(pid)
+        is_launcher(pid)
             && line.starts_with("clone3(")
             && line.contains("CLONE_PIDFD")
     };
