@@ -1,9 +1,10 @@
-//! The last line of every rung's `main`.
+//! The frame around every rung's `main`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use nix::sys::signal::{SigHandler, Signal, signal};
 
 use crate::child::Ending;
 use crate::failure::Failure;
@@ -12,6 +13,7 @@ use crate::unwritten::catch;
 /// Does the work, reports what went wrong, if anything did, and turns the
 /// result into an exit status.
 pub fn finish(rung: &str, work: impl FnOnce() -> Result<Ending>) -> ExitCode {
+    keep_zombies();
     let status = match catch(work) {
         Ok(ending) => ending.status(),
         Err(error) => {
@@ -21,6 +23,13 @@ pub fn finish(rung: &str, work: impl FnOnce() -> Result<Ending>) -> ExitCode {
         }
     };
     ExitCode::from(status)
+}
+
+/// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
+/// keeps no dead child until it is waited for: its exit status would be lost.
+fn keep_zombies() {
+    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
+    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
 }
 
 /// Not eprintln!, which panics when stderr is closed or full.

@@ -18,13 +18,6 @@ pub(super) fn die_with_launcher() -> Result<()> {
 }
 // ANCHOR_END: launcher
 
-/// A parent that ignores SIGCHLD has passed that on to us, and then the kernel
-/// keeps no dead child until it is waited for: its exit status would be lost.
-pub(super) fn keep_zombies() {
-    // SAFETY: SIG_DFL is no handler of ours that could do something unsafe.
-    let _ = unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) };
-}
-
 /// Undoes what this process has inherited from a Rust program: blocked
 /// signals, and SIGPIPE ignored. execve(2) would keep both.
 pub(super) fn as_any_program_starts() -> Result<()> {

@@ -16,42 +16,32 @@ mod gate;
 mod guardian;
 mod hooks;
 mod inherited;
+mod inside;
+mod outside;
 mod relay;
 mod running;
 mod signals;
 mod terminal;
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
-use anyhow::{Context, Error, Result, bail};
-use nix::sys::signalfd::SignalFd;
+use anyhow::{Context, Result};
 
-use crate::child::{Ending, Process};
+use crate::child::Process;
 use crate::command::Command;
-use crate::failure::{Advice, Failure};
-use crate::finish::report;
+use crate::failure::Advice;
 use crate::narrator::{self, Reader, Subject};
 use crate::process;
 use crate::unwritten::catch;
 
-use gate::Message;
-use inherited::{as_any_program_starts, die_with_launcher, keep_zombies};
-use relay::Relay;
+use inside::{NewProcess, SHELL};
 use terminal::Borrowed;
 
 pub use gate::Gate;
 pub use guardian::Guardian;
 pub use hooks::{Dropped, Drops, Exec, Fact, Hooks};
 pub use running::{Outcome, Running};
-
-/// What runs when no command is named.
-const SHELL: &str = "/bin/sh";
-
-/// The name under which the container's terminal crosses the gate.
-const TERMINAL: &str = "terminal";
 
 /// Everything that a rung decides before the process exists.
 pub struct Stage<'a> {
@@ -72,9 +62,6 @@ pub struct Stage<'a> {
     /// Whether to keep the ledger to ourselves.
     pub quiet: bool,
 }
-
-/// What the new process has handed over by the time it is ready.
-type HandedOver = BTreeMap<String, OwnedFd>;
 
 impl<'a> Stage<'a> {
     /// A stage without any blindfold.
@@ -139,7 +126,6 @@ impl<'a> Stage<'a> {
         inside: impl FnOnce(&Gate) -> Result<()>,
         ledger: &[Reader],
     ) -> Result<Running> {
-        keep_zombies();
         let has_terminal = self.own_terminal && terminal::is_wanted();
         let signals = signals::block(has_terminal)?;
         let (gate, other_side) = gate::pair()?;
@@ -151,13 +137,20 @@ impl<'a> Stage<'a> {
         let Some(process) = process else {
             drop(gate);
             borrowed.into_iter().for_each(Borrowed::leave);
-            self.live(&other_side, has_terminal, inside);
+            let Stage { rung, command, is_default, hooks, .. } = &self;
+            let (rung, is_default) = (*rung, *is_default);
+            NewProcess { rung, command, is_default, has_terminal, hooks }
+                .live(&other_side, inside);
         };
         drop(other_side);
+        let tell = |subject: &Subject| match self.quiet {
+            true => Ok(()),
+            false => narrator::tell(self.rung, subject, ledger),
+        };
         let accompanied = catch(|| {
             outside(&process)?;
             gate.open()?;
-            self.accompany(&gate, &process, &signals, borrowed, ledger)
+            outside::accompany(&gate, &process, &signals, borrowed, tell)
         });
         let (relay, handed_over) = accompanied.map_err(|error| {
             process.kill();
@@ -165,130 +158,6 @@ impl<'a> Stage<'a> {
         })?;
         let (command, drops) = (self.command, self.hooks.drops);
         Ok(Running::new(process, command, signals, relay, drops, handed_over))
-    }
-
-    /// The launcher's side, from the first opening of the gate until the
-    /// command runs.
-    fn accompany(
-        &self,
-        gate: &Gate,
-        process: &Process,
-        signals: &SignalFd,
-        borrowed: Option<Borrowed>,
-        ledger: &[Reader],
-    ) -> Result<(Option<Relay>, HandedOver)> {
-        let mut subject = Subject::new(process.pid);
-        let mut handed_over = HandedOver::new();
-        loop {
-            match gate.receive_unless_interrupted(signals)? {
-                Message::Ready => break,
-                Message::Fact(name, value) => {
-                    subject.facts.insert(name, value);
-                }
-                Message::Descriptor(name, descriptor) => {
-                    handed_over.insert(name, descriptor);
-                }
-                Message::Closed => bail!("{}", died_early(process)),
-                other => bail!("receive {other:?} too early"),
-            }
-        }
-        if !self.quiet {
-            narrator::tell(self.rung, &subject, ledger)?;
-        }
-        let relay = match borrowed {
-            Some(real) => {
-                let master = handed_over.remove(TERMINAL);
-                let master = master.context("get its terminal")?;
-                Some(Relay::new(real.make_raw(master)?))
-            }
-            None => None,
-        };
-        gate.open()?;
-        // Closed by a successful execve(2), or by death. From here on signals
-        // are for the command: they wait until it can have them.
-        while !matches!(gate.receive_or_error()?, Message::Closed) {}
-        Ok((relay, handed_over))
-    }
-
-    /// The new process's side. Never returns: what is above on this stack is
-    /// the launcher's, and is for the launcher to finish.
-    fn live(
-        &self,
-        gate: &Gate,
-        has_terminal: bool,
-        inside: impl FnOnce(&Gate) -> Result<()>,
-    ) -> ! {
-        let Err(error) = catch(|| self.set_up(gate, has_terminal, inside));
-        let failure = Failure::from_error(&error);
-        if !gate.fail(&failure) {
-            report(self.rung, &failure);
-        }
-        // SAFETY: _exit takes no pointer, and runs no destructor of ours.
-        unsafe { libc::_exit(failure.status.into()) }
-    }
-
-    fn set_up(
-        &self,
-        gate: &Gate,
-        has_terminal: bool,
-        inside: impl FnOnce(&Gate) -> Result<()>,
-    ) -> Result<Infallible> {
-        die_with_launcher()?;
-        gate.wait()?;
-        inside(gate)?;
-        // A change of user, if `inside` has made one, has cancelled the first
-        // (PR_SET_PDEATHSIG(2const)).
-        die_with_launcher()?;
-        self.hooks.before_ready.iter().try_for_each(|hook| hook())?;
-        let slave = match has_terminal {
-            true => {
-                let (master, slave) = terminal::open()?;
-                gate.hand_over(TERMINAL, master.as_fd())?;
-                Some(slave)
-            }
-            false => None,
-        };
-        self.look_for_shell()?;
-        for (name, fact) in &self.hooks.facts {
-            gate.tell(name, &fact()?)?;
-        }
-        gate.ready()?;
-        gate.wait()?;
-        if let Some(slave) = slave {
-            terminal::attach(slave.as_fd())?;
-            // For execve(2) to close, or an init: never for us.
-            std::mem::forget(slave);
-        }
-        as_any_program_starts()?;
-        self.hooks.before_exec.iter().try_for_each(|hook| hook(gate))?;
-        (self.hooks.exec)(&self.command)
-    }
-
-    /// Nobody has asked for /bin/sh by name when it is the default: so that
-    /// it is missing says something about the root, not about the command.
-    fn look_for_shell(&self) -> Result<()> {
-        match self.is_default && !std::path::Path::new(SHELL).exists() {
-            true => {
-                Err(Error::msg(format!("there is no {SHELL} in this root")))
-                    .advice(
-                        "name a command, or see: cargo workshop rootfs --help",
-                    )
-            }
-            false => Ok(()),
-        }
-    }
-}
-
-/// In words, when it has ended before it said that it was ready.
-fn died_early(process: &Process) -> String {
-    match process::wait(process) {
-        Ok(Ending::Killed(libc::SIGKILL)) => {
-            "the process was killed while it was set up; its memory limit \
-             may be too small for that"
-                .into()
-        }
-        Ok(ending) => format!("the process ended too early: {ending:?}"),
-        Err(error) => format!("{error:#}"),
     }
 }
 

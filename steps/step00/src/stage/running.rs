@@ -1,7 +1,6 @@
 //! From the moment at which the command runs to its end: the launcher waits,
 //! forwards the signals that it gets, and relays the terminal.
 
-use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result};
@@ -12,6 +11,7 @@ use nix::sys::signalfd::{SignalFd, siginfo};
 use nix::unistd::{getpgid, getpgrp};
 
 use super::hooks::{Dropped, Drops};
+use super::outside::HandedOver;
 use super::relay::Relay;
 use super::signals::is_for_command;
 use crate::child::{self, Ending, Process, SI_KERNEL};
@@ -28,7 +28,7 @@ pub struct Running {
     signals: SignalFd,
     relay: Option<Relay>,
     drops: Drops,
-    handed_over: BTreeMap<String, OwnedFd>,
+    handed_over: HandedOver,
     /// How many interrupts the kernel has dropped.
     dropped: u32,
     is_over: bool,
@@ -39,7 +39,7 @@ pub struct Running {
 pub struct Outcome {
     /// How it ended.
     pub ending: Ending,
-    handed_over: BTreeMap<String, OwnedFd>,
+    handed_over: HandedOver,
 }
 
 impl Outcome {
@@ -60,7 +60,7 @@ impl Running {
         signals: SignalFd,
         relay: Option<Relay>,
         drops: Drops,
-        handed_over: BTreeMap<String, OwnedFd>,
+        handed_over: HandedOver,
     ) -> Running {
         let (dropped, is_over) = (0, false);
         Running {

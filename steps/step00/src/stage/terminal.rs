@@ -33,6 +33,9 @@ nix::ioctl_write_ptr_bad!(set_size, libc::TIOCSWINSZ, libc::winsize);
 nix::ioctl_write_int_bad!(set_controlling, libc::TIOCSCTTY);
 nix::ioctl_read_bad!(get_foreground, libc::TIOCGPGRP, libc::pid_t);
 
+/// The name under which its master crosses the gate.
+pub(super) const TERMINAL: &str = "terminal";
+
 /// Is a person at both ends? In a pipe the bytes must pass unchanged.
 pub(super) fn is_wanted() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()

@@ -1,0 +1,95 @@
+//! The new process's side of the stage, from its birth to execve(2).
+
+use std::convert::Infallible;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use anyhow::{Error, Result};
+
+use super::gate::Gate;
+use super::hooks::Hooks;
+use super::inherited::{as_any_program_starts, die_with_launcher};
+use super::terminal::{self, TERMINAL};
+use crate::command::Command;
+use crate::failure::{Advice, Failure};
+use crate::finish::report;
+use crate::unwritten::catch;
+
+/// What runs when no command is named.
+pub(super) const SHELL: &str = "/bin/sh";
+
+/// What the new process knows of itself.
+pub(super) struct NewProcess<'a> {
+    /// The rung's name, for messages.
+    pub(super) rung: &'static str,
+    pub(super) command: &'a Command,
+    /// Was no command named, and it is the shell therefore?
+    pub(super) is_default: bool,
+    /// Is it to have a terminal of its own?
+    pub(super) has_terminal: bool,
+    pub(super) hooks: &'a Hooks<'a>,
+}
+
+impl NewProcess<'_> {
+    /// Its whole life up to execve(2). Never returns: what is above on this
+    /// stack is the launcher's, and is for the launcher to finish.
+    pub(super) fn live(
+        &self,
+        gate: &Gate,
+        inside: impl FnOnce(&Gate) -> Result<()>,
+    ) -> ! {
+        let Err(error) = catch(|| self.set_up(gate, inside));
+        let failure = Failure::from_error(&error);
+        if !gate.fail(&failure) {
+            report(self.rung, &failure);
+        }
+        // SAFETY: _exit takes no pointer, and runs no destructor of ours.
+        unsafe { libc::_exit(failure.status.into()) }
+    }
+
+    fn set_up(
+        &self,
+        gate: &Gate,
+        inside: impl FnOnce(&Gate) -> Result<()>,
+    ) -> Result<Infallible> {
+        die_with_launcher()?;
+        gate.wait()?;
+        inside(gate)?;
+        // A change of user, if `inside` has made one, has cancelled the first
+        // (PR_SET_PDEATHSIG(2const)).
+        die_with_launcher()?;
+        self.hooks.before_ready.iter().try_for_each(|hook| hook())?;
+        let slave = match self.has_terminal {
+            true => {
+                let (master, slave) = terminal::open()?;
+                gate.hand_over(TERMINAL, master.as_fd())?;
+                Some(slave)
+            }
+            false => None,
+        };
+        self.look_for_shell()?;
+        for (name, fact) in &self.hooks.facts {
+            gate.tell(name, &fact()?)?;
+        }
+        gate.ready()?;
+        gate.wait()?;
+        if let Some(slave) = slave {
+            terminal::attach(slave.as_fd())?;
+            // For execve(2) to close, or an init: never for us.
+            std::mem::forget(slave);
+        }
+        as_any_program_starts()?;
+        self.hooks.before_exec.iter().try_for_each(|hook| hook(gate))?;
+        (self.hooks.exec)(self.command)
+    }
+
+    /// Nobody has asked for /bin/sh by name when it is the default: so that
+    /// it is missing says something about the root, not about the command.
+    fn look_for_shell(&self) -> Result<()> {
+        if !self.is_default || Path::new(SHELL).exists() {
+            return Ok(());
+        }
+        Err(Error::msg(format!("there is no {SHELL} in this root")))
+            .advice("name a command, or see: cargo workshop rootfs --help")
+    }
+}

@@ -1,0 +1,83 @@
+//! The launcher's side of the stage, from the first opening of the gate until
+//! the command runs.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signalfd::SignalFd;
+
+use super::gate::{Gate, Message};
+use super::relay::Relay;
+use super::terminal::{Borrowed, TERMINAL};
+use crate::child::{Ending, Process};
+use crate::narrator::Subject;
+use crate::process;
+
+/// What the new process has handed over, by name.
+pub(super) type HandedOver = BTreeMap<String, OwnedFd>;
+
+/// Waits until the process is ready, and lets it go on to execve(2). `tell`
+/// looks at it in between.
+///
+/// # Errors
+/// What `tell` says, or the process; and when it has ended too early, or its
+/// user has lost patience.
+pub(super) fn accompany(
+    gate: &Gate,
+    process: &Process,
+    signals: &SignalFd,
+    borrowed: Option<Borrowed>,
+    tell: impl FnOnce(&Subject) -> Result<()>,
+) -> Result<(Option<Relay>, HandedOver)> {
+    let (subject, mut handed_over) = wait_until_ready(gate, process, signals)?;
+    tell(&subject)?;
+    let relay = match borrowed {
+        Some(real) => {
+            let master = handed_over.remove(TERMINAL);
+            let master = master.context("get its terminal")?;
+            Some(Relay::new(real.make_raw(master)?))
+        }
+        None => None,
+    };
+    gate.open()?;
+    // Closed by a successful execve(2), or by death. From here on signals
+    // are for the command: they wait until it can have them.
+    while !matches!(gate.receive_or_error()?, Message::Closed) {}
+    Ok((relay, handed_over))
+}
+
+fn wait_until_ready(
+    gate: &Gate,
+    process: &Process,
+    signals: &SignalFd,
+) -> Result<(Subject, HandedOver)> {
+    let mut subject = Subject::new(process.pid);
+    let mut handed_over = HandedOver::new();
+    loop {
+        match gate.receive_unless_interrupted(signals)? {
+            Message::Ready => return Ok((subject, handed_over)),
+            Message::Fact(name, value) => {
+                subject.facts.insert(name, value);
+            }
+            Message::Descriptor(name, descriptor) => {
+                handed_over.insert(name, descriptor);
+            }
+            Message::Closed => bail!("{}", died_early(process)),
+            other => bail!("receive {other:?} too early"),
+        }
+    }
+}
+
+/// In words, when it has ended before it said that it was ready.
+fn died_early(process: &Process) -> String {
+    match process::wait(process) {
+        Ok(Ending::Killed(libc::SIGKILL)) => {
+            "the process was killed while it was set up; its memory limit \
+             may be too small for that"
+                .into()
+        }
+        Ok(ending) => format!("the process ended too early: {ending:?}"),
+        Err(error) => format!("{error:#}"),
+    }
+}
