@@ -17,6 +17,7 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<Ending> {
+    // It makes the process, holds it at a gate, and sees it through.
     let stage = Stage::new(NAME, &args.process);
 
     // What the launcher does while the new process waits at the gate.

@@ -19,9 +19,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<Ending> {
+    // It makes the process, holds it at a gate, and sees it through.
     let mut stage = Stage::new(NAME, &args.process);
     stage.blind(libc::CLONE_NEWUTS);
     stage.blind(libc::CLONE_NEWPID);
+    // What each rung has to do at a moment that only the stage can see.
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
 

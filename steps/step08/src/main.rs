@@ -28,11 +28,13 @@ fn run(args: Args) -> Result<Ending> {
     if args.seccomp.dump_seccomp {
         return step00::print(&step08::dump(&args.seccomp));
     }
+    // It makes the process, holds it at a gate, and sees it through.
     let mut stage = Stage::new(NAME, &args.process);
     stage.blind(libc::CLONE_NEWUTS);
     stage.blind(libc::CLONE_NEWPID);
     stage.blind(libc::CLONE_NEWNS);
     stage.blind(libc::CLONE_NEWUSER);
+    // What each rung has to do at a moment that only the stage can see.
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
     step03::set_stage(&mut stage, &args.root, &args.uts);
