@@ -25,14 +25,12 @@ fn recorded(
 ) -> Result<Ending> {
     let mut record = Record::claim(args.record.name.as_deref())?;
     let log = Log::new(record.file("log"), args.record.detach)?;
-    // It makes the process, holds it at a gate, and sees it through.
     let mut stage = Stage::new(name, &args.process);
     stage.blind(libc::CLONE_NEWUTS);
     stage.blind(libc::CLONE_NEWPID);
     stage.blind(libc::CLONE_NEWNS);
     stage.blind(libc::CLONE_NEWUSER);
     stage.blind(step09::namespace(&args.ipc));
-    // What each rung has to do at a moment that only the stage can see.
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
     step03::set_stage(&mut stage, &args.root, &args.uts);
