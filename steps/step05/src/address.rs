@@ -56,8 +56,8 @@ pub fn claim() -> Result<Claim> {
             Err(error) if error.kind() == ErrorKind::AddrInUse => continue,
             bound => bound.context("claim a range of addresses")?,
         };
-        // Whoever had this name may have let go of it only just now, and the
-        // cable goes a moment later than the name.
+        // The name may have been released only just now, and a cable goes a
+        // moment later than its name.
         if is_routed(network, &Proc::own().routes()?) {
             continue;
         }
@@ -71,7 +71,7 @@ pub fn claim() -> Result<Claim> {
     bail!("all {COUNT} networks in 10.77.0.0/16 are in use")
 }
 
-/// Does the machine know a way to any of the four addresses already?
+/// Does the machine have a route to any of the four addresses already?
 fn is_routed(network: u32, routes: &[Route]) -> bool {
     routes.iter().any(|route| {
         // A wider route than our /16 (a VPN to 10.0.0.0/8) merely lies behind

@@ -1,13 +1,13 @@
 //! Forwarding: whether the machine passes on packets that are not for itself.
 //!
-//! An ordinary machine does not. It is a switch for each interface, asked on
-//! the one where a packet *arrives*; so the answers to a container need it on
-//! the uplink. The old setting comes back with the last container that needs
-//! it, even if all of them are killed.
+//! An ordinary machine does not. There is a switch for each interface, and
+//! what counts is the one where a packet *arrives*; so the answers to a
+//! container need it on the uplink. The old setting comes back with the last
+//! container that needs it, even if all of them are killed.
 //!
-//! How many need it is counted by the kernel: each launcher holds a shared
-//! lock (flock(2)) on the switch, which is a file after all. A lock goes when
-//! its holder does.
+//! The kernel counts how many need it: each launcher holds a shared lock
+//! (flock(2)) on the switch, which is a file like any other. A lock is
+//! released when its holder ends.
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -18,8 +18,8 @@ use nix::fcntl::{Flock, FlockArg};
 use step00::proc::Route;
 use step00::{Advice, Guardian, Proc};
 
-/// The switch of all interfaces. A lock on it serialises the looking and the
-/// switching below; any file would do for that.
+/// The switch of all interfaces. A lock on it keeps two launchers from
+/// checking and switching at once; any file would do for that.
 const ALL: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// Switches forwarding on for an interface that belongs to us alone.
@@ -40,7 +40,7 @@ pub fn borrow_uplink() -> Result<Option<Guardian>> {
     let was_on = is_on(&path)?;
     let nobody_borrows = is_free(&path)?;
     if was_on && nobody_borrows {
-        // It is on because somebody wants it so. Not ours to switch off.
+        // The administrator has switched it on: not ours to switch off.
         return Ok(None);
     }
     let is_exception = !was_on && is_on(ALL)?;
@@ -64,8 +64,8 @@ fn give_back(path: &str, share: &Flock<File>, is_exception: bool) {
     // As long as others share the lock, it cannot become exclusive; the last
     // of them will get it.
     let is_last = share.relock(FlockArg::LockExclusiveNonblock).is_ok();
-    // All interfaces are on by now? Then somebody else needs that: Docker
-    // switches it on when it starts.
+    // If all interfaces are on by now, another program needs them: Docker
+    // switches them on when it starts.
     let is_wanted = !is_exception && is_on(ALL).unwrap_or(false);
     if is_last && !is_wanted {
         let _ = fs::write(path, "0");
@@ -80,8 +80,8 @@ fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
         .with_context(|| format!("lock {path}"))
 }
 
-/// Has nobody a share in the lock? Only EWOULDBLOCK says that somebody has: to
-/// take another error for it would be to switch off what is not ours.
+/// Does no launcher share the lock? Only EWOULDBLOCK says that one does: with
+/// any other error taken for it, we would switch off what is not ours.
 fn is_free(path: &str) -> Result<bool> {
     match lock(path, FlockArg::LockExclusiveNonblock) {
         Ok(_) => Ok(true),

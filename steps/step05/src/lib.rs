@@ -9,8 +9,8 @@
 //! - [`nat`], [`forwarding`] - the way out: the machine as a router.
 //! - [`address`], [`names`], [`publish`] - addresses, names, ports.
 //! - [`Args`] - `--network`, `--publish`, `--dns`.
-//! - [`Connection`] - all of these together, from before the process exists
-//!   until after its end.
+//! - [`Connection`] - all of these together: `connect` plugs the cable in,
+//!   outside, and `bring_up` configures the container's end, inside.
 //! - [`ledger`] - interfaces and addresses, as the process has them.
 //!
 //! Not promised: IPv6. Still visible: users. Root inside is the machine's root.

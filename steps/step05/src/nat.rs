@@ -1,5 +1,5 @@
 //! The way out: the machine forwards the container's packets under its own
-//! address (masquerade), since nobody else knows a way to 10.77.x.y.
+//! address (masquerade), since no other machine has a route to 10.77.x.y.
 //!
 //! The rule is sent to nf_tables as `nft` would send it. The table has an
 //! `owner`: the netlink socket that made it. The kernel removes it when that
@@ -53,9 +53,10 @@ impl Masquerade {
             .advice("sudo modprobe nft_chain_nat; or: --network none")
     }
 
-    /// What is a module of the kernel is loaded when somebody first asks for
-    /// it. Whoever asks while it is still being loaded for another launcher
-    /// may be told ENOENT, as if there were none; so ask for a second.
+    /// Parts of nf_tables may be modules, which the kernel loads when they are
+    /// first asked for. A request that comes while they are being loaded for
+    /// another launcher may get ENOENT, as if there were none; so repeat it
+    /// for a second.
     fn send_patiently(batch: &[Request]) -> Result<Masquerade> {
         const NOT_YET: Option<&Errno> = Some(&Errno::ENOENT);
         for _ in 0..20 {
@@ -148,8 +149,8 @@ impl Request {
 
 /// The chains that drop what the machine would forward, as `table chain`.
 ///
-/// A packet passes every chain of a hook. That one chain lets it through is no
-/// help when another one's policy is to drop: Docker sets such a policy.
+/// A packet passes every chain of a hook. An accept in one of them does not
+/// help when the policy of another is to drop: Docker sets such a policy.
 pub fn dropping_chains() -> Result<Vec<String>> {
     let netlink = Netlink::open(SockProtocol::NetlinkNetFilter)?;
     loop {

@@ -25,7 +25,7 @@ pub const DUMP: u16 = 0x300;
 
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
-/// The kernel's word that a list has changed while it was being read.
+/// The kernel's mark on a list that has changed while it was being read.
 const DUMP_INTR: u16 = 0x10;
 const HEADER: usize = 16;
 
@@ -115,7 +115,7 @@ impl Netlink {
         Ok(Netlink { socket, sequence: Cell::new(0) })
     }
 
-    /// Sends one request and waits for the kernel's word that it is done.
+    /// Sends one request and waits until the kernel says that it is done.
     ///
     /// # Errors
     /// What the kernel answers: EPERM without CAP_NET_ADMIN in the user
@@ -150,7 +150,7 @@ impl Netlink {
         }
     }
 
-    /// Waits for the next message of the kernel's.
+    /// Waits for the next message from the kernel.
     fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         loop {
             let socket = self.socket.as_raw_fd();
@@ -185,7 +185,7 @@ impl Answers {
         while !bytes.is_empty() {
             let message = Message::read(bytes).ok_or(Errno::EBADMSG)?;
             bytes = message.rest;
-            // The answer to an earlier question, which nobody waited for.
+            // The answer to an earlier request, which was not waited for.
             if message.sequence != self.sequence {
                 continue;
             }

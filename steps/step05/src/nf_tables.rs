@@ -17,7 +17,7 @@ pub(crate) const NFT_MSG_NEWRULE: u16 = NFTABLES | 6;
 /// The family of a table: what sort of packets it sees.
 pub(crate) const NFPROTO_IPV4: u8 = libc::NFPROTO_IPV4 as u8;
 
-// Where in the kernel a chain is asked, and what a packet's fate is.
+// The hook at which a chain is called, and what becomes of the packet.
 pub(crate) const NF_INET_FORWARD: u32 = libc::NF_INET_FORWARD as u32;
 pub(crate) const NF_INET_POST_ROUTING: u32 = libc::NF_INET_POST_ROUTING as u32;
 pub(crate) const NF_DROP: u32 = libc::NF_DROP as u32;

@@ -1,8 +1,9 @@
 //! Published ports: the launcher listens on the machine and carries the bytes.
 //!
 //! A rule in the kernel could do it faster, but a rule can be made for a port
-//! that somebody listens on already, and it can outlive its maker. A listener
-//! gives an error in the first case, and the kernel closes it in the second.
+//! on which a program listens already, and it can outlive its maker. A
+//! listener gives an error in the first case, and the kernel closes it in the
+//! second.
 
 use std::io;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -27,7 +28,8 @@ pub fn parse(text: &str) -> Result<Ports, String> {
     }
 }
 
-/// A port of the machine that has been taken, and who is to answer.
+/// A port of the machine on which we listen, and the port inside that is to
+/// answer.
 #[derive(Debug)]
 pub struct Published {
     listener: TcpListener,
@@ -44,7 +46,8 @@ type Connection = OnceLock<TcpStream>;
 /// Takes the machine's ports, before anything else is made.
 ///
 /// # Errors
-/// EADDRINUSE when somebody listens there, EACCES below 1024 without root.
+/// EADDRINUSE when a program listens there already, EACCES below 1024 without
+/// root.
 pub fn listen(ports: &[Ports]) -> Result<Vec<Published>> {
     let listen = |&(host, inside): &Ports| {
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, host))
@@ -82,8 +85,8 @@ fn accept(
             start(move || drop(carry(client, server, &connection)))
         });
         if accepted.is_err() {
-            // No descriptor or no thread to be had: that is a matter of time,
-            // and the kernel keeps a queue of those who knock.
+            // No descriptor or no thread is free. That passes, and meanwhile
+            // the kernel keeps new connections in a queue (listen(2)).
             thread::sleep(Duration::from_millis(10));
         }
     }
@@ -101,8 +104,8 @@ fn remember(connections: &Connections, connection: &Arc<Connection>) {
     }
 }
 
-/// Both directions, until both are finished. Nobody listens inside: the
-/// connection is closed, as it would be by a machine that has no such server.
+/// Carries both directions until both are finished. When nothing listens
+/// inside, the connection is closed, as by a machine that has no such server.
 fn carry(
     client: TcpStream,
     server: (Ipv4Addr, u16),

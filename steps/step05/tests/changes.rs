@@ -1,4 +1,5 @@
-//! step05: the files that it gives to a container are no changes of that one.
+//! step05: the files that it gives to a container are not listed as its
+//! changes.
 
 use witness::{Machine, run};
 

@@ -1,4 +1,4 @@
-//! A hundred containers at once, and nobody is in anybody's way.
+//! A hundred containers at once, and none is in another's way.
 
 use std::collections::BTreeSet;
 use std::thread;

@@ -93,7 +93,7 @@ fn killed_at_any_moment_it_leaves_nothing() {
             .stderr(Stdio::null())
             .spawn()
             .expect("start step05");
-        // Not to wait for anything: each round kills it a little later.
+        // No wait for anything: each round kills it a little later.
         sleep(whole * moment / MOMENTS);
         launcher.kill().expect("kill it");
         launcher.wait().expect("wait for it");
@@ -127,7 +127,7 @@ fn what_the_administrator_has_switched_on_stays_on() {
 }
 
 #[test]
-fn who_needs_all_interfaces_in_the_meantime_keeps_them() {
+fn all_interfaces_switched_on_in_the_meantime_stay_on() {
     let _lab = Lab::new();
     let process = container();
     // As Docker does when it starts. The next container finds it all on.

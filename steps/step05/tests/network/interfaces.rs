@@ -87,7 +87,7 @@ impl Snapshot {
 }
 
 #[test]
-fn host_is_the_network_of_whoever_started_it() {
+fn host_is_the_network_of_the_caller() {
     let _lab = Lab::new();
     let process = start(STEP05, &["--network", "host"], "");
     let own = namespace("thread-self", "net");

@@ -1,5 +1,5 @@
-//! A kernel without nf_tables, played by a filter: socket(2) gives the answer
-//! that such a kernel gives.
+//! A kernel without nf_tables, imitated by a filter: socket(2) gives the
+//! answer that such a kernel gives.
 
 use std::thread;
 

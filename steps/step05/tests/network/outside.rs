@@ -16,7 +16,7 @@ fn client_of(server: &str, port: u16) -> Running {
     start(STEP05, &["-q"], &script)
 }
 
-/// Serves the one client, and returns who it seemed to be.
+/// Serves the one client, and returns the address that it seemed to have.
 fn serve(server: &TcpListener) -> IpAddr {
     let mut client = accept(server);
     client.write_all(b"welcome\n").expect("answer");
@@ -60,7 +60,7 @@ fn a_server_outside_sees_the_machines_address() {
 #[test]
 fn without_the_masquerade_it_would_see_the_containers() {
     let lab = Lab::new();
-    // Nobody outside knows a way to a container, unless told.
+    // No machine outside has a route to a container, unless it is given one.
     lab.outside(|| ip("route add 10.77.0.0/16 via 198.51.100.1"));
     nft("add table ip control");
     nft(

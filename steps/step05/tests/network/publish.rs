@@ -117,7 +117,7 @@ fn fifty_clients_at_once_each_get_their_own_answer() {
     process.end();
 }
 
-/// Says to a client what it says.
+/// Sends back to a client what it sends.
 fn repeat_to(client: TcpStream) {
     thread::spawn(move || {
         let (mut hear, mut say) = (&client, &client);

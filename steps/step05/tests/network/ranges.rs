@@ -1,4 +1,4 @@
-//! Which addresses are given out, and which are somebody else's.
+//! Which addresses are given out, and which are in use elsewhere.
 
 use std::net::Ipv4Addr;
 
