@@ -53,9 +53,9 @@ pub const fn argument(index: usize) -> u32 {
 
 /// Jump distance 0: go on with the next instruction.
 pub const NEXT: u8 = 0;
-/// Jump to the answer "go ahead".
+/// Jump to the answer "allowed".
 pub const ALLOW: u8 = 255;
-/// Jump to the answer "you may not" (EPERM).
+/// Jump to the answer "refused" (EPERM).
 pub const REFUSE: u8 = 254;
 /// Jump to the answer "there is no such call" (ENOSYS).
 pub const ABSENT: u8 = 253;
@@ -91,8 +91,8 @@ pub const fn is_jump(code: u16) -> bool {
 ///
 /// # Panics
 ///
-/// When an answer is farther away than one byte can say. The program has
-/// then grown too long, and needs a copy of its answers in the middle.
+/// When an answer is farther away than one byte can say: the program has grown
+/// too long, and needs a copy of its answers in the middle.
 pub fn link(program: &mut [sock_filter]) {
     let end = program.len();
     for (here, instruction) in program.iter_mut().enumerate() {

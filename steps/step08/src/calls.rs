@@ -1,14 +1,15 @@
-//! The policy: which words may be said. `seccomp.rs` is the mechanism.
+//! The policy: which system calls are allowed. `seccomp.rs` is the mechanism.
 //!
 //! It is an allow-list, made after Docker's default profile: everything that
 //! shells, package managers, language runtimes, databases and network servers
-//! say is allowed, and what nobody thought of is not. Lists are by name, for
+//! call is allowed, and what nobody thought of is not. Lists are by name, for
 //! all architectures at once; a name that the running one lacks (`open` on
 //! aarch64) simply has no number there.
 //!
 //! Each call of `arch.rs`'s table stands in exactly one of [`ALLOWED`],
 //! [`CHECKED`], [`ABSENT`] and [`REFUSED`]: a test sees to it, so that none is
-//! refused because it was forgotten. Only the first three make the filter.
+//! refused only because it was forgotten. Only the first three make the
+//! filter.
 //!
 //! The filter is one handcuff of several, and need not repeat the others:
 //! `chroot`, `mknod` or `sethostname` are allowed, because namespaces and
@@ -67,8 +68,8 @@ pub const ALLOWED: &[&str] = &[
     "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait \
      rt_sigqueueinfo rt_tgsigqueueinfo rt_sigsuspend sigaltstack signalfd \
      signalfd4 pause alarm",
-    // Waiting for many descriptors at once, and for those to come. The old
-    // asynchronous I/O is what MySQL and nginx use.
+    // Waiting for many descriptors at once. The old asynchronous I/O is for
+    // MySQL and nginx.
     "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl \
      epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 io_setup \
      io_destroy io_submit io_cancel io_getevents io_pgetevents",
@@ -87,8 +88,8 @@ pub const ALLOWED: &[&str] = &[
     "shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd \
      msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify \
      mq_getsetattr",
-    // Who am I. apt drops to the user _apt, so the setters are needed; the
-    // user namespace decides what the numbers are worth outside.
+    // Users and groups. apt drops to the user _apt, so the setters are needed;
+    // the user namespace decides what the numbers are worth outside.
     "getuid geteuid getgid getegid getresuid getresgid getgroups setuid \
      setgid setreuid setregid setresuid setresgid setfsuid setfsgid \
      setgroups capget capset",
@@ -140,7 +141,8 @@ pub const ABSENT: &str = "clone3";
 /// and for the test; the filter does not contain it.
 pub const REFUSED: &[&str] = &[
     // New views: mounts and namespaces, and walking into others'. Root in a
-    // user namespace may say these, and reaches much kernel code by them.
+    // user namespace may make these calls, and reaches much kernel code
+    // through them.
     "mount umount2 pivot_root open_tree open_tree_attr move_mount fsopen \
      fsconfig fsmount fspick mount_setattr statmount listmount unshare setns \
      listns",

@@ -91,7 +91,7 @@ fn operand(program: &[sock_filter], here: usize, a: Option<u32>) -> String {
     let sock_filter { code, k, .. } = program[here];
     match (code, a) {
         (LOAD, _) => word(k),
-        (RETURN, _) => verdict(k),
+        (RETURN, _) => action(k),
         (_, Some(ARCHITECTURE)) => known_or_hex(arch::audit_name(k), k),
         (_, Some(NUMBER)) => match half_of_range(program, here) {
             Half::First => format!("{} …", call(k)),
@@ -158,8 +158,8 @@ fn targets(program: &[sock_filter], here: usize) -> String {
     let target = |word: &str, distance: u8| {
         let index = here + 1 + usize::from(distance);
         let answer = program.get(index).filter(|it| it.code == RETURN);
-        let verdict = answer.map(|it| verdict(it.k)).unwrap_or_default();
-        (distance != 0).then(|| format!("{word} {index} {verdict}"))
+        let action = answer.map(|it| action(it.k)).unwrap_or_default();
+        (distance != 0).then(|| format!("{word} {index} {action}"))
     };
     let both = [target("then", jt), target("else", jf)];
     let said: Vec<String> = both.into_iter().flatten().collect();
@@ -168,7 +168,7 @@ fn targets(program: &[sock_filter], here: usize) -> String {
 
 /// A `SECCOMP_RET_*` value: the action is in the upper 16 bits, and for ERRNO
 /// the errno in the lower (seccomp(2)).
-fn verdict(k: u32) -> String {
+fn action(k: u32) -> String {
     match k & SECCOMP_RET_ACTION_FULL {
         SECCOMP_RET_ALLOW => "ALLOW".into(),
         SECCOMP_RET_KILL_PROCESS => "KILL_PROCESS".into(),

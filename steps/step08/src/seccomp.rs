@@ -1,4 +1,5 @@
-//! The primitive: a list of the words that this process may say to the kernel.
+//! The primitive: a filter for the words that this process may say to the
+//! kernel.
 //!
 //! The blindfolds and the cgroup change what a system call *finds*. The kernel
 //! behind it is still the one kernel of this machine, with some 400 calls, and

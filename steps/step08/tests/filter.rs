@@ -508,7 +508,7 @@ mod kernel {
         let absent = answer(under(&default_program(), probe(&what)));
         assert_eq!(absent, -c_long::from(libc::ENOSYS));
         // Without a filter the answer is ENOSYS as well; so the control is a
-        // filter that believes it knows the future.
+        // filter that takes every number for a known one.
         let boastful = Calls { newest: 1 << 29, ..Calls::default() };
         let program = seccomp::program(&boastful);
         let refused = answer(under(&program, probe(&what)));
