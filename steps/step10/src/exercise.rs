@@ -21,8 +21,8 @@
 //!
 //! For root the last one is all that counts in the end. At execve(2) the
 //! kernel gives user 0 every capability, as in old times, but for those that
-//! are missing from the bounding set. Whoever empties only the effective set
-//! has it full again in the very next program.
+//! are missing from the bounding set. A process that empties only its
+//! effective set has it full again in the very next program.
 //!
 //! Replace each `unwritten(…)` by a body of your own; the solution is in
 //! `privileges.rs`.

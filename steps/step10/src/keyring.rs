@@ -1,9 +1,10 @@
-//! The keys of whoever started the launcher.
+//! The keys of the user who started the launcher.
 //!
 //! A process inherits a session keyring, which may hold the keys of encrypted
 //! folders or of a network's file servers. Who *possesses* it may read them
-//! (keyrings(7)): that is not a matter of the user, so no user namespace takes
-//! it away. The filter of step08 refuses keyctl(2), but is not to stand alone.
+//! (keyrings(7)): the check does not ask for the user, so no user namespace
+//! takes the keys away. The filter of step08 refuses keyctl(2); this is the
+//! guard behind it.
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -12,8 +13,8 @@ use step00::Advice;
 /// `KEYCTL_JOIN_SESSION_KEYRING` of <linux/keyctl.h>.
 const JOIN_SESSION_KEYRING: libc::c_int = 1;
 
-/// Exchanges this process's session keyring for a new one, which is empty.
-/// Children get that as theirs.
+/// Exchanges this process's session keyring for a new, empty one. Children
+/// inherit it.
 ///
 /// # Errors
 /// EDQUOT when the user has too many keys. A kernel without keys has none

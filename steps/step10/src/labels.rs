@@ -46,7 +46,7 @@ fn check_apparmor(profile: &str) -> Result<()> {
              /sys/kernel/security/lsm",
         );
     }
-    // Only root may read the list; without it, the kernel tells at execve.
+    // Only root may read the list; for others the kernel decides at execve.
     let Ok(profiles) = fs::read_to_string(PROFILES) else { return Ok(()) };
     let is_loaded = profiles.lines().any(|line| {
         line.rsplit_once(" (").is_some_and(|(name, _)| name == profile)
@@ -100,8 +100,8 @@ fn write(files: &[&str], text: &str) -> Result<()> {
     }
 }
 
-/// Inside: what this process has asked for, if anything. Whoever else reads
-/// that file may be shown their own.
+/// Inside: the label that this process has asked for, if any. Only the process
+/// itself can ask: another reader may be shown its own label.
 ///
 /// # Errors
 /// None: a kernel without labels has none to show.

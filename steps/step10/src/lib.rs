@@ -4,14 +4,15 @@
 //! no_new_privs no program gives any of them back, the machine's own files in
 //! /proc and /sys are covered, and AppArmor or SELinux can have a say.
 //!
-//! - [`privileges`] - the primitive: the five sets, no_new_privs.
+//! - [`privileges`] - the primitive: the five sets of capabilities,
+//!   no_new_privs.
 //! - [`calls`] - the system calls for it, as Rust sees them.
 //! - [`capabilities`] - their names, and which are left.
 //! - [`masks`], [`rlimits`], [`labels`] - what else root could use.
-//! - [`sealed`], [`keyring`], [`streams`] - what is the launcher's own.
+//! - [`sealed`], [`keyring`], [`streams`] - what belongs to the launcher.
 //!
-//! Still visible: nothing that is not shared on purpose. This is a container
-//! in the sense in which Docker uses the word.
+//! Still visible: nothing that is not shared on purpose. This is what Docker
+//! calls a container.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.

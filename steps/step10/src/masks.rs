@@ -34,7 +34,8 @@ pub const MASKED: [&str; 13] = [
     "/sys/kernel/debug",
 ];
 
-/// Not to be written to, not even where the owner would let root inside.
+/// Not to be written to, not even where the file's owner lets root inside
+/// write.
 pub const READ_ONLY: [&str; 5] =
     ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
@@ -60,8 +61,8 @@ fn put_on() -> Result<()> {
     Ok(())
 }
 
-/// What this kernel does not have needs no mask. Any other answer is an error:
-/// a mask that is left out in silence is none.
+/// A file that this kernel does not have needs no mask. Any other error is
+/// one: a mask must not be left out in silence.
 fn look_for(path: &Path) -> Result<Option<Metadata>> {
     match path.metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

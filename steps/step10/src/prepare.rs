@@ -1,5 +1,5 @@
-//! What comes before the process is made: the launcher keeps to itself what is
-//! its own.
+//! Before the process is made: what belongs to the launcher is kept out of the
+//! container.
 
 use anyhow::{Context, Result};
 use nix::sys::prctl;
@@ -7,7 +7,7 @@ use step00::Stage;
 
 use crate::{Args, keyring, labels, sealed, streams};
 
-/// First of all: keeps back what is the launcher's own, and looks whether the
+/// First of all: keeps back what belongs to the launcher, and checks that the
 /// kernel has the labels that are asked for.
 ///
 /// # Errors
@@ -25,13 +25,13 @@ pub fn set_stage(stage: &mut Stage<'_>) {
 }
 
 /// A process that changes its user is not "dumpable" any more, and its files
-/// in /proc belong to the machine's root (proc(5)). step06 has switched that
-/// on again; with `--user` the user has changed once more, and a launcher that
-/// is not root could not read the ledger.
+/// in /proc belong to the machine's root (proc(5)). step06 has made it
+/// dumpable again; with `--user` it changes its user once more, and a launcher
+/// that is not root could not read the ledger.
 ///
-/// What can be read then is a copy of the launcher, by whoever else is in the
-/// container. At its start that is nobody; to enter one (step11) is another
-/// matter.
+/// Other processes in the container can then read this one's memory, a copy of
+/// the launcher's. When a container starts there are none; entering one
+/// (step11) is another matter.
 fn stay_readable() -> Result<()> {
     prctl::set_dumpable(true).context("make /proc/PID readable")
 }

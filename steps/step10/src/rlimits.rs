@@ -40,7 +40,8 @@ const RESOURCES: [(&str, Resource); 16] = [
 /// Reads `NAME=SOFT[:HARD]`; without HARD both are the same.
 ///
 /// # Errors
-/// Another name, and numbers that are none, or in the wrong order.
+/// An unknown name, text that is no number, and a soft limit above the hard
+/// one.
 pub fn parse(text: &str) -> Result<Limit, String> {
     let form = "write NAME=SOFT or NAME=SOFT:HARD, in numbers or unlimited";
     let (name, numbers) = text.split_once('=').ok_or(form)?;

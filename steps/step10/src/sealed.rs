@@ -1,12 +1,12 @@
 //! A copy of this program that nobody can write to.
 //!
 //! The launcher and the container share a file: the program that this process
-//! runs. Whatever is executed inside as `/proc/self/exe`, or looks at
-//! /proc/PID/exe of the launcher's side, has it open, past every mount
-//! namespace; and where root inside is the person who built the program, it
-//! may write to it. The next `sudo step10` would run what the container wrote
-//! (CVE-2019-5736). So the launcher runs from a copy in memory which the
-//! kernel has sealed, as runc does since then.
+//! runs. A process inside that executes `/proc/self/exe`, or opens
+//! /proc/PID/exe of a process that still runs the launcher's program, reaches
+//! it past every mount namespace; and where root inside is the person who
+//! built the program, it may write to it. The next `sudo step10` would run
+//! what the container wrote (CVE-2019-5736). So the launcher runs from a copy
+//! in memory which the kernel has sealed, as runc does since then.
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -34,8 +34,8 @@ use step00::Advice;
 pub fn enter() -> Result<()> {
     let own = File::open("/proc/self/exe").context("open this program")?;
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
-    // Only a file in memory has seals, any other one answers EINVAL. One on a
-    // tmpfs is in memory as well, but can be written to.
+    // Only a file in memory has seals; for any other the kernel answers
+    // EINVAL. A file on a tmpfs is in memory as well, but can be written to.
     let seals = fcntl(&own, FcntlArg::F_GET_SEALS).unwrap_or(0);
     if SealFlag::from_bits_truncate(seals).contains(SealFlag::F_SEAL_WRITE) {
         return take_name(Path::new(&arguments[0]));
@@ -69,8 +69,8 @@ fn copy(mut own: File, path: &Path) -> Result<File> {
     let name = path.file_name().unwrap_or_default().to_owned();
     let name = CString::new(name.into_vec())?;
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    // Linux 6.3 wants to be told that this is to be executed; those before it
-    // do not know the flag.
+    // Since Linux 6.3 a file that is to be executed needs this flag; older
+    // kernels do not know it.
     let to_execute = MFdFlags::from_bits_retain(libc::MFD_EXEC);
     let copy = memfd_create(name.as_c_str(), flags | to_execute).or_else(
         |errno| match errno {

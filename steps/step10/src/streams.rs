@@ -1,9 +1,9 @@
-//! What comes along on purpose: stdin, stdout and stderr.
+//! The three descriptors that come along on purpose: stdin, stdout and stderr.
 //!
-//! Whatever the caller has put there is open inside as well, past every mount
-//! namespace: a terminal, a pipe, one file. A folder would be more than one
-//! file. From `step10 sh </` the process could go to /proc/self/fd/0 and find
-//! the machine's root there (as in CVE-2024-21626).
+//! What the caller has opened as one of them is open inside as well, past
+//! every mount namespace: a terminal, a pipe, one file. A folder would be more
+//! than one file. From `step10 sh </` the process could go to /proc/self/fd/0
+//! and find the machine's root there (as in CVE-2024-21626).
 
 use std::io::{stderr, stdin, stdout};
 use std::os::fd::AsFd;

@@ -39,8 +39,8 @@ pub fn strip(args: &Args) -> Result<()> {
 }
 // ANCHOR_END: strip
 
-/// Of root's powers another user has none. But what was asked for by name is
-/// to arrive, and then it has to be ambient.
+/// Another user has none of root's powers, except those asked for by name. To
+/// survive execve(2) they have to be ambient.
 fn become_other(uid: u32, gid: u32, args: &Args) -> Result<()> {
     let asked = Set::choose(&args.cap_add, &[Wanted::ALL]);
     nix::sys::prctl::set_keepcaps(true)?;

@@ -17,7 +17,7 @@ fn the_sealed_copy_makes_its_root_beside_the_original() {
     assert_eq!(report.status, 0, "{report:?}");
     let root = folder.join("rootfs");
     assert!(root.join("bin").exists(), "{report:?}");
-    // It says so, and says the truth.
+    // It says so, and it is true.
     let said = format!("made {}", root.display());
     assert!(report.stderr.contains(&said), "{report:?}");
 }

@@ -146,11 +146,11 @@ fn the_machines_files_are_masked_or_read_only() {
 }
 
 #[test]
-fn a_masked_file_is_empty_whoever_reads_it() {
+fn a_masked_file_is_empty_for_every_reader() {
     let _machine = Machine::new();
     let map = "--uid-map 0:0:65536 --gid-map 0:0:65536";
     let map: Vec<&str> = map.split(' ').collect();
-    // Real root may read it, were it not for the mask.
+    // Real root could read it, were it not for the mask.
     let script = "head -c 9 /proc/timer_list | wc -c";
     assert_eq!(step10(&map, script).stdout, "0\n");
     let open = [&["--unmask"], &map[..]].concat();

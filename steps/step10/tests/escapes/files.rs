@@ -15,7 +15,7 @@ use crate::{
     outside,
 };
 
-/// Which directory `/` is.
+/// Says which directory `/` is.
 pub fn root(_: &str) -> Answer {
     identity("/")
 }
@@ -79,8 +79,9 @@ fn a_second_chroot_ends_at_the_containers_root() {
     let _machine = Machine::new();
     let folder = Folder::new();
     let attempts = ["root", "chroot-twice /tmp"];
-    // The guard: pivot_root(2), and that the old root is unmounted. It does
-    // get out of its jail, and above that is the container's / and no other.
+    // The guard: pivot_root(2), and that the old root is unmounted. The
+    // attempt does get out of its jail, but above that is the container's /
+    // and no other.
     let found = inside(&[], &attempts);
     assert_eq!(found[0], found[1]);
     assert_ne!(found[1], outside(&["root"])[0]);
@@ -162,8 +163,8 @@ fn the_machines_disk_cannot_be_mounted() {
 #[test]
 fn settings_of_the_kernel_cannot_be_written() {
     let _machine = Machine::new();
-    // Whoever writes this one names a program that the kernel starts as the
-    // machine's root, outside of everything (core(5)).
+    // What is written here names a program that the kernel starts as the
+    // machine's root, outside every namespace (core(5)).
     let attempt = ["rewrite /proc/sys/kernel/core_pattern"];
     for (flags, answer) in [
         // The guard: the user namespace. The file is for the machine's root.
@@ -171,7 +172,7 @@ fn settings_of_the_kernel_cannot_be_written() {
         (&NO_MASKS, "EACCES"),
         // Behind it: /proc/sys is mounted read-only (step10's masks).
         (&IDENTITY, "EROFS"),
-        // More powers do not make root of the machine out of another user.
+        // More powers do not make another user the machine's root.
         (&[&NO_MASKS[..], &ALL_POWERS].concat(), "EACCES"),
         // The control.
         (&[&NO_MASKS[..], &IDENTITY].concat(), "done"),

@@ -2,8 +2,8 @@
 //!
 //! In each hierarchy of version 1 the file `release_agent` names a program
 //! that the kernel runs as the machine's root when a group becomes empty
-//! (cgroups(7)). The hierarchy here is one of the test's own, without any
-//! controller; nobody else's groups are in it.
+//! (cgroups(7)). The hierarchy here is the test's own, without any controller;
+//! no other groups are in it.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -52,7 +52,7 @@ fn no_release_agent_can_be_named() {
     let attempts = [mount.as_str(), "set-agent"];
     let free = [&NO_FILTER[..], &ALL_POWERS].concat();
     for (flags, answers) in [
-        // Four guards stand in a row. The filter: mount(2) is refused.
+        // Four guards, one behind the other. The filter: mount(2) is refused.
         (&[][..], ["EPERM", "ENOENT"]),
         // CAP_SYS_ADMIN, which mount(2) takes.
         (&NO_FILTER, ["EPERM", "ENOENT"]),

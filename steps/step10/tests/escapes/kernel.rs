@@ -32,8 +32,8 @@ pub fn userfaultfd(faults: &str) -> Answer {
     done()
 }
 
-/// Loads a module that is empty, and so no module: ENOEXEC means that the
-/// kernel was willing to load one.
+/// Loads an empty file as a module: ENOEXEC means that the kernel was willing
+/// to load one.
 pub fn load_module(_: &str) -> Answer {
     // SAFETY: an empty buffer is not read, and the string ends with 0.
     let answer = unsafe {
@@ -68,8 +68,8 @@ fn whole_packets_take_net_raw() {
 fn page_faults_are_the_kernels() {
     let _machine = Machine::new();
     let attempts = ["userfaultfd user", "userfaultfd all"];
-    // The guard: the filter. The kernel alone would allow the one for which
-    // nothing can happen to it.
+    // The guard: the filter. The kernel alone would allow the `user` mode,
+    // which cannot hold it up.
     assert_eq!(inside(&[], &attempts), ["EPERM", "EPERM"]);
     assert_eq!(inside(&ALL_POWERS, &attempts), ["EPERM", "EPERM"]);
     // Behind it: /proc/sys/vm/unprivileged_userfaultfd is 0, as it comes. Then

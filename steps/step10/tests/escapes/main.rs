@@ -1,11 +1,11 @@
-//! Ways out of a container that have worked somewhere, tried as its root.
+//! Known ways out of a container, tried as its root.
 //!
-//! An *attempt* is a function that makes the system calls and returns what
-//! the kernel said. The same attempt is made in the finished container, where
-//! it must fail with the very errno of the guard that is named beside it, and
+//! An *attempt* is a function that makes the system calls and returns what the
+//! kernel said. The same attempt is made in the finished container, where it
+//! must fail with the very errno of the guard that is named beside it, and
 //! then with that guard taken off, where either the guard behind it answers
-//! (defence in depth) or the attempt succeeds. Without that control an attempt
-//! that is merely misspelt would pass for a container that holds.
+//! (defence in depth) or the attempt succeeds. Without that control a misspelt
+//! attempt would look like a container that holds.
 //!
 //! One guard cannot be taken off by a flag: from step06 on there is always a
 //! user namespace. What only that one holds back is tried on the machine
@@ -126,8 +126,8 @@ fn outside(attempts: &[&str]) -> Vec<String> {
     answers(command, attempts.len())
 }
 
-/// The arguments of env(1) that start a container with nobody behind it, in
-/// which `program`, a copy of this one, makes the attempts.
+/// The arguments of env(1) that start a container of real root, with no person
+/// behind sudo, in which `program`, a copy of this one, makes the attempts.
 fn container(flags: &[&str], program: &str, attempts: &[&str]) -> Vec<String> {
     let variable = format!("{VARIABLE}={}", attempts.join(";"));
     let mut all = launcher(&[flags, &["--env", &variable]].concat());

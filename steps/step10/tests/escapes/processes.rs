@@ -76,10 +76,11 @@ fn a_process_of_the_machine_has_no_number_inside() {
 #[test]
 fn nor_can_it_be_reached_where_it_has_one() {
     let _machine = Machine::new();
-    // The guard behind the PID namespace: the user namespace. Whoever wants to
-    // trace needs all the powers of the other one in *its* user namespace
-    // (ptrace(2), "Ptrace access mode checking"), and root inside has none in
-    // the machine's: not with every capability, not as the same user.
+    // The guard behind the PID namespace: the user namespace. A tracer needs
+    // all the powers of the process that it traces, in the user namespace of
+    // that process (ptrace(2), "Ptrace access mode checking"), and root inside
+    // has none in the machine's: not with every capability, not as the same
+    // user.
     for flags in [&[][..], &UNGUARDED] {
         let command = launcher(flags);
         let flags: Vec<&str> = command.iter().map(String::as_str).collect();

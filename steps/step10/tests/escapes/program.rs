@@ -23,7 +23,7 @@ use crate::{
     own_program,
 };
 
-/// Who owns the program and is root inside.
+/// The user who owns the program and is root inside.
 const PERSON: u32 = 1500;
 
 /// The program that a process executes.
@@ -109,7 +109,7 @@ fn try_to_overwrite(folder: &Folder) {
     assert!(dump.len() > 4096 && dump.contains("KILL_PROCESS"), "{dump}");
     assert!(container.wait().expect("wait for it").success());
     // The guard: what was executed is a copy in memory, which is sealed
-    // (fcntl(2), F_SEAL_WRITE). The file itself was within nobody's reach.
+    // (fcntl(2), F_SEAL_WRITE). The file itself was out of reach.
     assert_eq!(attack.hear(), "EPERM");
     let after = fs::read(&launcher).expect("read the launcher again");
     assert!(before == after, "the launcher's program was changed");

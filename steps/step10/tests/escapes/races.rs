@@ -1,5 +1,6 @@
-//! Races for the target of a volume: somebody exchanges a folder of the image
-//! for a symbolic link, in the moment between a look and a use.
+//! Races for the target of a volume: a folder of the image is exchanged for a
+//! symbolic link, between the moment at which it is checked and the moment at
+//! which it is used.
 //!
 //! A container takes milliseconds to start and microseconds for this. So it is
 //! step03's own functions that are called here, hundreds of times, in mounts
@@ -34,7 +35,7 @@ fn a_race_for_the_target_is_not_won() {
         }
     });
     assert!(attached > 0, "no volume was ever attached");
-    // The control: look first, then use the path. That race is lost sooner or
+    // The control: check first, then use the path. That race is lost sooner or
     // later.
     let folder = image.root().join("folder");
     let mut round = 0;

@@ -1,4 +1,4 @@
-//! A program that makes root of whoever starts it.
+//! A program that runs as root whoever starts it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -1,5 +1,5 @@
-//! The terminal on which the launcher was started: to type there is to be the
-//! person in front of it, as soon as the container has ended.
+//! The terminal on which the launcher was started: what is typed there runs as
+//! the person in front of it, as soon as the container has ended.
 
 use std::fs;
 use std::io::Read;
