@@ -1,8 +1,8 @@
 //! A launcher that goes on without its terminal.
 //!
 //! There is no daemon for all containers. A detached one has a launcher of its
-//! own, the very one that it would have in a terminal; only somebody else
-//! waits until the container runs, and then goes home.
+//! own, the same that it would have in a terminal. The process that was
+//! started only waits until the container runs, and then ends.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -15,14 +15,15 @@ use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, setsid};
 use step00::{Ending, Failure, process};
 
-/// The launcher of one container. A detached one has a pipe to whoever waits
-/// for it to say that all is well, or why it is not: one message, once.
+/// The launcher of one container. A detached one has a pipe to the process
+/// that waits for it, and sends one message: that the container runs, or why
+/// not.
 pub struct Launcher(Cell<Option<OwnedFd>>);
 
 /// Runs the launcher, here or detached.
 ///
 /// # Errors
-/// What `run` says; and detached, when it was killed before it said anything.
+/// Those of `run`; detached, also when it was killed before it sent anything.
 pub fn launch(
     is_detached: bool,
     run: impl FnOnce(&Launcher) -> Result<Ending>,
@@ -33,8 +34,8 @@ pub fn launch(
     }
 }
 
-/// Continues in a new process, with `run` as all of its life. The old one
-/// waits for its message, and prints the name in it when that is good.
+/// Continues in a new process, which calls `run` and exits. The old one waits
+/// for its message, and prints the name in it when the container runs.
 fn detach(run: impl FnOnce(&Launcher) -> Result<Ending>) -> Result<Ending> {
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).context("make a pipe to the launcher")?;
@@ -68,11 +69,13 @@ fn redirect(stream: i32) -> Result<()> {
     Errno::result(answer).map(drop).context("let go of the terminal")
 }
 
-/// First comes the status, then the name or what went wrong. A launcher that
-/// was killed says nothing.
+/// The message is the status, then the name or what went wrong. A launcher
+/// that was killed sends none.
 fn wait(reader: OwnedFd) -> Result<Ending> {
     let mut bytes = Vec::new();
-    File::from(reader).read_to_end(&mut bytes).context("hear the launcher")?;
+    File::from(reader)
+        .read_to_end(&mut bytes)
+        .context("read the launcher's message")?;
     let Some((&status, text)) = bytes.split_first() else {
         bail!("the launcher was killed while the container was set up");
     };
@@ -84,16 +87,16 @@ fn wait(reader: OwnedFd) -> Result<Ending> {
 }
 
 impl Launcher {
-    /// Says that the container runs, and lets go of the terminal and of the
-    /// folder that it was started in, which may be on somebody's USB stick. A
+    /// Says that the container runs, and lets go of the terminal and of its
+    /// working directory, whose filesystem could not be unmounted otherwise. A
     /// launcher that is not detached keeps both.
     ///
     /// # Errors
-    /// EPIPE when nobody waits any more: it was interrupted, and nobody wants
-    /// this container.
+    /// EPIPE when the waiting process was interrupted: then the container is
+    /// not wanted any more.
     pub fn is_up(&self, name: &str) -> Result<()> {
         let Some(pipe) = self.0.take() else { return Ok(()) };
-        // First what may fail, as long as it can be told.
+        // First what may fail, as long as the error can be sent.
         self.0.set(Some(pipe));
         redirect(libc::STDOUT_FILENO)?;
         redirect(libc::STDERR_FILENO)?;
@@ -108,7 +111,7 @@ impl Launcher {
     }
 
     fn say(&self, status: u8, text: &str) -> io::Result<()> {
-        // Who waits reads to the end of the pipe: this closes it.
+        // The waiting process reads to the end of the pipe: this closes it.
         let Some(pipe) = self.0.take() else { return Ok(()) };
         let mut message = vec![status];
         message.extend(text.bytes());

@@ -50,13 +50,13 @@ pub struct Logs {
     pub name: String,
 }
 
-/// Prints what it has printed.
+/// Prints what the container has printed.
 pub fn logs(args: &Logs) -> Result<Ending> {
     let state = state::read(&args.name)?;
     let folder = folder::base()?.join(&state.name);
     let is_over = || match state::read(&args.name).map(|s| s.status()) {
         Ok(Status::Running(_)) => false,
-        // Its launcher may still be writing the last words down.
+        // Its launcher may still be writing the last lines to the log.
         _ => folder::settled(&state.name).is_ok(),
     };
     let follow: Option<&dyn Fn() -> bool> = match args.follow {
@@ -101,9 +101,10 @@ pub fn remove(args: &Remove) -> Result<Ending> {
     Ok(Ending::Exited(0))
 }
 
-/// Ends its first process, and with it the kernel ends all the others. It may
-/// finish its work first if there is `grace`, so many seconds. That PID 1 has
-/// no handler for SIGTERM is usual (step02): then it waits them out.
+/// Ends its first process, and with it the kernel ends all the others. With
+/// `grace` it gets SIGTERM and so many seconds to finish its work. Most
+/// commands have no handler for SIGTERM, and as PID 1 they survive it
+/// (step02): then the seconds pass for nothing.
 fn end(state: &State, grace: Option<u32>) -> Result<()> {
     let Status::Running(process) = state.status() else {
         return folder::settled(&state.name);

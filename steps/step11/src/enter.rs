@@ -1,10 +1,10 @@
 //! The primitive of step11: walking into a container that runs.
 //!
-//! There is no such thing as a container for the kernel, only processes and
-//! their namespaces. To enter it means to join the namespaces of a process
-//! that is in it, one by one (setns(2)), to be born in its group (step07), and
-//! to take off the same powers (step08, step10). Then there are two processes
-//! in the same room, and neither can tell who was there first.
+//! The kernel knows no containers, only processes and their namespaces. To
+//! enter it means to join the namespaces of a process that is in it, one by
+//! one (setns(2)), to be born in its group (step07), and to take off the same
+//! powers (step08, step10). Then there are two processes in the same
+//! container, and neither can tell which was there first.
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
@@ -42,10 +42,10 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
 /// Moves this process into those namespaces of `target` that `namespaces` names,
 /// all in one call.
 ///
-/// One by one, the order would matter: who has joined the user namespace may
-/// join the others, but is nobody any more outside. The PID namespace is the
-/// exception to all of this. A process never changes its number, so it is only
-/// for children that are made later.
+/// One by one, the order would matter: a process that has joined the user
+/// namespace may join the others, but has no powers outside any more. The PID
+/// namespace is the exception to all of this. A process never changes its
+/// number, so it is only for children that are made later.
 ///
 /// # Errors
 /// EPERM when root here does not own a namespace; EINVAL for a time or user

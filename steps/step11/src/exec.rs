@@ -46,7 +46,7 @@ pub struct Args {
     pub command: Vec<OsString>,
 }
 
-/// The flags of `run`, as they were written down.
+/// The flags of `run`, as they were recorded.
 #[derive(Parser)]
 struct Recorded {
     #[command(flatten)]
@@ -106,9 +106,10 @@ fn recorded(state: &State) -> Result<Run> {
 
 /// The process to enter by: the first one, or what that has started.
 ///
-/// Only whoever may trace a process may join its namespaces by a pidfd
-/// (setns(2)). The init of step02 is a copy of the launcher and may be traced
-/// by the machine's root alone; its child, the command, by its owner as well.
+/// To join the namespaces of a process by its pidfd takes the right to trace
+/// it (setns(2)). The init of step02 is a copy of the launcher, which only the
+/// machine's root may trace; its child, the command, its owner may trace as
+/// well.
 fn way_in(first: Process) -> Result<Process> {
     let is_open = |pid: Pid| namespaces::between(pid).is_ok();
     if is_open(first.pid) {

@@ -41,8 +41,9 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
     //    in a SAFETY comment why it is sound (does it take a pointer?).
     //
     // 2. It returns -1 and sets errno, or a descriptor. `Errno::result` makes
-    //    a Result of that. The descriptor is nobody's yet: an OwnedFd closes
-    //    it when it is dropped (`from_raw_fd`, unsafe again: why is it sound?).
+    //    a Result of that. The descriptor has no owner yet: an OwnedFd closes
+    //    it when it is dropped (`from_raw_fd`, unsafe again: why is it
+    //    sound?).
     //
     // 3. Is it the right process? `step07::start_time(pid)` reads the field.
     //    Usual mistake: to compare first and open then. What could happen in
@@ -56,10 +57,10 @@ pub fn open(pid: i32, start: u64) -> Result<Process> {
 /// Moves this process into those namespaces of `target` that `namespaces` names,
 /// all in one call.
 ///
-/// One by one, the order would matter: who has joined the user namespace may
-/// join the others, but is nobody any more outside. The PID namespace is the
-/// exception to all of this. A process never changes its number, so it is only
-/// for children that are made later.
+/// One by one, the order would matter: a process that has joined the user
+/// namespace may join the others, but has no powers outside any more. The PID
+/// namespace is the exception to all of this. A process never changes its
+/// number, so it is only for children that are made later.
 ///
 /// # Errors
 /// EPERM when root here does not own a namespace; EINVAL for a time or user

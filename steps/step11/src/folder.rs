@@ -1,4 +1,4 @@
-//! The folders in which containers are written down, and the locks on them.
+//! The folders in which containers are recorded, and the locks on them.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 /// The folder of all folders. It is there as long as one of them is.
 ///
 /// # Errors
-/// When it belongs to somebody else, as it may in /tmp.
+/// When it belongs to another user, as it may in /tmp.
 pub fn base() -> Result<PathBuf> {
     let user = geteuid();
     let base = match std::env::var_os("XDG_RUNTIME_DIR") {
@@ -38,7 +38,7 @@ pub fn parse_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Is its launcher there, be it that the container has ended?
+/// Is its launcher still there, even if the container has ended?
 pub fn has_launcher(name: &str) -> bool {
     let folder = base().map(|base| base.join(name));
     folder.is_ok_and(|folder| {
@@ -46,7 +46,7 @@ pub fn has_launcher(name: &str) -> bool {
     })
 }
 
-/// Waits until its launcher has written down how it ended, and is gone.
+/// Waits until its launcher has recorded how it ended, and is gone.
 pub fn settled(name: &str) -> Result<()> {
     let folder = base()?.join(name);
     match hold(&folder, FlockArg::LockShared) {
@@ -66,10 +66,11 @@ pub(crate) fn hold(folder: &Path, how: FlockArg) -> Result<Flock<File>> {
         .with_context(|| format!("lock {}", path.display()))
 }
 
-/// The folder of all folders, for one at a time who adds or removes one.
+/// The folder of all folders, locked: one process at a time adds or removes
+/// one.
 ///
-/// The last one out removes it. So a lock on what is no longer the folder of
-/// that name is worth nothing, and a new one has to be made.
+/// The process that removes the last one removes it, too. So a lock may be on
+/// a folder that is gone; then it is worth nothing, and a new one is made.
 pub(crate) fn mutex() -> Result<(PathBuf, Flock<File>)> {
     loop {
         let base = base()?;
@@ -81,7 +82,7 @@ pub(crate) fn mutex() -> Result<(PathBuf, Flock<File>)> {
             }
         }
         let file = match File::open(&base) {
-            // The last one out was here in between.
+            // It was removed in between.
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             file => {
                 file.with_context(|| format!("open {}", base.display()))?

@@ -21,7 +21,7 @@ pub fn inspect(args: &Names) -> Result<Ending> {
     step00::print(&(serde_json::to_string_pretty(&all)? + "\n"))
 }
 
-/// What was written down, and what the kernel says now.
+/// What was recorded, and what the kernel says now.
 fn describe(state: &State) -> Result<Value> {
     let mut value = serde_json::to_value(state)?;
     let status = state.status();
@@ -38,7 +38,7 @@ fn describe(state: &State) -> Result<Value> {
     Ok(value)
 }
 
-/// Whatever has ended in the meantime is left out.
+/// What the kernel cannot say, as the process has ended, is left empty.
 fn look(process: &Process) -> Value {
     let process = Proc::of(process.pid);
     let namespaces: BTreeMap<&str, String> = namespaces::KINDS

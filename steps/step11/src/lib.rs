@@ -1,12 +1,12 @@
 //! step11: setns and pidfd, walking back in.
 //!
 //! It adds nothing to what a container cannot see, use or ask for. It shows
-//! that none of this is a wall: whoever is allowed to joins the namespaces of
-//! a process and its group, and is in the same container. And it is what one
-//! needs to live with several of them: names, records, an end.
+//! that none of this is a wall: a process with the right to do so joins the
+//! namespaces of another one and its group, and is in the same container. And
+//! it adds what several containers need: names, records, a way to end them.
 //!
 //! - [`enter`] - the primitive: take hold of a process, join its namespaces.
-//! - [`namespaces`] - which namespaces are between two processes.
+//! - [`namespaces`] - in which namespaces two processes differ.
 //! - [`run`] - step10 with a name; [`exec`] - one more process in there.
 //! - [`folder`], [`state`], [`record`] - what is known of each, with no daemon.
 //! - [`detach`], [`log`] - a launcher without a terminal, and its output.

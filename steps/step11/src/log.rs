@@ -1,8 +1,7 @@
 //! What a detached container prints, kept in a file of limited size.
 //!
-//! The container writes into a pipe, and not into the file: it is the
-//! launcher who decides how much is kept. (The file is in /run, and that is
-//! memory.)
+//! The container writes into a pipe, and not into the file: the launcher
+//! decides how much is kept. (The file is in /run, a tmpfs, and so in memory.)
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -17,7 +16,7 @@ use nix::fcntl::OFlag;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::unistd::pipe2;
 
-/// When the log has so many bytes, it becomes `log.1` and a new one begins.
+/// A log of this many bytes becomes `log.1`, and a new one begins.
 const LARGEST: u64 = 4 << 20;
 
 /// The pipe from the container to its log.
@@ -54,12 +53,13 @@ impl Log {
     }
 
     /// Outside, when the process has its end of the pipe: carries what comes
-    /// until nobody holds that any more.
+    /// until no process holds that end any more.
     pub fn keep(self) -> Result<JoinHandle<()>> {
         drop(self.writer);
         let (mut reader, path) = (File::from(self.reader), self.path);
         let carry = move || {
-            // A full disk: nobody to tell, and the container must not stop.
+            // The disk is full: there is no one to tell, and the container
+            // must not block on a full pipe.
             if carry(&mut reader, &path).is_err() {
                 let _ = io::copy(&mut reader, &mut io::sink());
             }
@@ -99,7 +99,7 @@ pub fn print(folder: &Path, follow: Option<&dyn Fn() -> bool>) -> Result<()> {
     let (log, older) = (folder.join("log"), folder.join("log.1"));
     let events = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
         .context("start inotify")?;
-    // A rename is a change of the folder.
+    // A rename is an event of the folder.
     let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_MOVE;
     events.add_watch(folder, changes).context("watch the log's folder")?;
     let mut screen = io::stdout().lock();
@@ -110,7 +110,7 @@ pub fn print(folder: &Path, follow: Option<&dyn Fn() -> bool>) -> Result<()> {
         bail!("it was not started with --detach, and so has no log");
     };
     loop {
-        // Asked before the last look, or its last words would be missed.
+        // Asked before the last read, or what it wrote last would be missed.
         let is_over = follow.is_none_or(|is_over| is_over());
         io::copy(&mut file, &mut screen)?;
         screen.flush()?;

@@ -1,4 +1,4 @@
-//! Which namespaces are between two processes.
+//! In which namespaces two processes differ.
 
 use anyhow::Result;
 use nix::sched::CloneFlags;
@@ -17,7 +17,7 @@ pub const KINDS: [(&str, i32); 8] = [
     ("time", libc::CLONE_NEWTIME),
 ];
 
-/// In which namespaces `pid` is apart from this process: what both share
+/// The namespaces in which `pid` differs from this process: what both share
 /// (`--network host`) cannot and need not be joined.
 pub fn between(pid: Pid) -> Result<CloneFlags> {
     let process = Proc::of(pid);

@@ -1,13 +1,14 @@
-//! The folder of a container, and the locks that keep it true.
+//! The record of a container: a folder, and a lock on it.
 //!
 //! After a crash at any moment the records still tell the truth:
 //!
 //! - a state file is written beside and then renamed, so it is there whole or
 //!   not at all (rename(2));
-//! - the kernel takes a lock away with the process that holds it, so that
-//!   nobody is taken for alive who is not (flock(2));
-//! - what is not to stay goes with its launcher, however that ends: a guardian
-//!   sees to it (step00), and when that was killed too, the next command.
+//! - the kernel releases a lock when the process that holds it ends, so that a
+//!   dead launcher is never taken for alive (flock(2));
+//! - a record that is not to stay goes with its launcher, however that ends: a
+//!   guardian (step00) removes it, and if that was killed too, the next
+//!   command does.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -28,8 +29,8 @@ use crate::state::{self, Ended, State, read};
 /// The folder of one container that this launcher looks after.
 pub struct Record {
     folder: PathBuf,
-    // Dropped in this order: the guardian removes what is not to stay, and
-    // only then the name is free.
+    // Dropped in this order: first the guardian removes what is not to stay,
+    // only then is the name free.
     guardian: Option<Guardian>,
     _lock: Flock<File>,
 }
@@ -43,7 +44,8 @@ impl Record {
         let (base, _mutex) = mutex()?;
         sweep(&base);
         Record::claim_below(&base, wanted).inspect_err(|_| {
-            // A folder that was made, and whose lock nobody holds by now.
+            // Removes the folder, if it was made: no process holds its lock by
+            // now.
             sweep(&base);
             let _ = fs::remove_dir(&base);
         })
@@ -92,12 +94,12 @@ impl Record {
         self.folder.join(name)
     }
 
-    /// The container runs: writes down as what, by which process, and how it
-    /// was asked for.
+    /// The container runs: records its name, its process and its flags.
     ///
     /// # Errors
     /// When the folder cannot be written to. Without the time at which the
-    /// process was started, everybody would take it for another one, and dead.
+    /// process was started, every reader would take it for another one, and
+    /// for dead.
     pub fn begin(&mut self, running: &Running, args: &Run) -> Result<State> {
         let pid = running.process.pid.as_raw();
         let state = State {
@@ -118,7 +120,7 @@ impl Record {
         Ok(state)
     }
 
-    /// The container has ended: writes down how.
+    /// The container has ended: records how.
     ///
     /// # Errors
     /// When the folder cannot be written to.
@@ -128,7 +130,7 @@ impl Record {
         self.write(&state)
     }
 
-    /// Writes the state down, in place of an earlier one.
+    /// Writes the state file, in place of an earlier one.
     fn write(&mut self, state: &State) -> Result<()> {
         let (new, path) = (self.file("state.new"), self.file("state.json"));
         let text = serde_json::to_string_pretty(state)?;
@@ -143,7 +145,7 @@ impl Record {
     }
 }
 
-/// All that are on record, by name. Whoever is not yet running is not.
+/// All that are on record, by name: only containers whose command has started.
 pub fn list() -> Result<Vec<State>> {
     let (base, mutex) = mutex()?;
     sweep(&base);
@@ -177,12 +179,12 @@ pub fn remove(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Is there something to be kept when its launcher is gone?
+/// Is the record to be kept when its launcher is gone?
 fn stays(state: &State) -> bool {
     state.detached && !state.remove
 }
 
-/// The folders of launchers that are gone, and left nothing to be kept.
+/// Removes the folders of launchers that are gone and left nothing to be kept.
 fn sweep(base: &Path) {
     step07::sweep();
     let folders = fs::read_dir(base).into_iter().flatten().flatten();

@@ -79,7 +79,7 @@ fn recorded(
     let mut outcome = running.until_end()?;
     step04::report(&args.overlay, &image, &mut outcome)?;
     step07::report(&args.process, &handcuffs, &outcome);
-    // Everybody in there is dead by now, so the log comes to its end.
+    // All processes inside are dead by now, so the log comes to its end.
     let _ = log.map(|thread| thread.join());
     record.end(state, outcome.ending)?;
     Ok(outcome.ending)

@@ -1,4 +1,4 @@
-//! What is known of each container: a folder for each, and no daemon.
+//! What is known of each container: a folder for each, no daemon.
 //!
 //! ```text
 //! /run/workshop             of root; $XDG_RUNTIME_DIR/workshop of others
@@ -9,8 +9,8 @@
 //!     └── log.1             … before that
 //! ```
 //!
-//! A process is known by its number *and* its start, see [`crate::enter`]. How
-//! all this stays true after a crash is the matter of [`crate::record`].
+//! A process is known by its number *and* its start, see [`crate::enter`].
+//! [`crate::record`] keeps all this true after a crash.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,7 +25,7 @@ use step00::{Advice, Process};
 use crate::enter;
 use crate::folder::{self, base, parse_name};
 
-/// What is written down of a container.
+/// What is recorded of a container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct State {
     /// What it is called.
@@ -36,7 +36,7 @@ pub struct State {
     pub flags: Vec<String>,
     /// Does it run without a terminal, and stay on record after its end?
     pub detached: bool,
-    /// Is the record to go with it?
+    /// Is the record to be removed when it ends?
     pub remove: bool,
     /// When it was started, in seconds since 1970.
     pub created: u64,
@@ -44,7 +44,7 @@ pub struct State {
     pub pid: i32,
     /// When that was started, in clock ticks since boot.
     pub start: u64,
-    /// The launcher that looks after it.
+    /// Its launcher.
     pub launcher: i32,
     /// Which boot of the machine the clock ticks count from.
     pub boot: String,
@@ -66,13 +66,14 @@ pub struct Ended {
 pub enum Status {
     /// Its first process runs, and this is it.
     Running(Process),
-    /// It has ended, and its launcher has written down how.
+    /// It has ended, and its launcher has recorded how.
     Exited(Ended),
-    /// It has ended, and its launcher is about to write down how.
+    /// It has ended, and its launcher is about to record how.
     Ending,
-    /// It has ended, and so had its launcher: nobody knows how.
+    /// It has ended, and its launcher was gone before: how it ended is not
+    /// known.
     Lost,
-    /// The kernel would not say, and why.
+    /// The kernel gave no answer, and why.
     Unknown(String),
 }
 
@@ -116,7 +117,7 @@ impl State {
                 Status::Unknown(format!("{error:#}"))
             }
             _ if folder::has_launcher(&self.name) => Status::Ending,
-            // Gone, and perhaps with a last word since this was read.
+            // Gone. Its launcher may have recorded how since this was read.
             _ => match read(&self.name).map(|state| state.ended) {
                 Ok(Some(ended)) => Status::Exited(ended),
                 _ => Status::Lost,
@@ -149,7 +150,8 @@ impl std::fmt::Display for Status {
     }
 }
 
-/// Says [`enter::open`] that there is no such process, or only another one?
+/// Is this an error of [`enter::open`] for a process that is gone: ESRCH, or
+/// that its number belongs to another one now?
 fn is_gone(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Errno>().is_none_or(|errno| *errno == Errno::ESRCH)
 }

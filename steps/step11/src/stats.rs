@@ -1,6 +1,6 @@
-//! `step11 stats`: what each container uses of what it may use.
+//! `step11 stats`: what each container uses, beside its limits.
 //!
-//! All of it is read from the files of its group, in which the kernel counts:
+//! Read from the files of its group, in which the kernel counts:
 //! Documentation/admin-guide/cgroup-v2.rst.
 
 use std::fs;
@@ -46,7 +46,7 @@ struct Usage {
     pid: i32,
     /// CPU time since its start, in microseconds.
     cpu_usec: Option<u64>,
-    /// The CPU time that it may use, per time: 1 is one CPU.
+    /// How many CPUs it may use: 1 is one CPU's whole time.
     cpu_limit: Option<f64>,
     memory_bytes: Option<u64>,
     memory_limit_bytes: Option<u64>,
@@ -74,7 +74,7 @@ pub fn stats(args: &Args) -> Result<Ending> {
     loop {
         thread::sleep(Duration::from_secs(1));
         let now = take(&args.names)?;
-        // Home, then the table, then clear what is left of a longer one.
+        // Cursor home, the table, then clear what is left of a longer one.
         step00::print(&format!("\x1b[H{}\x1b[J", table(&now, &before)))?;
         before = now;
     }

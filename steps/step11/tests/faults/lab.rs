@@ -1,5 +1,5 @@
-//! A machine apart for these trials, so that a fault harms nobody else, and
-//! nobody else's containers are taken for something left behind.
+//! A machine of these tests' own, so that a fault harms nothing else, and no
+//! other container is taken for something left behind.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -42,7 +42,7 @@ impl Lab {
         Lab { machine: Machine::new() }
     }
 
-    /// What is other than before the trials.
+    /// What has changed since the first run.
     pub fn changes(&self) -> BTreeSet<String> {
         self.machine.changes().into_iter().chain(records()).collect()
     }
@@ -55,7 +55,7 @@ impl Lab {
             let found: BTreeSet<String> =
                 self.changes().symmetric_difference(known).cloned().collect();
             let is_over = start.elapsed() > Duration::from_secs(3);
-            // For these nobody comes without being called.
+            // These are removed by the next command only.
             let is_for_sweep = |what: &String| {
                 what.starts_with("+cgroup") || what.starts_with("+record")
             };
@@ -83,7 +83,7 @@ impl Lab {
     /// After all of it: is everything as it was?
     pub fn end(self) -> Option<String> {
         let left = self.leftovers(&BTreeSet::new());
-        // Its own look would wait for what will not go away, and panic.
+        // Its own check would wait for what will not go away, and panic.
         std::mem::forget(self.machine);
         (!left.is_empty()).then(|| format!("left behind at last: {left:?}"))
     }

@@ -1,4 +1,4 @@
-//! Which system calls the processes of a scene make on the way.
+//! The system calls that the processes of a case make.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +29,7 @@ pub struct Call {
     /// Is the last gate open to the container? Nothing is between it and the
     /// command then, and its death is that of the command.
     pub is_free: bool,
-    /// The arguments, and the answer if nobody came between.
+    /// The arguments, and the answer if no other process's call came between.
     pub text: String,
 }
 
@@ -41,14 +41,14 @@ impl Call {
     }
 }
 
-/// Who is who is told by what only they do.
+/// Which process has which role, told by a call that only this role makes.
 pub fn roles(lines: &[Line]) -> BTreeMap<i32, Role> {
     let who = |sign: &str| {
         let mut all = lines.iter().filter(|(_, line)| line.contains(sign));
         all.next().map(|(pid, _)| *pid)
     };
     let mut roles = BTreeMap::new();
-    // The gate is made by whoever makes the container.
+    // The gate is made by the process that makes the container.
     roles.extend(who("socketpair(").map(|pid| (pid, Role::Supervisor)));
     roles.extend(who("iov_base=\"R\"").map(|pid| (pid, Role::Container)));
     roles.insert(lines[0].0, Role::Launcher);
@@ -110,7 +110,7 @@ fn tell_sockets(calls: &mut [Call]) {
     }
 }
 
-/// From the last gate on, nobody holds the container back.
+/// From the last gate on, nothing holds the container back.
 fn mark_free(calls: &mut [Call]) {
     let is_inside = |call: &Call| call.role == Role::Container;
     let is_gate = |call: &Call| is_inside(call) && call.name == "recvmsg";

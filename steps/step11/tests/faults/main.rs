@@ -1,16 +1,16 @@
-//! step11 when the kernel says no, or somebody says `kill -9`.
+//! step11 when a system call fails, or a process is killed with `kill -9`.
 //!
 //! A first run under strace(1) lists every system call of the set-up. From
 //! that list the points are made, and at each of them, one at a time, the call
-//! is answered with an error, and in another run the process is killed.
-//! Always there must be an end in good time, a message that names what was
-//! attempted, status 125, and nothing left on the machine.
+//! is answered with an error, and in another run the process is killed. Each
+//! time the run must end soon, with a message that names what was attempted
+//! and with status 125, and leave nothing on the machine.
 //!
 //! - `lab.rs` - a machine apart: its network, its mounts, its /run.
-//! - `scene.rs` - what is run; `listing.rs` - the calls that it makes.
+//! - `case.rs` - what is run; `listing.rs` - the calls that it makes.
 //! - `point.rs` - which of the calls are tried, and the error that each gets.
-//! - `attempt.rs` - a run in which one process meets one fault.
-//! - `verdict.rs` - what must be true after that, and the exceptions.
+//! - `inject.rs` - a run in which one process meets one fault.
+//! - `expect.rs` - what must be true after that, and the exceptions.
 //!
 //! Each call of each process is tried where it occurs first, and all the
 //! gates. `WORKSHOP_FAULTS=all` tries every point there is (.ci/faults
@@ -18,25 +18,25 @@
 //! in their description and prints what came of them, as
 //! `WORKSHOP_FAULTS=pivot_root cargo test -p step11 --test faults`.
 
-mod attempt;
+mod case;
+mod expect;
+mod inject;
 mod lab;
 mod listing;
 mod point;
-mod scene;
-mod verdict;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use attempt::Fault;
+use case::Case;
+use inject::Fault;
 use lab::Lab;
 use point::Point;
-use scene::Scene;
 
 const STEP11: &str = env!("CARGO_BIN_EXE_step11");
 
 /// Where one run under strace takes longer than this (as in a machine that is
-/// emulated), a few points of each scene must do.
+/// emulated), a few points of each case must do.
 const SLOW: Duration = Duration::from_secs(1);
 const FEW: usize = 4;
 
@@ -46,14 +46,14 @@ fn main() -> ExitCode {
     // The first run of all makes the image, and that is not to be listed.
     lab.sweep();
     lab.control();
-    verdict::control();
+    expect::control();
     let mut tally = Tally::default();
-    for mut scene in Scene::all() {
-        let _inhabited = scene.prepare();
-        scene_control(&scene);
-        for point in choose(&scene, &choice) {
-            tally.attempt(&scene, &point, Fault::Error, &lab);
-            tally.attempt(&scene, &point, Fault::Kill, &lab);
+    for mut case in Case::all() {
+        let _target = case.prepare();
+        case_control(&case);
+        for point in choose(&case, &choice) {
+            tally.try_point(&case, &point, Fault::Error, &lab);
+            tally.try_point(&case, &point, Fault::Kill, &lab);
         }
     }
     let Tally { errors, kills, mut failures } = tally;
@@ -66,18 +66,18 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(!failures.is_empty()))
 }
 
-/// A point that nobody comes to changes nothing, and is no success either.
-fn scene_control(scene: &Scene) {
-    let mut point = Point::all(scene).remove(0);
+/// A point that is never reached changes nothing, and is no success either.
+fn case_control(case: &Case) {
+    let mut point = Point::all(case).remove(0);
     point.call.when = 65_000;
-    let attempt = attempt::attempt(scene, &point, Fault::Error);
-    assert_eq!(attempt.status, Some(0), "{}: {attempt:?}", scene.name);
-    let verdict = verdict::of_ending(&point, Fault::Error, &attempt);
-    assert!(verdict.is_err_and(|why| why.contains("never reached")));
+    let outcome = inject::inject(case, &point, Fault::Error);
+    assert_eq!(outcome.status, Some(0), "{}: {outcome:?}", case.name);
+    let result = expect::of_ending(&point, Fault::Error, &outcome);
+    assert!(result.is_err_and(|why| why.contains("never reached")));
 }
 
-fn choose(scene: &Scene, choice: &str) -> Vec<Point> {
-    let points = Point::all(scene);
+fn choose(case: &Case, choice: &str) -> Vec<Point> {
+    let points = Point::all(case);
     if choice == "all" {
         return points;
     }
@@ -86,15 +86,15 @@ fn choose(scene: &Scene, choice: &str) -> Vec<Point> {
         return points.into_iter().filter(is_chosen).collect();
     }
     let mut points = point::firsts(points);
-    if scene.took > SLOW {
-        // What can only be tried where strace is slow comes first.
+    if case.took > SLOW {
+        // Groups can only be tried where strace is slow, so they come first.
         points.sort_by_key(|point| !point.call.is_about_groups());
-        let (all, took) = (points.len(), scene.took);
+        let (all, took) = (points.len(), case.took);
         points.truncate(FEW);
         let few = points.len();
         println!(
             "{}: {few} of {all} points, a run under strace takes {took:.1?}",
-            scene.name
+            case.name
         );
     }
     points
@@ -109,14 +109,14 @@ struct Tally {
 }
 
 impl Tally {
-    fn attempt(
+    fn try_point(
         &mut self,
-        scene: &Scene,
+        case: &Case,
         point: &Point,
         fault: Fault,
         lab: &Lab,
     ) {
-        let is_harmful = fault == Fault::Kill && scene.is_shared(&point.call);
+        let is_harmful = fault == Fault::Kill && case.is_shared(&point.call);
         match fault {
             _ if is_harmful => return,
             Fault::Error if point.cannot_fail() => return,
@@ -124,17 +124,17 @@ impl Tally {
             Fault::Kill => self.kills += 1,
         }
         let known = lab.changes();
-        let attempt = attempt::attempt(scene, point, fault);
-        let verdict = verdict::judge(point, fault, &attempt, lab, &known);
+        let outcome = inject::inject(case, point, fault);
+        let result = expect::check(point, fault, &outcome, lab, &known);
         if std::env::var_os("WORKSHOP_FAULTS").is_some() {
             println!("{fault:?} {point}");
-            let words = attempt.stderr.lines();
+            let words = outcome.stderr.lines();
             let last = words.rev().find(|line| !line.starts_with(' '));
-            let status = attempt.status;
+            let status = outcome.status;
             println!("    {status:?} {}", last.unwrap_or_default());
         }
-        if let Err(why) = verdict {
-            let stderr = &attempt.stderr;
+        if let Err(why) = result {
+            let stderr = &outcome.stderr;
             self.failures.push(format!("{fault:?} {point}: {why}\n{stderr}"));
         }
     }

@@ -1,18 +1,18 @@
-//! Which of the calls is a point, and the error that it gets there.
+//! Which of the calls are tried, and the error that each gets.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use nix::errno::Errno;
 
+use crate::case::Case;
 use crate::listing::{Call, Role};
-use crate::scene::Scene;
 
-/// A call of one process of one scene, which is to go wrong.
+/// A call of one process of one case, which is to go wrong.
 #[derive(Debug, Clone)]
 pub struct Point {
-    /// The scene's name.
-    pub scene: &'static str,
+    /// The case's name.
+    pub case: &'static str,
     /// The call.
     pub call: Call,
 }
@@ -50,8 +50,8 @@ const NO_SET_UP: &[&str] = &[
 ];
 
 impl Point {
-    /// All points of a scene.
-    pub fn all(scene: &Scene) -> Vec<Point> {
+    /// All points of a case.
+    pub fn all(case: &Case) -> Vec<Point> {
         let is_set_up = |call: &&Call| {
             // Rust's own check of a descriptor that it is to close.
             let is_check =
@@ -60,12 +60,13 @@ impl Point {
         };
         let mut met = BTreeSet::new();
         // Where all processes are followed, the first of them is the one that
-        // meets the fault. But nobody promises that a launcher *and* its
-        // guardian may be killed. (A guardian goes on without these two.)
+        // meets the fault. But a launcher *and* its guardian may not both be
+        // killed: nothing is promised then. (A guardian goes on without these
+        // two.)
         let is_reachable = |call: &&Call| {
-            let is_for_guardian = scene.is_shared(call)
+            let is_for_guardian = case.is_shared(call)
                 && !matches!(&*call.name, "dup2" | "setsid");
-            // As for the container, only its stdout is other than in `run`.
+            // The container differs from that of `run` in its stdout only.
             let is_news = match call.role {
                 Role::Container => call.name == "dup2",
                 // The launcher could not print what it hears.
@@ -73,19 +74,19 @@ impl Point {
             };
             let key = (call.name.clone(), call.when);
             let is_first = met.insert(key);
-            !scene.follows || is_first && is_news && !is_for_guardian
+            !case.follows || is_first && is_news && !is_for_guardian
         };
-        let calls = scene.calls.iter().filter(is_set_up);
+        let calls = case.calls.iter().filter(is_set_up);
         let calls = calls.filter(is_reachable);
         calls
-            .map(|call| Point { scene: scene.name, call: call.clone() })
+            .map(|call| Point { case: case.name, call: call.clone() })
             .collect()
     }
 
     /// Is it only a question, or a call that has no way to fail?
     ///
-    /// What must not go on without an answer asks by way of a file (`openat`,
-    /// `read`), and that is tried.
+    /// An answer that matters is read from a file (`openat`, `read`), and
+    /// these are tried.
     pub fn cannot_fail(&self) -> bool {
         let Call { name, text, .. } = &self.call;
         let is = |call: &str, argument: &str| {
@@ -142,6 +143,6 @@ impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Call { role, name, when, text, .. } = &self.call;
         let text: String = text.chars().take(90).collect();
-        write!(f, "{} {role} {name}:{when} {name}({text}", self.scene)
+        write!(f, "{} {role} {name}:{when} {name}({text}", self.case)
     }
 }

@@ -1,4 +1,4 @@
-//! What is run.
+//! The command lines that are tried, and the calls that each of them makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
@@ -10,16 +10,16 @@ use crate::STEP11;
 use crate::listing::{self, Call, Line};
 
 /// One command line of step11, and a list of what it does.
-pub struct Scene {
+pub struct Case {
     /// What it is called here.
     pub name: &'static str,
     /// The arguments of step11.
     pub arguments: Vec<String>,
-    /// Is its launcher to be followed into its children? See `attempt.rs`.
+    /// Is its launcher to be followed into its children? See `inject.rs`.
     pub follows: bool,
     /// Every call of the set-up, in order.
     pub calls: Vec<Call>,
-    /// What its guardians and threads call, by name and number.
+    /// The calls of its guardians and threads, by name and number.
     pub others: BTreeSet<(String, u32)>,
     /// The launcher's first call after it has made the container's process.
     pub hold: Option<(String, u32)>,
@@ -28,20 +28,21 @@ pub struct Scene {
     _folder: Folder,
 }
 
-/// A container that is entered; it is gone when this is dropped.
-pub struct Inhabited(Option<&'static str>);
+/// The container that a case enters, if it does. It is removed when this is
+/// dropped.
+pub struct Target(Option<&'static str>);
 
 const ENTERED: &str = "entered";
 
-impl Scene {
+impl Case {
     /// All that is tried.
-    pub fn all() -> [Scene; 3] {
+    pub fn all() -> [Case; 3] {
         let folder = Folder::new();
         let volume = format!("{}:/vol", folder.path().display());
         let foreground =
             ["run", "--init", "--publish", "18080:80", "--volume", &volume];
         let foreground = [&foreground[..], &["--", "true"]].concat();
-        let scene = |name, arguments: &[&str], folder| Scene {
+        let case = |name, arguments: &[&str], folder| Case {
             name,
             arguments: arguments.iter().map(|a| (*a).into()).collect(),
             follows: name == "detached",
@@ -52,21 +53,21 @@ impl Scene {
             _folder: folder,
         };
         [
-            scene("run", &foreground, folder),
-            scene(
+            case("run", &foreground, folder),
+            case(
                 "detached",
                 &["run", "-q", "--detach", "--rm", "--", "true"],
                 Folder::new(),
             ),
-            scene("exec", &["exec", ENTERED, "true"], Folder::new()),
+            case("exec", &["exec", ENTERED, "true"], Folder::new()),
         ]
     }
 
-    /// Makes what must be there before, and the list of calls.
-    pub fn prepare(&mut self) -> Inhabited {
-        let inhabited = match self.name {
-            "exec" => Inhabited::new(ENTERED),
-            _ => Inhabited(None),
+    /// Makes the container to be entered, and the list of calls.
+    pub fn prepare(&mut self) -> Target {
+        let target = match self.name {
+            "exec" => Target::new(ENTERED),
+            _ => Target(None),
         };
         let start = Instant::now();
         let lines = self.listing();
@@ -75,7 +76,7 @@ impl Scene {
         self.calls = listing::calls(&lines, &roles, self.follows);
         self.others = others(&lines, &self.calls);
         self.hold = listing::hold(&lines, &roles);
-        inhabited
+        target
     }
 
     /// Does the fault meet a guardian as well?
@@ -84,7 +85,7 @@ impl Scene {
         self.follows && self.others.contains(&key)
     }
 
-    /// The lines of a run that nobody disturbs, each with its process.
+    /// The lines of a run without a fault, each with its process.
     fn listing(&self) -> Vec<Line> {
         let folder = Folder::new();
         let log = folder.text("log");
@@ -106,16 +107,16 @@ impl Scene {
     }
 }
 
-impl Inhabited {
-    fn new(name: &'static str) -> Inhabited {
+impl Target {
+    fn new(name: &'static str) -> Target {
         let flags = ["run", "-q", "--detach", "--name", name];
         let report = run(STEP11, &[&flags[..], &["sleep", "9999"]].concat());
         assert_eq!(report.status, 0, "{}", report.stderr);
-        Inhabited(Some(name))
+        Target(Some(name))
     }
 }
 
-impl Drop for Inhabited {
+impl Drop for Target {
     fn drop(&mut self) {
         if let Some(name) = self.0 {
             run(STEP11, &["rm", "--force", name]);
@@ -123,7 +124,7 @@ impl Drop for Inhabited {
     }
 }
 
-/// What is called by processes that have no role, or before `main`.
+/// The calls of processes that have no role, and those before `main`.
 fn others(lines: &[Line], calls: &[Call]) -> BTreeSet<(String, u32)> {
     let mut counts: BTreeMap<(i32, &str), u32> = BTreeMap::new();
     let mut keys = BTreeMap::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use nix::errno::Errno;
 
-use crate::attempt::{Attempt, Fault};
+use crate::inject::{Fault, Outcome};
 use crate::lab::Lab;
 use crate::listing::Role;
 use crate::point::Point;
@@ -24,7 +24,7 @@ const HARMLESS: &[Exception] = &[
     ("read", "/setgroups>", "setgroups is tried, and may be refused"),
     ("openat", "/self/gid_map", "terminals belong to the user's group then"),
     ("read", "/gid_map>", "terminals belong to the user's group then"),
-    ("poll", "[pidfd]>, events=POLLIN}], 1, 0)", "who is gone is not entered"),
+    ("poll", "[pidfd]>, events=POLLIN}], 1, 0)", "what is gone is not entered"),
     ("pidfd_send_signal", "SIGKILL", "a helper ends with its launcher"),
     ("waitid", "P_PIDFD", "the same; the machine's init waits for it"),
     // The ledger is for people: what cannot be told is left out.
@@ -42,16 +42,17 @@ const HARMLESS: &[Exception] = &[
     ("socket", "SIOCGIFINDEX", "the C library takes a socket of another kind"),
 ];
 
-/// What is told in other words than the kernel's.
+/// Failures whose message need not have the kernel's words.
 const TOLD: &[Exception] = &[
-    ("write", "<pipe:", "the launcher hears nothing, and says so"),
+    ("write", "<pipe:", "the launcher gets no message, and says so"),
     ("openat", "/stat\"", "a process without a start is another one"),
     ("read", "/stat>", "a process without a start is another one"),
 ];
 
-/// What is left to the next command, although nobody was killed.
+/// What is left to the next command, although no process was killed.
 const LEFT_TO_SWEEP: &[Exception] = &[
-    // Who cannot lock the folder of all folders must not remove it.
+    // The folder of all folders must not be removed by a process that cannot
+    // lock it.
     ("openat", "\"/run/workshop\", O_RDONLY|O_CLOEXEC)", "an empty folder"),
     ("flock", "</run/workshop>", "an empty folder"),
 ];
@@ -64,17 +65,17 @@ fn find<'a>(list: &'a [Exception], point: &Point) -> Option<&'a Exception> {
 }
 
 /// Is everything as it must be?
-pub fn judge(
+pub fn check(
     point: &Point,
     fault: Fault,
-    attempt: &Attempt,
+    outcome: &Outcome,
     lab: &Lab,
     known: &BTreeSet<String>,
 ) -> Result<(), String> {
     let mut left = lab.leftovers(known);
     // With --detach, the guardians meet the same fault.
     let may_be_swept = fault == Fault::Kill
-        || point.scene == "detached"
+        || point.case == "detached"
         || find(LEFT_TO_SWEEP, point).is_some();
     if !left.is_empty() && may_be_swept {
         lab.sweep();
@@ -82,7 +83,7 @@ pub fn judge(
     }
     match left.is_empty() {
         false => Err(format!("left behind: {left:?}")),
-        true => of_ending(point, fault, attempt),
+        true => of_ending(point, fault, outcome),
     }
 }
 
@@ -90,12 +91,12 @@ pub fn judge(
 pub fn of_ending(
     point: &Point,
     fault: Fault,
-    attempt: &Attempt,
+    outcome: &Outcome,
 ) -> Result<(), String> {
-    let Some(status) = attempt.status else {
+    let Some(status) = outcome.status else {
         return Err("it did not end in time".into());
     };
-    if !attempt.is_met {
+    if !outcome.is_met {
         return Err("the point was never reached".into());
     }
     match (fault, point.call.role) {
@@ -112,8 +113,9 @@ pub fn of_ending(
                 _ => Err(format!("status {status}")),
             };
         }
-        // The launcher of a detached one hears and prints with these calls.
-        (Fault::Kill, _) if point.scene == "detached" && status == 137 => {
+        // The launcher of a detached one reads its message and prints it with
+        // these calls.
+        (Fault::Kill, _) if point.case == "detached" && status == 137 => {
             return match &*point.call.name {
                 "read" | "write" => Ok(()),
                 _ => Err("status 137".into()),
@@ -124,7 +126,7 @@ pub fn of_ending(
         _ if status != 125 => return Err(format!("status {status}")),
         _ => {}
     }
-    let message = message(&attempt.stderr)?;
+    let message = message(&outcome.stderr)?;
     match fault {
         Fault::Error if find(TOLD, point).is_some() => {
             names_something(message)
@@ -166,9 +168,9 @@ fn names_something(message: &str) -> Result<(), String> {
 
 /// Would a bad message be found?
 pub fn control() {
-    let judge =
+    let check =
         |stderr: &str| message(stderr).and_then(|m| tells(m, Errno::EIO));
-    assert_eq!(judge("step11: read the map of x: EIO: I/O error"), Ok(()));
+    assert_eq!(check("step11: read the map of x: EIO: I/O error"), Ok(()));
     for bad in [
         "",
         "step11: ",
@@ -178,6 +180,6 @@ pub fn control() {
         "step11: read the map of x: EPERM: Operation not permitted",
         "step11: read the map of x: I/O error\nthread 'main' panicked at",
     ] {
-        assert!(judge(bad).is_err(), "{bad:?} was found good");
+        assert!(check(bad).is_err(), "{bad:?} was found good");
     }
 }

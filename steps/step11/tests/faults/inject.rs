@@ -1,13 +1,13 @@
 //! A run in which one process meets one fault.
 //!
 //! strace counts the calls of each process that it follows for itself. So that
-//! only the one that is meant meets the fault:
+//! only the intended process meets the fault:
 //!
 //! - the launcher is traced alone (no `-f`);
 //! - the container is traced by a second strace, which is attached to it while
 //!   it waits at the gate and its launcher is stopped;
-//! - a detached launcher is out of reach in either way: there all are
-//!   followed, and the first that makes the call meets the fault.
+//! - a detached launcher is out of reach both ways: there all are followed,
+//!   and the first that makes the call meets the fault.
 
 use std::fs::{self, File};
 use std::process::{Child, Command, Stdio};
@@ -18,10 +18,10 @@ use nix::unistd::Pid;
 use witness::{Folder, process};
 
 use crate::STEP11;
+use crate::case::Case;
 use crate::lab::reap;
 use crate::listing::Role;
 use crate::point::Point;
-use crate::scene::Scene;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub enum Fault {
 
 /// What came of it.
 #[derive(Debug)]
-pub struct Attempt {
+pub struct Outcome {
     /// Its status, or 128+N for signal N; `None` when it did not end in time.
     pub status: Option<i32>,
     /// What it has printed.
@@ -46,8 +46,8 @@ pub struct Attempt {
 /// How long one run may take.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs the scene with this fault at this point.
-pub fn attempt(scene: &Scene, point: &Point, fault: Fault) -> Attempt {
+/// Runs the case with this fault at this point.
+pub fn inject(case: &Case, point: &Point, fault: Fault) -> Outcome {
     let folder = Folder::new();
     let log = folder.text("log");
     let call = &point.call;
@@ -62,7 +62,7 @@ pub fn attempt(scene: &Scene, point: &Point, fault: Fault) -> Attempt {
             .args(["-qq", "-o", log])
             .args(flags)
             .arg(STEP11)
-            .args(&scene.arguments)
+            .args(&case.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&stderr).expect("make a file"))
@@ -70,9 +70,9 @@ pub fn attempt(scene: &Scene, point: &Point, fault: Fault) -> Attempt {
             .expect("start strace")
     };
     let start_time = Instant::now();
-    let status = match (call.role, scene.follows) {
+    let status = match (call.role, case.follows) {
         (Role::Container, false) => {
-            let (name, when) = scene.hold.clone().expect("a call to stop at");
+            let (name, when) = case.hold.clone().expect("a call to stop at");
             let hold = self::trace(&name, "signal=STOP", when);
             let strace = start("/dev/null", &hold);
             hold_and_attach(strace, &trace, &log, start_time)
@@ -92,7 +92,7 @@ pub fn attempt(scene: &Scene, point: &Point, fault: Fault) -> Attempt {
     };
     let stderr = fs::read(&stderr).expect("read stderr");
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    Attempt { status, stderr, is_met: text.contains(sign) }
+    Outcome { status, stderr, is_met: text.contains(sign) }
 }
 
 fn trace(name: &str, what: &str, when: u32) -> Vec<String> {
@@ -129,7 +129,7 @@ fn hold_and_attach(
             .spawn()
             .expect("start strace");
         let pid = attached.id().to_string();
-        // What is to be killed at the gate is gone at once.
+        // A container that is killed at the gate is gone at once.
         soon(start, || {
             process::is_gone(container)
                 || process::status(container, "TracerPid").as_ref()
@@ -167,7 +167,7 @@ fn soon(start: Instant, mut is_true: impl FnMut() -> bool) -> bool {
     true
 }
 
-/// Waits for its end, and if that does not come, makes it.
+/// Waits for its end, and ends it when the time is up.
 fn wait(
     strace: &mut Child,
     start: Instant,
