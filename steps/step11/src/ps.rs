@@ -28,17 +28,28 @@ pub fn ps(args: &Args) -> Result<Ending> {
         true => {
             states.iter().map(|state| format!("{}\n", state.name)).collect()
         }
-        false => {
-            HEADER.to_owned() + &states.iter().map(line).collect::<String>()
-        }
+        false => table(&states),
     };
     step00::print(&text)
 }
 
-const HEADER: &str =
-    "NAME            STATUS                 PID      COMMAND\n";
+fn table(states: &[State]) -> String {
+    let width = name_width(states.iter().map(|state| &*state.name));
+    let header = row(width, ["NAME", "STATUS", "PID", "COMMAND"]);
+    let lines = states.iter().map(|state| line(state, width));
+    header + &lines.collect::<String>()
+}
 
-fn line(state: &State) -> String {
+/// The width of a column of names, which have up to 40 characters.
+pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(str::len).max().unwrap_or(0).max(15)
+}
+
+fn row(width: usize, [name, status, pid, command]: [&str; 4]) -> String {
+    format!("{name:<width$} {status:<22} {pid:<8} {command}\n")
+}
+
+fn line(state: &State, width: usize) -> String {
     let (status, pid) = match state.status() {
         Status::Running(process) => {
             (format!("up {}", since(state.created)), process.pid.to_string())
@@ -52,7 +63,7 @@ fn line(state: &State) -> String {
         Status::Unknown(_) => ("unknown".into(), "-".into()),
     };
     let command = cut(&state.command.join(" ").escape_debug().to_string(), 31);
-    format!("{:<15} {status:<22} {pid:<8} {command}\n", state.name)
+    row(width, [&state.name, &status, &pid, &command])
 }
 
 /// How long ago that was, in the largest unit that is not zero.
@@ -72,5 +83,19 @@ fn cut(text: &str, width: usize) -> String {
     match text.chars().count() > width {
         true => text.chars().take(width - 1).chain(['…']).collect(),
         false => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_column_is_as_wide_as_the_longest_name() {
+        let long = "x".repeat(40);
+        let width = name_width(["web", &long].into_iter());
+        let column = |name| row(width, [name, "up 1 s", "7", "sh"]).find("up");
+        assert_eq!((column("web"), column(&long)), (Some(41), Some(41)));
+        assert_eq!(name_width(["web"].into_iter()), 15);
     }
 }

@@ -15,6 +15,7 @@ use step00::{Ending, Process};
 use step07::place::{Place, group_of};
 use step07::quantities::human;
 
+use crate::ps::name_width;
 use crate::record;
 use crate::state::{self, Status};
 
@@ -129,13 +130,14 @@ fn look(name: &str, process: &Process) -> Usage {
 }
 
 fn table(now: &[Usage], before: &[Usage]) -> String {
+    let width = name_width(now.iter().map(|usage| &*usage.name));
     let mut text = format!(
-        "{:<15} {:>6} {:>9} {:>19} {:>11}\n",
+        "{:<width$} {:>6} {:>9} {:>19} {:>11}\n",
         "NAME", "CPU", "CPU TIME", "MEMORY / LIMIT", "PIDS"
     );
     for usage in now {
         let earlier = before.iter().find(|earlier| earlier.pid == usage.pid);
-        text += &line(usage, earlier);
+        text += &line(usage, earlier, width);
     }
     if now.iter().any(|usage| usage.memory_bytes.is_none()) {
         if let Ok(Place::None { why, advice }) = Place::find() {
@@ -145,7 +147,7 @@ fn table(now: &[Usage], before: &[Usage]) -> String {
     text
 }
 
-fn line(usage: &Usage, earlier: Option<&Usage>) -> String {
+fn line(usage: &Usage, earlier: Option<&Usage>, width: usize) -> String {
     let unknown = || "-".to_owned();
     let cpu = earlier.and_then(|earlier| {
         let spent = usage.cpu_usec?.checked_sub(earlier.cpu_usec?)?;
@@ -165,7 +167,7 @@ fn line(usage: &Usage, earlier: Option<&Usage>) -> String {
         usage.pids_limit.map(|limit| limit.to_string()),
     );
     format!(
-        "{:<15} {:>6} {:>9} {memory:>19} {pids:>11}\n",
+        "{:<width$} {:>6} {:>9} {memory:>19} {pids:>11}\n",
         usage.name,
         cpu.unwrap_or_else(unknown),
         time.unwrap_or_else(unknown),
