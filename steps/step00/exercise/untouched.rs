@@ -109,14 +109,15 @@ pub fn execute(command: &Command) -> Result<Infallible> {
 }
 
 /// Waits until the process has ended, and takes its exit status from the
-/// kernel, which keeps a dead process ("zombie") until somebody does.
+/// kernel, which keeps a dead process ("zombie") until its parent does.
 ///
 /// # Errors
 /// ECHILD when it is not a child of the caller, or was waited for already.
 pub fn wait(process: &Process) -> Result<Ending> {
     // 1. `reap` (src/child.rs) is waitid(2). Of the kinds that its man page
-    //    lists, take the one for a descriptor: a number may mean somebody else
-    //    by now. The id is the raw descriptor, cast to `libc::id_t`. No flags.
+    //    lists, take the one for a descriptor: a number may mean another
+    //    process by now. The id is the raw descriptor, cast to `libc::id_t`.
+    //    No flags.
     //
     // 2. Usual mistake: to take EINTR for the end. A signal came first, that
     //    is all; ask again. An answer without a child (None) does no harm

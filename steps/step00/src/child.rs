@@ -20,15 +20,16 @@ pub struct Process {
 }
 
 impl Process {
-    /// Waits for its end, and does not ask how that was: for clean-up, which
-    /// works even while [`wait`](crate::process::wait) is yet to be written.
+    /// Waits until it has ended, and drops its status: for clean-up, which
+    /// works even while [`wait`](crate::process::wait) is not written yet.
     pub(crate) fn bury(&self) {
         let pidfd = self.pidfd.as_raw_fd() as libc::id_t;
         while reap(libc::P_PIDFD, pidfd, 0) == Err(Errno::EINTR) {}
     }
 
-    /// Ends it at once, and waits until it is gone. If it cannot be killed, it
-    /// ends with its launcher, as all of these do.
+    /// Kills it, and waits until it is gone. If it cannot be killed now
+    /// (EPERM, after a change of user), it ends with its launcher
+    /// (PR_SET_PDEATHSIG).
     pub(crate) fn kill(&self) {
         match signal(self, libc::SIGKILL) {
             Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {}
@@ -127,14 +128,14 @@ pub fn reap(
     Ok((pid != 0).then(|| (Pid::from_raw(pid), ending)))
 }
 
-/// Who has sent a signal, as its si_code tells (sigaction(2)): the kernel
-/// itself, as for Ctrl-C. libc has no name for it.
+/// The si_code of a signal that the kernel itself has sent, as for Ctrl-C
+/// (sigaction(2)). libc has no name for it.
 pub const SI_KERNEL: i32 = 0x80;
 
 /// Sends a signal to exactly this process: pidfd_send_signal(2).
 ///
 /// # Errors
-/// ESRCH when it has ended, EPERM when it belongs to somebody else.
+/// ESRCH when it has ended, EPERM when it belongs to another user.
 pub fn signal(process: &Process, signal: i32) -> io::Result<()> {
     let pidfd = process.pidfd.as_raw_fd();
     let info = std::ptr::null::<libc::siginfo_t>();
@@ -151,9 +152,9 @@ pub fn signal(process: &Process, signal: i32) -> io::Result<()> {
 
 /// Closes every descriptor but stdin, stdout, stderr and those in `kept`.
 ///
-/// For a process that only waits from now on: what it holds open, stays alive
-/// (a pipe's writer, a lock, a mount). No owner of what is closed may be used
-/// or dropped afterwards.
+/// For a process that only waits from now on: a pipe's writing end, a lock or
+/// a mount lives as long as a descriptor for it is open. No owner of a closed
+/// descriptor may be used or dropped afterwards.
 ///
 /// # Errors
 /// ENOSYS before Linux 5.9.

@@ -65,8 +65,8 @@ impl Command {
 
 /// The error for what the kernel answered to the last attempt.
 ///
-/// ENOENT about a file that is there means the program that it needs itself:
-/// the one after `#!`, or the dynamic loader ld.so(8).
+/// ENOENT for a file that exists is about the program that it needs: the one
+/// after `#!`, or the dynamic loader ld.so(8).
 pub(crate) fn cannot_execute(command: &Command, answer: Errno) -> Error {
     let is_there = |path| std::fs::exists(path).unwrap_or(false);
     let is_there = command.candidates().into_iter().any(is_there);

@@ -19,7 +19,7 @@ use crate::proc::Proc;
 /// What a line of the ledger says about its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// It sees what everybody on the machine sees.
+    /// It sees what every process of the machine sees.
     Sees,
     /// A namespace: it has its own, and cannot see the machine's.
     Blind,
@@ -49,7 +49,8 @@ pub struct Subject {
     pub proc: Proc,
     /// Its number outside.
     pub pid: Pid,
-    /// What it has said of itself: see [`Hooks::facts`](crate::Hooks).
+    /// What only the process itself could read: see
+    /// [`Hooks::facts`](crate::Hooks).
     pub(crate) facts: BTreeMap<String, String>,
 }
 
@@ -144,8 +145,8 @@ pub(crate) fn tell(
     Ok(())
 }
 
-/// A remark in the middle of things. A terminal may be raw, and then only \r
-/// goes back to the beginning of the line.
+/// Prints a remark while the command runs. The terminal may be raw, and then
+/// only \r goes back to the beginning of the line.
 pub(crate) fn remark(text: &str) {
     let _ = match io::stderr().is_terminal() {
         true => write!(io::stderr(), "\r\n[{text}]\r\n"),
@@ -153,7 +154,7 @@ pub(crate) fn remark(text: &str) {
     };
 }
 
-/// Prints a line about what has ended, on stderr.
+/// Prints a line after the command's end, on stderr.
 pub fn epilogue(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

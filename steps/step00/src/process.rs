@@ -59,7 +59,7 @@ pub fn fork(
         pid => Ok(Some(Process {
             pid: Pid::from_raw(pid as i32),
             // SAFETY: the call succeeded, so the kernel has put a new
-            // descriptor here (close-on-exec) that nobody else owns.
+            // descriptor here (close-on-exec) that nothing else owns.
             pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
         })),
     }
@@ -88,7 +88,8 @@ pub fn execute(command: &Command) -> Result<Infallible> {
         match errno {
             // A folder without this program: look in the next one.
             Errno::ENOENT | Errno::ENOTDIR => {}
-            // Not for us; there may be another one. If not, say this.
+            // We may not execute this one, but there may be another. If not,
+            // report this error.
             Errno::EACCES => answer = errno,
             // This is the program, and it does not work (execvp(3)).
             _ => {
@@ -103,7 +104,7 @@ pub fn execute(command: &Command) -> Result<Infallible> {
 
 // ANCHOR: wait
 /// Waits until the process has ended, and takes its exit status from the
-/// kernel, which keeps a dead process ("zombie") until somebody does.
+/// kernel, which keeps a dead process ("zombie") until its parent does.
 ///
 /// # Errors
 /// ECHILD when it is not a child of the caller, or was waited for already.

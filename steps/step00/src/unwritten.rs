@@ -1,7 +1,7 @@
 //! What an exercise has in place of a body that is yours to write.
 //!
-//! It travels as a panic does, from whatever depth, but no panic is reported:
-//! [`catch`] makes an ordinary error of it again, on either side of the gate.
+//! It unwinds the stack as a panic does, but no panic is reported: [`catch`]
+//! turns it into an ordinary error, on either side of the gate.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -22,10 +22,11 @@ pub fn unwritten(function: &str, file: &str) -> ! {
     resume_unwind(Box::new(Failure { status: WORKSHOP_FAILED, message }))
 }
 
-/// Runs `work`. What is not written yet becomes its error, and so does a bug,
-/// about which the panic hook has said everything by then.
+/// Runs `work`. What is not written yet becomes its error, and so does a
+/// panic, which the panic hook has reported by then.
 pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    // What `work` has borrowed may be half done, and is not used after it.
+    // What `work` has borrowed may be left half changed, and is not used after
+    // it.
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result,
         Err(payload) => Err(match payload.downcast::<Failure>() {

@@ -62,8 +62,8 @@ fn a_signal_to_the_launcher_ends_the_command_and_only_thereby_the_launcher() {
         let number = signal as i32;
         let status = after(signal, STEP00, script);
         assert_eq!(status.code(), Some(128 + number), "{signal}");
-        // The controls: a process without step00's care, and step00 itself
-        // when it cannot care.
+        // The controls: a process without a launcher, and a launcher that
+        // cannot forward the signal (SIGKILL).
         assert_eq!(after(signal, "sh", script).signal(), Some(number));
     }
     let status = after(Signal::SIGKILL, STEP00, script);

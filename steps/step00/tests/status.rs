@@ -1,4 +1,4 @@
-//! step00 from outside: the exit status tells who failed, and how.
+//! step00 from outside: the exit status tells what failed, and how.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;

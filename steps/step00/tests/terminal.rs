@@ -1,5 +1,5 @@
 //! step00 on a terminal, which it shares with its command: a person's keys
-//! reach the command once, and the terminal is nobody's but the shell's.
+//! reach the command once, and the terminal stays the shell's.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;

@@ -1,11 +1,11 @@
-//! The users or groups of a user namespace, and who they are outside.
+//! The users or groups of a user namespace, and their numbers outside.
 
 use std::fmt::{self, Display, Formatter};
 
 /// `uid_map` or `gid_map`, with a line for each range.
 ///
 /// The middle column is relative to the *reader's* namespace
-/// (user_namespaces(7), "User and group ID mappings"): who is 100000 for the
+/// (user_namespaces(7), "User and group ID mappings"): what is 100000 for the
 /// machine may be 0 for a reader inside. Before anything is written to it, a
 /// map is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,8 @@ impl IdMap {
         IdMap(text.lines().filter_map(Range::parse).collect())
     }
 
-    /// Who this number of the namespace is outside; `None`: nobody, which
-    /// shows as 65534.
+    /// The number outside for one of the namespace; `None` if it is not
+    /// mapped: it shows as 65534.
     pub fn outside(&self, inside: u64) -> Option<u64> {
         let shift = |range: &Range| {
             let steps = inside.checked_sub(range.inside)?;
@@ -38,7 +38,7 @@ impl IdMap {
         self.0.iter().find_map(shift)
     }
 
-    /// Who this number from outside is in the namespace.
+    /// The number in the namespace for one outside.
     pub fn inside(&self, outside: u64) -> Option<u64> {
         let shift = |range: &Range| {
             let steps = outside.checked_sub(range.outside)?;
@@ -47,7 +47,7 @@ impl IdMap {
         self.0.iter().find_map(shift)
     }
 
-    /// How many numbers are somebody.
+    /// How many numbers are mapped.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|range| range.count).sum()
     }

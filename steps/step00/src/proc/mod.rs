@@ -1,8 +1,8 @@
 //! What the kernel says about one process: its folder in /proc.
 //!
-//! proc(5) is no database that somebody keeps. Each read asks the kernel, and
-//! the answer is about this moment. Ledger, `peek`, `check`, `doctor` and
-//! `inspect` all ask here, so that they cannot disagree.
+//! proc(5) stores nothing: each read asks the kernel, and the answer is about
+//! this moment. Ledger, `peek`, `check`, `doctor` and `inspect` all ask here,
+//! so that they cannot disagree.
 //!
 //! - [`Proc`] - the folder, and the files in it that have one value.
 //! - [`Mounts`], [`Mount`] - `mountinfo`, and which of them is its `/`.
@@ -50,7 +50,7 @@ pub struct Stat {
 }
 
 impl Proc {
-    /// Whoever has this number, whenever something is read.
+    /// The process with this number: looked up again at each read.
     pub fn of(pid: Pid) -> Proc {
         Proc::below(Path::new("/"), &pid.to_string())
     }
@@ -65,9 +65,9 @@ impl Proc {
         Proc { folder: root.join("proc").join(name), _held: None }
     }
 
-    /// Whoever has this number *now*. A number is given to another process
-    /// once its owner has ended. What is read through an open folder is about
-    /// the same process for good, and after its end ESRCH.
+    /// The process that has this number *now*. A number may be given to
+    /// another process once its owner has ended. What is read through an open
+    /// folder is about the same process for good, and after its end ESRCH.
     ///
     /// # Errors
     /// ENOENT when there is no such process, or /proc hides it (`hidepid`,
@@ -98,7 +98,7 @@ impl Proc {
     /// there may be any bytes; what is no UTF-8 is replaced.
     ///
     /// # Errors
-    /// EACCES when it is somebody else's, or not dumpable (prctl(2),
+    /// EACCES when it is another user's, or not dumpable (prctl(2),
     /// PR_SET_DUMPABLE), and the reader is not root. ENOENT or ESRCH when it
     /// has ended.
     pub fn read(&self, file: &str) -> Result<String> {
@@ -191,12 +191,12 @@ impl Proc {
         seconds.context("read timens_offsets")
     }
 
-    /// Who its users are outside, as the reader knows them.
+    /// Its user map: the numbers outside are as the reader counts.
     pub fn uid_map(&self) -> Result<IdMap> {
         Ok(IdMap::parse(&self.read("uid_map")?))
     }
 
-    /// Who its groups are outside.
+    /// Its group map.
     pub fn gid_map(&self) -> Result<IdMap> {
         Ok(IdMap::parse(&self.read("gid_map")?))
     }
@@ -213,7 +213,8 @@ impl Proc {
     }
 }
 
-/// One field of the text of `status`: for who needs several of one moment.
+/// One field of the text of `status`, for reading several fields of the same
+/// moment.
 pub fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     let mut fields = status.lines().filter_map(|l| l.split_once(':'));
     let (_, value) = fields.find(|(known, _)| *known == name)?;

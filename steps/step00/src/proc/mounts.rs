@@ -1,4 +1,4 @@
-//! What a process sees mounted, and which of all that is its root.
+//! What a process sees mounted, and which of these mounts is its root.
 //!
 //! Mounts on one point lie on top of each other, and mountinfo lists them all.
 //! Neither the first line with a `/` nor the last is the process's root: that
@@ -30,8 +30,8 @@ pub struct Mount {
     pub point: PathBuf,
     /// The flags of this mount, as `ro` and `nosuid`.
     pub options: Vec<String>,
-    /// Which mounts of other namespaces get to know what is mounted below, or
-    /// the other way round: `shared:1`, `master:1`; none where it is private.
+    /// Mount events go to other namespaces, or come from them: `shared:1`,
+    /// `master:1`; none where it is private.
     pub propagation: Vec<String>,
     /// The type of the filesystem.
     pub kind: String,
@@ -78,7 +78,7 @@ impl Mounts {
     /// of it. Whatever is not on this way is covered by something else.
     pub fn under(&self, path: impl AsRef<Path>) -> Option<&Mount> {
         let mut way: Vec<&Path> = path.as_ref().ancestors().collect();
-        way.pop(); // The root directory itself: nobody walks *to* that.
+        way.pop(); // The root directory itself: no path walks *to* that.
         let mut id = self.root?;
         for step in way.into_iter().rev() {
             let over = |id: &u64| {
@@ -101,9 +101,9 @@ impl Deref for Mounts {
     }
 }
 
-/// Where the number of the root's mount may not be read: of the mounts on `/`
-/// the one that lies on none of the others. Were it another one, this would
-/// lie outside the root directory and have no line.
+/// For a process whose root directory may not be looked at: of the mounts on
+/// `/`, the one that lies on none of the others. If the root were another one,
+/// this mount would lie outside the root directory and have no line.
 fn lowest(lines: &[Mount]) -> Option<&Mount> {
     let is_root = |mount: &&Mount| mount.point == Path::new("/");
     let roots: Vec<&Mount> = lines.iter().filter(is_root).collect();
@@ -117,7 +117,7 @@ fn lowest(lines: &[Mount]) -> Option<&Mount> {
 /// about an open file (proc_pid_fdinfo(5), `mnt_id`).
 ///
 /// # Errors
-/// EACCES for `/proc/PID/root` of somebody else's process.
+/// EACCES for `/proc/PID/root` of another user's process.
 pub(crate) fn id_of(folder: &Path) -> Result<u64> {
     let file = OpenOptions::new()
         .read(true)

@@ -10,7 +10,7 @@ pub struct Route {
     pub interface: String,
     /// Where they are to go, together with `mask`.
     pub destination: Ipv4Addr,
-    /// Who hands them on, or 0.0.0.0 for nobody.
+    /// The router that passes them on, or 0.0.0.0 for none.
     pub gateway: Ipv4Addr,
     /// Which bits of the destination count: none for the default route.
     pub mask: Ipv4Addr,

@@ -76,7 +76,7 @@ impl Gate {
         self.send(b'D', name.as_bytes(), &[descriptor.as_raw_fd()])
     }
 
-    /// Inside: tells the launcher what nobody else can read.
+    /// Inside: tells the launcher what only this process can read.
     pub(super) fn tell(&self, name: &str, value: &str) -> Result<()> {
         self.send(b'F', format!("{name}\0{value}").as_bytes(), &[])
     }
@@ -94,9 +94,9 @@ impl Gate {
         }
     }
 
-    /// Inside: says where it stopped. The launcher may be dead by now, and
-    /// then there is nobody to tell. Returns false if this side is closed, as
-    /// an init closes it.
+    /// Inside: sends the error at which it stopped. The launcher may be dead
+    /// by now, and then the error is lost. Returns false if this side is
+    /// closed, as an init closes it.
     pub(super) fn fail(&self, failure: &Failure) -> bool {
         let mut text = vec![failure.status];
         text.extend(failure.message.bytes().take(LONGEST - 2));
@@ -104,8 +104,8 @@ impl Gate {
         !sent.is_err_and(|e| e.downcast_ref() == Some(&Errno::EBADF))
     }
 
-    /// Outside: lets the process go on. That it is dead is no error here: the
-    /// next message says so, and may say why.
+    /// Outside: lets the process go on. If it is dead, that is no error here:
+    /// the next message says so, and may say why.
     pub(super) fn open(&self) -> Result<()> {
         self.send(b'O', b"", &[]).or_else(|error| match error.downcast_ref() {
             Some(Errno::EPIPE) => Ok(()),
@@ -160,8 +160,8 @@ impl Gate {
         }
     }
 
-    /// The same, but an interrupt ends the wait: a set-up that hangs lasts no
-    /// longer than its user's patience.
+    /// The same, but an interrupt ends the wait: Ctrl-C ends a set-up that
+    /// hangs.
     pub(super) fn receive_unless_interrupted(
         &self,
         signals: &SignalFd,
@@ -187,7 +187,7 @@ impl Gate {
     }
 
     /// The error that the process has sent before it ended, if it has sent
-    /// one: then what went wrong in the launcher is only the consequence.
+    /// one: then an error in the launcher is only its consequence.
     pub(super) fn last_words(&self) -> Option<Error> {
         loop {
             match self.receive_or_error() {

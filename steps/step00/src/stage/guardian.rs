@@ -1,10 +1,10 @@
 //! A guardian gives back what the launcher borrowed from the machine, even
 //! when the launcher is killed with SIGKILL and cannot do it itself.
 //!
-//! It is a second process that does nothing but read from a pipe. Nobody ever
-//! writes to it: the kernel closes a dead process's descriptors, so the read
-//! ends when the launcher does, however it ends. An ordinary end goes the same
-//! way, which is why there is no second path that could be forgotten.
+//! It is a second process that does nothing but read from a pipe. Nothing is
+//! ever written to it: the kernel closes a dead process's descriptors, so the
+//! read ends when the launcher does, however it ends. An ordinary end goes the
+//! same way, so there is no second path that could be forgotten.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
@@ -39,8 +39,8 @@ impl Guardian {
         match process::fork(0, None).context("start the guardian")? {
             Some(process) => Ok(Guardian { pipe: Some(writer), process }),
             None => {
-                // Among others this closes the writing end: as long as we
-                // held that ourselves, the read below would never end.
+                // This also closes our copy of the writing end: while that is
+                // open, the read below never ends.
                 std::mem::forget(writer);
                 let kept = kept.map(|descriptor| descriptor.as_raw_fd());
                 let _ = close_all_but(&[Some(reader.as_raw_fd()), kept]);
@@ -56,8 +56,8 @@ impl Guardian {
         }
     }
 
-    /// For a copy of the launcher that has its end of the pipe as well: as
-    /// long as any copy is open, the guardian goes on waiting.
+    /// For a copy of the launcher, which has inherited the launcher's end of
+    /// the pipe: as long as any copy is open, the guardian goes on waiting.
     pub fn leave(mut self) {
         self.pipe = None;
         // The guardian is the launcher's child, and for it to wait for.
@@ -72,15 +72,16 @@ impl Drop for Guardian {
     }
 }
 
-/// Nothing that is meant for the launcher may reach its guardian: not Ctrl-C,
-/// not the terminal's hang-up, not a `kill` of the whole process group.
+/// No signal that is meant for the launcher may reach its guardian: not
+/// Ctrl-C, not the terminal's hang-up, not a `kill` of the whole process
+/// group.
 fn stand_apart() {
     let _ = setsid();
     let _ = SigSet::all().thread_block();
     // The name that `ps` shows.
     let _ = nix::sys::prctl::set_name(c"guardian");
-    // It must not hold the far end of somebody's pipeline open: `step03 | cat`
-    // ends when step03 does. Only stdin is kept, it may be the terminal.
+    // It must not hold a pipeline's writing end open: `step03 | cat` ends when
+    // step03 does. Only stdin is kept, it may be the terminal.
     if let Ok(null) = std::fs::File::options().write(true).open("/dev/null") {
         for stream in [io::stdout().as_raw_fd(), io::stderr().as_raw_fd()] {
             // SAFETY: both are plain descriptor numbers; the copies that

@@ -1,8 +1,8 @@
 //! What the rungs above add to the stage, each at its own moment.
 //!
 //! The stage knows nothing of what a rung puts on. A rung that has something
-//! to do at a moment that only the stage can see leaves a function here, and
-//! keeps the reason for it with itself.
+//! to do at such a moment leaves a function here, and keeps the reason for it
+//! in its own code.
 
 use std::convert::Infallible;
 

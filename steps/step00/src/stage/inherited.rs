@@ -7,8 +7,8 @@ use nix::sys::signal::{
 };
 
 // ANCHOR: launcher
-/// Asks the kernel for SIGKILL when the launcher dies, even if that was killed
-/// itself (prctl(2), PR_SET_PDEATHSIG). If it is dead already, the gate says
+/// Asks the kernel for SIGKILL when the launcher ends, even if it is killed
+/// (prctl(2), PR_SET_PDEATHSIG). If it is dead already, the gate says
 /// end-of-file. From step02 on this process is PID 1, and when PID 1 dies the
 /// kernel kills all others in its namespace; before that, its own children
 /// live on.

@@ -18,12 +18,12 @@ use crate::unwritten::catch;
 /// What runs when no command is named.
 pub(super) const SHELL: &str = "/bin/sh";
 
-/// What the new process knows of itself.
+/// What the new process needs to know of the stage.
 pub(super) struct NewProcess<'a> {
     /// The rung's name, for messages.
     pub(super) rung: &'static str,
     pub(super) command: &'a Command,
-    /// Was no command named, and it is the shell therefore?
+    /// Is that the default shell, because no command was named?
     pub(super) is_default: bool,
     /// Is it to have a terminal of its own?
     pub(super) has_terminal: bool,
@@ -31,8 +31,9 @@ pub(super) struct NewProcess<'a> {
 }
 
 impl NewProcess<'_> {
-    /// Its whole life up to execve(2). Never returns: what is above on this
-    /// stack is the launcher's, and is for the launcher to finish.
+    /// All that it does up to execve(2). Never returns: the functions that
+    /// called this one are the launcher's, and only the launcher may finish
+    /// them.
     pub(super) fn live(
         &self,
         gate: &Gate,
@@ -55,8 +56,8 @@ impl NewProcess<'_> {
         die_with_launcher()?;
         gate.wait()?;
         inside(gate)?;
-        // A change of user, if `inside` has made one, has cancelled the first
-        // (PR_SET_PDEATHSIG(2const)).
+        // Once more: a change of user, if `inside` has made one, has cancelled
+        // the first call (PR_SET_PDEATHSIG(2const)).
         die_with_launcher()?;
         self.hooks.before_ready.iter().try_for_each(|hook| hook())?;
         let slave = match self.has_terminal {
@@ -75,7 +76,7 @@ impl NewProcess<'_> {
         gate.wait()?;
         if let Some(slave) = slave {
             terminal::attach(slave.as_fd())?;
-            // For execve(2) to close, or an init: never for us.
+            // Left open: execve(2) closes it, or an init does.
             std::mem::forget(slave);
         }
         as_any_program_starts()?;
@@ -83,8 +84,8 @@ impl NewProcess<'_> {
         (self.hooks.exec)(self.command)
     }
 
-    /// Nobody has asked for /bin/sh by name when it is the default: so that
-    /// it is missing says something about the root, not about the command.
+    /// If the default shell is missing, the error is about the root, not about
+    /// the command: nobody has asked for /bin/sh by name.
     fn look_for_shell(&self) -> Result<()> {
         if !self.is_default || Path::new(SHELL).exists() {
             return Ok(());

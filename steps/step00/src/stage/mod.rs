@@ -49,7 +49,7 @@ pub struct Stage<'a> {
     pub rung: &'static str,
     /// What it will execute.
     pub command: Command,
-    /// Was no command named, and it is the shell therefore?
+    /// Is that the default shell, because no command was named?
     is_default: bool,
     /// The namespaces it is born with: `CLONE_NEW*`, 0 for none.
     flags: u64,

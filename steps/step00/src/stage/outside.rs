@@ -21,8 +21,8 @@ pub(super) type HandedOver = BTreeMap<String, OwnedFd>;
 /// looks at it in between.
 ///
 /// # Errors
-/// What `tell` says, or the process; and when it has ended too early, or its
-/// user has lost patience.
+/// Those of `tell` and of the process; and when it has ended too early, or an
+/// interrupt has ended the wait.
 pub(super) fn accompany(
     gate: &Gate,
     process: &Process,
@@ -41,8 +41,9 @@ pub(super) fn accompany(
         None => None,
     };
     gate.open()?;
-    // Closed by a successful execve(2), or by death. From here on signals
-    // are for the command: they wait until it can have them.
+    // The gate is closed by a successful execve(2), or by the death of the
+    // process. Signals are for the command from here on: until now they were
+    // blocked.
     while !matches!(gate.receive_or_error()?, Message::Closed) {}
     Ok((relay, handed_over))
 }
@@ -69,7 +70,7 @@ fn wait_until_ready(
     }
 }
 
-/// In words, when it has ended before it said that it was ready.
+/// Says how the process ended, if it did so before it was ready.
 fn died_early(process: &Process) -> String {
     match process::wait(process) {
         Ok(Ending::Killed(libc::SIGKILL)) => {

@@ -73,8 +73,8 @@ impl Relay {
     }
 }
 
-/// Writes to the terminal outside. That one blocks when it is full, unless a
-/// program before us has left it in the other mode.
+/// Writes to the terminal outside. Writes to it block when it is full, unless
+/// an earlier program has left it non-blocking (O_NONBLOCK).
 fn write_all(mut bytes: &[u8]) {
     let screen = io::stdout();
     while !bytes.is_empty() {
@@ -85,7 +85,7 @@ fn write_all(mut bytes: &[u8]) {
                 let full = PollFd::new(screen.as_fd(), PollFlags::POLLOUT);
                 let _ = poll(&mut [full], PollTimeout::NONE);
             }
-            // It is gone, and its keyboard will tell.
+            // It is gone, as the next read of it will tell.
             Err(_) => return,
         }
     }

@@ -18,8 +18,8 @@ use crate::child::{self, Ending, Process, SI_KERNEL};
 use crate::command::Command;
 use crate::{narrator, process};
 
-/// A command that runs, and its launcher's part in it. Dropping this before
-/// the end kills the command.
+/// A command that runs, and what its launcher needs to look after it. Dropping
+/// this before the end kills the command.
 pub struct Running {
     /// The process that executed the command.
     pub process: Process,
@@ -171,8 +171,8 @@ impl Running {
     fn on_keyboard(&mut self) {
         let Some(relay) = &mut self.relay else { return };
         let Some(typed) = relay.read_keys() else {
-            // The terminal is gone (its window was closed), so nobody can
-            // see or end this command any more.
+            // The terminal is gone (its window was closed), and with it the
+            // only way to see or end this command.
             return self.send(libc::SIGKILL);
         };
         let pid = self.process.pid;

@@ -142,8 +142,8 @@ impl Borrowed {
 /// Outside: the real terminal, raw, and the master of the container's own.
 pub(super) struct Terminal {
     pub(super) master: File,
-    // A command may close the terminal and open it again. While nobody holds
-    // a slave, a master can neither be read nor waited for.
+    // A command may close the terminal and open it again. While no process
+    // holds a slave, a master can neither be read nor waited for.
     _slave: OwnedFd,
     saved: Termios,
     // Dropped last, and it gives the terminal back.
@@ -160,7 +160,7 @@ impl Terminal {
     /// terminal is as the shell expects it to be.
     pub(super) fn stop(&self) {
         restore(&self.saved);
-        // Nobody can block SIGSTOP: this returns when SIGCONT has come.
+        // SIGSTOP cannot be blocked: this returns when SIGCONT has come.
         let _ = raise(Signal::SIGSTOP);
     }
 
@@ -193,7 +193,7 @@ fn make_raw(saved: &Termios) -> nix::Result<()> {
     tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
 }
 
-/// Is it still as `make_raw` left it?
+/// Is it still in the mode in which `make_raw` left it?
 fn is_raw() -> bool {
     let cooked = LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::ECHO;
     tcgetattr(io::stdin()).is_ok_and(|settings| {
