@@ -34,7 +34,7 @@ pub fn set_hostname(name: &str) -> Result<()> {
     //    page asks for are both in a `&str`.)
     //
     // 2. It returns a Result with the errno. Usual mistake: to hand on a bare
-    //    "EPERM", of which nobody knows where it came from. Add what was
+    //    "EPERM", which does not tell where it came from. Add what was
     //    attempted, and with which name: `.with_context(|| format!(…))`.
     step00::unwritten("set_hostname", file!())
 }
@@ -42,7 +42,7 @@ pub fn set_hostname(name: &str) -> Result<()> {
 /// Refuses on the command line what the kernel would refuse later.
 ///
 /// # Errors
-/// A name that is empty (the kernel would take it; nobody could read it) or
+/// A name that is empty (the kernel would take it; no reader could see it) or
 /// longer than the kernel's 64 bytes.
 pub fn parse_hostname(name: &str) -> Result<String, String> {
     // clap calls this with the value of --hostname, and prints the text of an

@@ -11,8 +11,8 @@ pub fn set_stage(stage: &mut Stage<'_>) {
     stage.hooks.facts.push(("hostname", hostname));
 }
 
-/// Inside: what uname(2) answers there. No file of /proc shows it to anybody
-/// else: each reader sees the name of their own namespace.
+/// Inside: what uname(2) answers there. No file of /proc shows it to other
+/// processes: each reader sees the name of its own namespace.
 ///
 /// # Errors
 /// As for uname(2).

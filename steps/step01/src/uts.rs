@@ -29,7 +29,7 @@ pub fn set_hostname(name: &str) -> Result<()> {
 /// Refuses on the command line what the kernel would refuse later.
 ///
 /// # Errors
-/// A name that is empty (the kernel would take it; nobody could read it) or
+/// A name that is empty (the kernel would take it; no reader could see it) or
 /// longer than the kernel's 64 bytes.
 pub fn parse_hostname(name: &str) -> Result<String, String> {
     match name.len() {
