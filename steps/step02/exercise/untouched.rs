@@ -73,7 +73,7 @@ fn reap(command: Pid) -> Result<Option<Ending>> {
     //
     // Usual mistake: to call it once. Signals of one kind do not queue up
     // (signal(7)), so that one SIGCHLD may mean three dead children. In which
-    // two ways does it answer that there is nobody left to be reaped?
+    // two ways does it answer that there is nothing left to be reaped?
     //
     // If the command was among them, return how it ended. But first reap the
     // others.

@@ -28,8 +28,8 @@ fn drops(process: &Process, signal: i32) -> Option<Dropped> {
         let mask = mask.and_then(|m| u64::from_str_radix(m, 16).ok());
         mask.unwrap_or(u64::MAX) & (1 << (signal - 1)) != 0
     };
-    // Not dropped: what it catches, ignores of its own will, or blocks in
-    // order to read it when it likes, as our init does.
+    // Not dropped: a signal that it catches, has chosen to ignore, or blocks
+    // in order to read it later, as our init does.
     if ["SigCgt", "SigIgn", "SigBlk"].into_iter().any(has) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! What an init does all day: it waits for signals.
+//! The loop of init: it waits for signals.
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;

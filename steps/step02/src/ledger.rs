@@ -7,8 +7,8 @@ use step00::{Line, Mark, Reader, Subject};
 pub const LEDGER: &[Reader] =
     &[step00::ledger::read, step01::ledger::read, read];
 
-/// Reads both numbers of the process: it has one in each PID namespace that
-/// it is in, and the last is its own's.
+/// Reads both numbers of the process: it has one in each PID namespace that it
+/// is in, and the last is that of its own.
 pub fn read(process: &Subject) -> Result<Vec<Line>> {
     if !process.is_apart("pid")? {
         return Ok(Vec::new());

@@ -43,10 +43,9 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     // Close-on-exec: it is init's, and the command is not to inherit it.
     let signals = SignalFd::with_flags(&all, SfdFlags::SFD_CLOEXEC)
         .context("open init's signalfd")?;
-    // Init is a copy of the launcher, and so are its environment and its
-    // program. Undumpable, /proc/1 shows them to the machine's root only, and
-    // no longer to that of a user namespace (step06). The command is a copy as
-    // well until execve(2), which makes it dumpable again.
+    // Init's memory is a copy of the launcher's. Processes inside could read
+    // it in /proc/1; of an undumpable process only the machine's root can
+    // (PR_SET_DUMPABLE(2const)). For the command, execve(2) undoes this.
     prctl::set_dumpable(false).context("hide init's memory")?;
     let child = process::fork(0, None).or_else(child::fork_by_clone);
     match child.context("start the command under init")? {

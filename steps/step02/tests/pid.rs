@@ -7,7 +7,7 @@ use witness::{Machine, Running, eventually, namespace, process, run, start};
 
 const STEP02: &str = env!("CARGO_BIN_EXE_step02");
 
-/// A process of the machine that nobody inside should reach.
+/// A process of the machine that no process inside should reach.
 struct Bystander(Child);
 
 impl Bystander {
@@ -246,7 +246,7 @@ fn what_is_left_behind_would_be_seen() {
     for pid in [process.launcher(), process.pid] {
         assert!(seen.contains(&format!("+process {pid} ")), "{seen}");
     }
-    // An orphan is seen as well, whoever made it.
+    // An orphan is seen as well, whichever process made it.
     process.end();
     let script =
         "setsid unshare --pid --fork sleep 1000 >/dev/null 2>&1 & echo $!";
