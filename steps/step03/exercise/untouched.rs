@@ -68,8 +68,9 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
 ///
 /// It shows the PID namespace of the process that mounts it: after this, `ps`
 /// is blind at last. And it must happen before the pivot: in a user namespace
-/// the kernel allows a new proc only while an old one is fully visible, or one
-/// could look behind what somebody has mounted over it (user_namespaces(7)).
+/// the kernel allows a new proc only while an old one is fully visible, or a
+/// new one would show what is mounted over in the old one
+/// (user_namespaces(7)).
 pub fn mount_proc(proc: &Path) -> Result<()> {
     // It has no disk, so its source is just a name, as its type is. In there
     // is nothing to be executed, no program that changes its user, and no

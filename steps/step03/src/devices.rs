@@ -1,14 +1,14 @@
 //! A /dev with the devices that are harmless to share.
 //!
-//! A device node is only a name for a driver in the kernel: whoever can open
-//! the disk's node has the disk. So the container gets a tmpfs with a handful
-//! of nodes, *bound* from the machine's. mknod(2) could make them as well, but
-//! not in a user namespace, where it is not allowed for devices.
+//! A device node is only a name for a driver in the kernel: a process that can
+//! open the disk's node has the disk. So the container gets a tmpfs with a
+//! handful of nodes, *bound* from the machine's. mknod(2) could make them as
+//! well, but not in a user namespace, where it is not allowed for devices.
 //!
 //! The nodes are the machine's own, with their owners and modes, and the binds
-//! are read-only so that they stay as they are: one chmod(1) of /dev/null in
-//! here would be one out there. Reading and writing the device is a matter of
-//! the driver, and works.
+//! are read-only so that they stay as they are: a chmod(1) of /dev/null inside
+//! would change the machine's. Reading and writing a device goes to its
+//! driver, and still works.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -53,7 +53,7 @@ pub(crate) fn furnish(dev: &Path) -> Result<()> {
 }
 
 /// Terminals belong to the group `tty`, 5 on every distribution. In a user
-/// namespace where 5 is mapped to nobody, the kernel refuses it with EINVAL.
+/// namespace where 5 is not mapped, the kernel refuses it with EINVAL.
 fn devpts_options() -> String {
     let groups = Proc::own().gid_map();
     let has_tty = groups.is_ok_and(|map| map.outside(5).is_some());

@@ -1,4 +1,4 @@
-//! What the launcher has that the command is not to have: its environment, and
+//! What the command must not inherit from the launcher: its environment, and
 //! the descriptors that it has open.
 
 use std::os::fd::{AsFd, AsRawFd};

@@ -54,8 +54,9 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
 ///
 /// It shows the PID namespace of the process that mounts it: after this, `ps`
 /// is blind at last. And it must happen before the pivot: in a user namespace
-/// the kernel allows a new proc only while an old one is fully visible, or one
-/// could look behind what somebody has mounted over it (user_namespaces(7)).
+/// the kernel allows a new proc only while an old one is fully visible, or a
+/// new one would show what is mounted over in the old one
+/// (user_namespaces(7)).
 pub fn mount_proc(proc: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;
     mount(Some("proc"), proc, Some("proc"), flags, NO_TYPE)

@@ -125,7 +125,8 @@ pub fn ensure(path: &Path) -> Result<()> {
 /// (`ENOSPC`), or the source lacks a shell. Nothing stays behind.
 pub fn make(path: &Path, source: &Source) -> Result<bool> {
     for left_over in abandoned(path)? {
-        // Somebody else may be at it too, or may own it: `clean` will tell.
+        // Another maker may be at work on it, or another user own it: `clean`
+        // will tell.
         let _ = fs::remove_dir_all(&left_over);
     }
     let new = HalfMade(sibling(path, process::id()));
@@ -172,7 +173,7 @@ pub fn sibling(path: &Path, pid: u32) -> PathBuf {
 }
 
 /// Signal 0 is never delivered; the kernel only says whether it could be
-/// (kill(2)). EPERM means alive, but somebody else's. This process has not
+/// (kill(2)). EPERM means alive, but another user's. This process has not
 /// begun yet, so a copy that carries its number is from an earlier life.
 fn is_alive(pid: i32) -> bool {
     let gone = kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH);

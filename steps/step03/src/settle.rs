@@ -1,4 +1,4 @@
-//! Inside the new root: the last touches that the flags ask for.
+//! Inside the new root: the last things that the flags ask for.
 
 use std::fs::File;
 use std::os::fd::AsFd;

@@ -62,8 +62,8 @@ pub struct Tree {
 impl Tree {
     /// Takes hold of the folder or file at `path`.
     ///
-    /// To clone a mount takes CAP_SYS_ADMIN in the user namespace that owns
-    /// it. A launcher without (`--rootless`) leaves that to the new process,
+    /// Cloning a mount takes CAP_SYS_ADMIN in the user namespace that owns it.
+    /// A launcher without it (`--rootless`) leaves this to the new process,
     /// which is root of a mount namespace of its own; see [`Tree::hold`].
     ///
     /// # Errors
@@ -98,7 +98,7 @@ impl Tree {
 
     /// The mount. If the launcher was not allowed to take it, this process
     /// does, by the path; so call it before that is hidden. In a user
-    /// namespace nobody may look under a mount that is not their own, and so
+    /// namespace no process may look under a mount that it inherited, and so
     /// what is mounted below comes along in any case.
     pub fn hold(&self) -> Result<BorrowedFd<'_>> {
         if self.mount.get().is_none() {
@@ -168,8 +168,8 @@ fn clone(path: &Path, reach: libc::c_int) -> io::Result<OwnedFd> {
 
 /// Changes a mount and all below it: mount_setattr(2).
 ///
-/// What is not named stays as it is. (A remount with mount(2) would take off
-/// all that it is not told to keep, such as nosuid.)
+/// Attributes that are not named stay as they are. (A remount with mount(2)
+/// would take off all that it is not told to keep, such as nosuid.)
 ///
 /// # Errors
 /// EINVAL when a filesystem does not support the attribute (idmapped mounts),

@@ -147,7 +147,7 @@ fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
 }
 
 /// Both modes are set afterwards, since a umask would narrow the first ones.
-/// By then somebody else may have put a symbolic link in its place.
+/// By then another process may have put a symbolic link in its place.
 fn make_folder(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
     let mode = Mode::from_bits_truncate(0o755);
     mkdirat(parent, name, mode)?;

@@ -109,7 +109,7 @@ fn the_environment_starts_clean() {
         "TERM=vt100",
     ];
     assert_eq!(found, wanted);
-    // The control: this is what a process inherits if nobody cleans up.
+    // The control: this is what a process inherits if nothing is cleaned up.
     let inherited = variables("env", &["-u", "PWD"]);
     assert!(inherited.contains(&"WITNESS=a secret".to_owned()));
 }

@@ -79,7 +79,8 @@ fn no_mount_gets_out_even_where_every_mount_is_shared() {
     );
     process.end();
 
-    // The control: without `seclude`, a copy of the mounts is no protection.
+    // The control: without `make_private`, a copy of the mounts is no
+    // protection.
     let copy = "unshare -m --propagation unchanged mount -t tmpfs none \"$0\"
                 cat /proc/self/mountinfo";
     let point = folder.text("");

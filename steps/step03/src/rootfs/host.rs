@@ -107,7 +107,7 @@ fn libraries_of(programs: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
     Ok(paths.map(PathBuf::from).filter(|path| path.exists()).collect())
 }
 
-/// A terminal that nobody described costs `top` and `clear`, nothing else.
+/// Without a description of the terminal only `top` and `clear` do not work.
 fn install_terminals(root: &Path) -> Result<()> {
     let places = ["/etc/terminfo", "/lib/terminfo", "/usr/share/terminfo"];
     for terminal in TERMINALS {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 /// `/bin` and its kin are links into `/usr` (see [`LINKS`]); `proc`, `sys` and
 /// `dev` are empty, for the kernel's own views are mounted on them. `/root` is
 /// open to all: its owner outside is the learner, and root inside may be
-/// mapped to somebody else.
+/// mapped to another user.
 const DIRECTORIES: [&str; 17] = [
     "usr/bin",
     "usr/lib",
