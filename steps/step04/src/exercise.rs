@@ -24,9 +24,9 @@ use step00::Advice;
 
 use crate::refusal::{is_in_user_namespace, why_not};
 
-/// Some distributions have these on. Without them `upper` is plain: every
+/// Some distributions have these on. With them off `upper` is plain: every
 /// file is whole and where the container has put it, and the next mount may
-/// have other layers below (index: ESTALE).
+/// have other layers below (with index: ESTALE).
 const PLAIN: &str = "index=off,metacopy=off,redirect_dir=nofollow";
 
 /// Mounts an overlay on `folder/merged`.
@@ -55,10 +55,10 @@ pub fn mount_overlay(
     // 3. The options are one string, too, separated by commas: the layers, the
     //    upper folder, the work folder ("Upper and Lower"), and PLAIN.
     //
-    // 4. What overlayfs notes about a folder it keeps in an extended attribute
-    //    `trusted.*`, which takes the machine's own root: xattr(7). There is
-    //    an option for everybody else ("User xattr"). `is_in_user_namespace`
-    //    knows whether it is needed.
+    // 4. overlayfs marks folders with extended attributes `trusted.*`, which
+    //    only the machine's own root may set: xattr(7). There is an option for
+    //    all others ("User xattr"). `is_in_user_namespace` knows whether it is
+    //    needed.
     //
     // 5. mount(2) takes one page of options, 4096 bytes with the zero byte at
     //    the end, and cuts off the rest without a word. So check the length

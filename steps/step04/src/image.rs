@@ -61,7 +61,7 @@ impl Image {
         Ok(Image { layers, upper, own_files: Vec::new(), _lock: lock })
     }
 
-    /// Gives the folders for the writes to the user who is root inside.
+    /// Gives the folders for the writes to the user that is root inside.
     pub fn give_upper_to(&self, uid: u32, gid: u32) -> Result<()> {
         let Some(upper) = &self.upper else { return Ok(()) };
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
@@ -170,7 +170,7 @@ fn open_upper(folder: &Path) -> Result<(Tree, Lock)> {
     Ok((Tree::open(folder)?, lock(folder)?))
 }
 
-/// Keeps the folder for this launcher, as long as the result lives.
+/// Keeps other launchers away from the folder, as long as the result lives.
 ///
 /// Two overlays on one upper layer would spoil each other's writes, and the
 /// kernel only warns of it (overlayfs.rst, "Sharing and copying layers").

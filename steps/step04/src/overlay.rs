@@ -40,19 +40,19 @@ pub fn mount_overlay(
         "lowerdir={},upperdir={writable}/upper,workdir={writable}/work",
         lowers.join(":")
     );
-    // Some distributions have these on. Without them `upper` is plain: every
-    // file is whole and where the container has put it, and the next mount
-    // may have other layers below (index: ESTALE).
+    // Some distributions have these on. With them off `upper` is plain: every
+    // file is whole and where the container has put it, and the next mount may
+    // have other layers below (with index: ESTALE).
     options += ",index=off,metacopy=off,redirect_dir=nofollow";
     if is_in_user_namespace()? {
-        // What overlayfs notes about a folder it keeps in an extended
-        // attribute `trusted.*`, which takes the machine's own root. This
-        // makes it `user.*`.
+        // overlayfs marks folders with extended attributes `trusted.*`, which
+        // only the machine's own root may set. This option makes them
+        // `user.*`.
         options += ",userxattr";
     }
     // ANCHOR_END: options
     // ANCHOR: mount
-    // What does not fit is cut off without a word.
+    // The kernel cuts off without an error what does not fit.
     ensure!(
         options.len() < 4096,
         "mount an overlay of {} layers: that is more than fit",

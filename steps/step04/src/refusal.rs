@@ -1,10 +1,10 @@
-//! What an overlay can be refused for, and where it needs another option.
+//! Why the kernel may refuse an overlay, and where one needs another option.
 
 use anyhow::Result;
 use nix::errno::Errno;
 use step00::Proc;
 
-/// What is likely to be wrong, by the kernel's answer to the mount.
+/// The likely reason, by the kernel's answer to the mount.
 pub(crate) fn why_not(errno: Errno) -> &'static str {
     match errno {
         Errno::ELOOP => "name each layer once, and none inside another",

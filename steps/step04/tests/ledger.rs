@@ -82,7 +82,8 @@ fn it_tells_of_the_processs_own_root_and_not_of_the_old_one() {
     );
 }
 
-/// The mount on top of `/` is not the root either, while nobody goes there.
+/// The mount on top of `/` is not the root either, unless the process goes
+/// there.
 #[test]
 fn what_is_mounted_over_the_root_is_not_the_root() {
     let _machine = Machine::new();

@@ -1,4 +1,5 @@
-//! step04 from outside: a shared image that nobody changes, private writes.
+//! step04 from outside: a shared image that no container changes, private
+//! writes.
 
 mod own_root;
 

@@ -71,7 +71,7 @@ fn one_container_at_a_time_writes_to_a_folder() {
     assert_eq!(control.stdout, "ran\n", "the control: {}", control.stderr);
     process.end();
     assert_eq!(inside(&flags[1..], "echo ran").stdout, "ran\n");
-    // Also when nobody could give it back.
+    // Also when the launcher had no chance to give it back.
     start(STEP04, &flags, "").kill();
     assert_eq!(inside(&flags[1..], "echo ran").stdout, "ran\n");
 }
