@@ -78,7 +78,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     // 2. Become that group and that user (`Gid::from_raw`). A process has
     //    three of each, real, effective and saved: credentials(7).
     //    setresgid(2) and setresuid(2) set all three. Usual mistake: the wrong
-    //    order. Whoever has given up the user may not change the group.
+    //    order. A process that is not root any more may not change its group.
     //
     // Each of them can fail; the context says at what.
     step00::unwritten("become_user", file!())

@@ -9,7 +9,7 @@ use crate::mapping::Mapping;
 #[command(next_help_heading = "step06: the users")]
 #[group(skip)]
 pub struct Args {
-    /// Users inside and who they are outside; repeat it for more ranges
+    /// Users inside and outside; repeat it for more ranges
     #[arg(long, value_name = "INSIDE:OUTSIDE:COUNT")]
     #[arg(value_parser = Mapping::parse)]
     pub uid_map: Vec<Mapping>,

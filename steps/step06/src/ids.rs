@@ -1,4 +1,4 @@
-//! Which numbers a container gets, and who may write them down.
+//! Which numbers a container gets, and which process may write its maps.
 
 use std::fs;
 
@@ -16,11 +16,11 @@ pub struct Maps {
     pub uids: Vec<Mapping>,
     /// For groups.
     pub gids: Vec<Mapping>,
-    /// Who writes them.
+    /// What writes them.
     pub writer: Writer,
 }
 
-/// Who writes the maps decides what they may contain.
+/// The writer of the maps, which decides what they may contain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writer {
     /// The machine's root: anything.
@@ -32,7 +32,8 @@ pub enum Writer {
     Helpers,
 }
 
-/// Where real root's containers live if no person is behind them.
+/// The first number outside for containers of real root, when there is no
+/// person behind sudo.
 const NOBODYS_RANGE: Mapping =
     Mapping { inside: 0, outside: 100_000, count: 65_536 };
 

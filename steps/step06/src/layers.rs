@@ -1,10 +1,10 @@
-//! Layers of an image whose files belong to somebody whom the container does
-//! not know.
+//! Layers of an image whose owners are not mapped in the container.
 //!
 //! An image that the machine's root has made belongs to user 0. Root inside is
 //! another number outside, so all of it would seem to belong to `nobody`. An
 //! *idmapped* mount (mount_setattr(2), MOUNT_ATTR_IDMAP) shows other owners
-//! than those on the disk; where the filesystem cannot do that, a copy has to.
+//! than those on the disk; where the filesystem cannot do that, the layer is
+//! copied.
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
@@ -25,7 +25,7 @@ use crate::ids::{Maps, Writer};
 use crate::mapping::{Mapping, outside_of};
 use crate::user::write_maps;
 
-/// Who an owner that no map mentions is shown as, /proc/sys/fs/overflowuid.
+/// The owner that is shown for one that no map has: /proc/sys/fs/overflowuid.
 const NOBODY: u32 = 65_534;
 
 /// Shows every layer as if root inside had made it, and gives the folder for
@@ -56,8 +56,8 @@ pub fn adapt(image: &mut Image, maps: &Maps) -> Result<()> {
 /// What is mapped: owners on the disk are "inside", those to be shown are
 /// "outside".
 fn owners(maps: &Maps, uid: u32, gid: u32) -> Maps {
-    // An image that root made holds the owners which the container knows.
-    // Somebody else's holds that person's files, and those become root's.
+    // In an image that root made, the owners are those that the container
+    // knows. In a person's, the files are that person's, and become root's.
     let shift = |map: &[Mapping], owner: u32| match owner {
         0 => map.to_vec(),
         owner => vec![Mapping {
@@ -82,7 +82,7 @@ fn show_with_other_owners(layer: &mut Tree, owners: &Maps) -> Result<()> {
     };
     match idmap {
         Ok(()) => Ok(()),
-        // This filesystem, or this kernel, cannot do it.
+        // This filesystem, or this kernel, has no idmapped mounts.
         Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
             let copy = copy_with_other_owners(layer, owners)
                 .with_context(|| format!("copy {name} for other owners"))?;
@@ -106,8 +106,8 @@ fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Result<(), Errno>> {
     }))
 }
 
-/// A user namespace that serves as a map and nothing else. It exists as long
-/// as something refers to it: here a descriptor, then the mount.
+/// A user namespace of which only the maps are used. It exists as long as
+/// something refers to it: here a descriptor, then the mount.
 fn user_namespace(maps: &Maps) -> Result<File> {
     let new_user = libc::CLONE_NEWUSER as u64;
     let launcher = getpid();
@@ -118,7 +118,8 @@ fn user_namespace(maps: &Maps) -> Result<File> {
         let _ = prctl::set_pdeathsig(Signal::SIGKILL);
         // A guardian's pipe is among them, and must not be kept open here.
         let _ = step00::child::close_all_but(&[]);
-        // Another parent means that the launcher died before that line.
+        // Another parent means that the launcher died before PDEATHSIG was
+        // set.
         while getppid() == launcher {
             pause();
         }
@@ -140,8 +141,8 @@ fn overlay_takes_idmaps() -> bool {
     numbers >= vec![5, 19]
 }
 
-/// Copies a layer into a tmpfs that is mounted nowhere, so that it is gone
-/// when nobody holds it any more. It takes as much memory as the layer is big.
+/// Copies a layer into a tmpfs that is mounted nowhere, so that it goes with
+/// the last descriptor for it. It takes as much memory as the layer is big.
 fn copy_with_other_owners(layer: &Tree, owners: &Maps) -> Result<OwnedFd> {
     let copy = detached_tmpfs().context("make a tmpfs")?;
     let path = path_of(copy.as_fd());
@@ -157,13 +158,14 @@ fn copy_with_other_owners(layer: &Tree, owners: &Maps) -> Result<OwnedFd> {
     Ok(copy)
 }
 
-/// A path that leads another program to what a descriptor of ours refers to.
+/// A path by which another program reaches what a descriptor of ours refers
+/// to.
 fn path_of(descriptor: BorrowedFd<'_>) -> String {
     format!("/proc/{}/fd/{}", std::process::id(), descriptor.as_raw_fd())
 }
 
-/// Gives `path` and all below it to those who are to be shown; `done` holds
-/// the inodes that have been given already.
+/// Gives `path` and all below it to the owners that are to be shown; `done`
+/// holds the inodes that have been given already.
 fn change_owners(
     path: &Path,
     owners: &Maps,
@@ -181,7 +183,7 @@ fn change_owners(
     let gid = shown(&owners.gids, found.gid());
     lchown(path, uid, gid)?;
     if !found.is_symlink() {
-        // chown(2) takes a setuid bit away; here it was meant.
+        // chown(2) takes a setuid bit away; the image has it on purpose.
         fs::set_permissions(path, Permissions::from_mode(found.mode()))?;
     }
     if found.is_dir() {

@@ -1,4 +1,4 @@
-//! What is read back of step06: who root inside is outside.
+//! What is read back of step06: which user root inside is outside.
 
 use anyhow::{Context, Result};
 use nix::unistd::{Uid, User};
@@ -12,7 +12,7 @@ pub const LEDGER: &[Reader] = &[
     read,
 ];
 
-/// Reads who root is outside, by the number that this launcher knows.
+/// Reads which user root is outside, by the number that this launcher knows.
 pub fn read(process: &Subject) -> Result<Vec<Line>> {
     if !process.is_apart("user")? {
         return Ok(Vec::new());

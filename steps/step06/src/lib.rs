@@ -2,15 +2,15 @@
 //!
 //! It blinds to the machine's users: root inside is an ordinary person
 //! outside. It is also the one namespace that takes no privilege to make, and
-//! whoever is root in it may make all the others: a container without root.
+//! root in it may make all the others: a container without root.
 //!
 //! Interface:
 //!
 //! - [`user`] - the primitive: write the maps, become root.
-//! - [`ids`] - which numbers are mapped, and who may write that down.
-//! - [`layers`] - images that belong to somebody else.
+//! - [`ids`] - which numbers are mapped, and which process may write the maps.
+//! - [`layers`] - images whose owners are not mapped.
 //! - [`Args`] - `--uid-map`, `--gid-map`, `--rootless`.
-//! - [`ledger`] - who root inside is outside.
+//! - [`ledger`] - which user root inside is outside.
 //!
 //! Still visible: nothing of the above, but there is no limit yet to what the
 //! process may use.

@@ -1,10 +1,10 @@
 //! The primitive of step06: being root without being root.
 //!
-//! In a new user namespace nobody is anybody at first: every user and group is
-//! `nobody`, until a map says which number inside stands for which number
-//! outside (user_namespaces(7)). A file, a signal, a quota is always judged by
-//! the number outside. So "root" inside has all of root's powers over what
-//! belongs to its namespaces, and none over anything else.
+//! In a new user namespace every user and group is `nobody`, until a map says
+//! which number inside stands for which number outside (user_namespaces(7)).
+//! For files, signals and quotas the kernel always goes by the number outside.
+//! So "root" inside has all of root's powers over what belongs to its
+//! namespaces, and none over anything else.
 
 use std::fs;
 
@@ -61,7 +61,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<()> {
     if may.trim() != "deny" {
         setgroups(&[]).context("give up the launcher's groups")?;
     }
-    // The group first: whoever has given up the user may not change it.
+    // The group first: a process that is not root any more may not change it.
     let (gid, uid) = (Gid::from_raw(gid), Uid::from_raw(uid));
     setresgid(gid, gid, gid)
         .with_context(|| format!("become group {gid} inside"))?;

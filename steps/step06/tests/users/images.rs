@@ -55,7 +55,7 @@ impl Image {
     }
 
     /// The same files on an overlay: a filesystem that cannot show them with
-    /// other owners. Nobody but the calling thread sees it.
+    /// other owners. Only the calling thread sees it.
     pub fn on_an_overlay(&self, _thread: &Covers) -> String {
         let (empty, merged) = ("empty", "merged");
         for folder in [empty, merged] {

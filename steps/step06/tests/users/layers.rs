@@ -1,4 +1,4 @@
-//! Image files look root-owned inside, whoever owns them outside.
+//! Image files look root-owned inside, whichever user owns them outside.
 
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
@@ -39,8 +39,8 @@ fn assert_root_owned(image: &Image, path: &str, what: &str) {
     assert_eq!(image.as_it_is(), before, "{what}: the image was changed");
 }
 
-/// A person to whom numbers are set aside, among them his own: the worst case
-/// for whoever translates twice.
+/// A person for whom numbers are set aside, among them the person's own: the
+/// worst case for code that translates twice.
 fn person() -> Covers {
     let files = Covers::new();
     files.cover("/etc/passwd", "person:x:1500:1600::/:/bin/sh\n");
@@ -57,7 +57,7 @@ fn roots_image_on_a_disk_looks_root_owned() {
 }
 
 #[test]
-fn somebody_elses_image_on_a_disk_looks_root_owned() {
+fn another_users_image_on_a_disk_looks_root_owned() {
     let _machine = Machine::new();
     let (image, _files) = (Image::of(1234), person());
     assert_root_owned(&image, &image.text(), "a disk");
@@ -181,7 +181,7 @@ fn an_image_below_a_private_home_can_be_used() {
             let report = run("env", &[&starting[..], &command].concat());
             assert_eq!(report.stdout, AS_EXPECTED, "{}", report.stderr);
         }
-        // The control: who is root inside may not walk there.
+        // The control: root inside may not walk there.
         let walk = ["--reuid", "100000", "--clear-groups", "ls", &place];
         let walk = Command::new("setpriv").args(walk).output();
         assert!(!walk.expect("start setpriv").status.success());
@@ -206,7 +206,7 @@ fn killed_at_any_moment_it_leaves_nothing() {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("start step06");
-            // Not to wait for anything: each round kills it a little later.
+            // No wait for anything: each round kills it a little later.
             sleep(whole * moment / MOMENTS);
             launcher.kill().expect("kill it");
             launcher.wait().expect("wait for it");

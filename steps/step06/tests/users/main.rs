@@ -1,9 +1,9 @@
-//! step06 from outside: who is root inside, and what is that worth?
+//! step06 from outside: which user is root inside, and what can it do?
 //!
-//! Three launchers are tried: the machine's root with nobody behind it, root
-//! with a person behind it (sudo), and a person without root. No user is made
-//! for that: numbers are enough, and files of the test's own stand in for
-//! /etc/passwd and /etc/subuid.
+//! Three launchers are tried: the machine's root itself, root with a person
+//! behind it (sudo), and a person without root. No user is made for that:
+//! numbers are enough, and files of the test's own stand in for /etc/passwd
+//! and /etc/subuid.
 
 mod images;
 mod layers;
@@ -22,7 +22,7 @@ const STEP06: &str = env!("CARGO_BIN_EXE_step06");
 const IDENTITY: [&str; 4] =
     ["--uid-map", "0:0:65536", "--gid-map", "0:0:65536"];
 
-/// The arguments of `env` that start step06 as root with nobody behind it,
+/// The arguments of `env` that start step06 as root with no person behind it,
 /// and without touching the machine's network.
 fn as_root<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     let alone = ["-u", "SUDO_UID", "-u", "SUDO_GID", STEP06];

@@ -72,7 +72,7 @@ fn it_can_rename_its_own_machine_only() {
     assert!(other.contains("Operation not permitted"), "{other}");
     let now = fs::read_to_string("/proc/sys/kernel/hostname");
     assert_eq!(name.expect("a name"), now.expect("a name"));
-    // The control: who is root here may enter.
+    // The control: root here may enter.
     program("nsenter", &["--uts=/proc/self/ns/uts", "true"]);
 }
 

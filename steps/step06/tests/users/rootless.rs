@@ -1,4 +1,4 @@
-//! A container without root: nobody has helped, and nobody had to.
+//! A container without root, and without any help from it.
 
 use std::os::unix::fs::MetadataExt;
 

@@ -1,4 +1,4 @@
-//! Files of the machine: they are judged by the number outside.
+//! Files of the machine: what counts is the number outside.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -16,7 +16,7 @@ fn with_volume(folder: &Folder, flags: &[&str], script: &str) -> String {
 }
 
 #[test]
-fn what_root_writes_belongs_to_somebody_else_outside() {
+fn what_root_writes_belongs_to_another_user_outside() {
     let _machine = Machine::new();
     let folder = Folder::new();
     let open_to_all = Permissions::from_mode(0o777);
@@ -45,7 +45,7 @@ fn a_file_for_root_only_is_not_for_root_inside() {
     let denied = with_volume(&folder, &[], read);
     assert!(denied.contains("Permission denied"), "{denied}");
     assert_eq!(with_volume(&folder, &IDENTITY, read), "the machine's\n");
-    // Nor can it take what belongs to nobody that it knows.
+    // Nor can it take what belongs to a user that is not mapped.
     let take = "stat -c %u /volume/secret; chown 0 /volume/secret";
     let denied = with_volume(&folder, &[], take);
     assert!(denied.starts_with("65534\n"), "{denied}");
@@ -64,7 +64,7 @@ fn it_can_give_its_files_to_those_that_are_mapped() {
     assert_eq!(with_volume(&folder, &flags, give), "");
     let found = folder.join("file").metadata().expect("the file");
     assert_eq!((found.uid(), found.gid()), (101_000, 101_000));
-    // The control: 1000 stands for nobody outside.
+    // The control: 1000 is not mapped.
     let flags = ["--uid-map", "0:100000:1", "--gid-map", "0:100000:1"];
     let give = give.replace("file", "other");
     let refused = with_volume(&folder, &flags, &give);
