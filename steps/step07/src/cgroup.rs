@@ -59,17 +59,17 @@ pub fn make(group: &Path) -> Result<File> {
 /// EINVAL or ERANGE when the kernel does not accept a number.
 pub fn limit(group: &Path, limits: &Limits) -> Result<()> {
     write(group, "memory.max", &limits.memory)?;
-    // Or the group would swap, slowly and for ever, and never be stopped. The
-    // file is missing where the kernel was built without swap.
+    // With swap the group would go on slowly, and never be stopped at its
+    // limit. The file is missing where the kernel was built without swap.
     if group.join("memory.swap.max").exists() {
         write(group, "memory.swap.max", "0")?;
     }
-    // What is left when one of several processes has been killed is of no
-    // use: the OOM killer shall take all of them or none.
+    // A container of which one process has been killed is of no use: the OOM
+    // killer shall take all of them or none.
     write(group, "memory.oom.group", "1")?;
     // So many microseconds of CPU time in each period of 100 ms.
     write(group, "cpu.max", &limits.cpu)?;
-    // fork(2) answers EAGAIN when there are as many.
+    // At this number fork(2) answers EAGAIN.
     write(group, "pids.max", &limits.pids)
 }
 // ANCHOR_END: limit

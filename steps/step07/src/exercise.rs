@@ -60,7 +60,7 @@ pub fn make(group: &Path) -> Result<File> {
     // is only to be handed to clone3(2), so to open it for reading will do.
     //
     // Usual mistake: create_dir_all. It is content with a group that is there
-    // already, and that may be somebody else's, with other limits.
+    // already, and that may be another launcher's, with other limits.
     step00::unwritten("make", file!())
 }
 

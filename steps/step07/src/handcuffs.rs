@@ -72,7 +72,8 @@ impl Handcuffs {
 
     /// Makes an empty group, which has no limits yet.
     fn make(base: &Path, controllers: &[&str]) -> Result<Handcuffs> {
-        // Somebody who ends meanwhile would remove the parent under our feet.
+        // Without the lock, a launcher that ends meanwhile could remove the
+        // parent.
         let _mutex = mutex(base)?;
         let _tidy = Tidy(base);
         let parent = Place::prepare(base, controllers)?;

@@ -7,7 +7,8 @@
 //! Interface:
 //!
 //! - [`cgroup`] - the primitive: hand on controllers, make a group, limit it.
-//! - [`quantities`], [`limits`] - what the flags mean in the kernel's words.
+//! - [`quantities`], [`limits`] - the flags in the terms of the kernel's
+//!   files.
 //! - [`place`] - where on this machine a group can be made.
 //! - [`Handcuffs`], [`mod@sweep`] - a group, its report, and its removal.
 //! - [`Args`] - `--memory`, `--cpus`, `--pids`, `--io-read`, `--io-write`,

@@ -29,7 +29,7 @@ pub const PARENT: &str = "workshop";
 pub enum Place {
     /// Groups can be made below this one.
     Below(PathBuf),
-    /// The machine has no unified hierarchy, or not for us.
+    /// The machine has no unified hierarchy, or none that we may use.
     None {
         /// Why, in words.
         why: String,
@@ -57,7 +57,7 @@ impl Place {
             return Ok(Place::Below(PathBuf::from(MOUNT)));
         }
         let own = own_group()?;
-        // A group is delegated by giving its folder to somebody.
+        // A group is delegated by giving its folder to a user.
         match fs::metadata(&own).is_ok_and(|own| own.uid() == geteuid().into())
         {
             true => Ok(Place::Below(own)),
@@ -147,8 +147,8 @@ pub(crate) fn group_in(process: &Proc) -> Result<Option<PathBuf>> {
 /// handcuffs, its processes are in a group that others are in as well.
 ///
 /// # Errors
-/// When that cannot be read. To take this for no group would be to let
-/// somebody in without handcuffs.
+/// When that cannot be read. If this were taken for "no group", a process
+/// would be let in without handcuffs.
 pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
     let is_own = |group: &PathBuf| {
         group.parent().is_some_and(|parent| parent.ends_with(PARENT))

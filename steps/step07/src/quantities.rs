@@ -87,8 +87,8 @@ impl Pids {
     /// Reads a number.
     ///
     /// # Errors
-    /// Zero: the command itself would be one too many. More than the kernel
-    /// has numbers for (2^22).
+    /// Zero, which leaves no room for the command itself, and more than the
+    /// kernel has numbers for (2^22).
     pub fn parse(text: &str) -> Result<Pids, String> {
         match text.parse::<u32>() {
             _ if text == "max" => Ok(Pids(None)),

@@ -1,5 +1,5 @@
-//! Groups that nobody uses any more are removed: one's own at the end, and
-//! those of launchers that were killed.
+//! The removal of groups that are not used any more: a launcher's own at its
+//! end, and those of launchers that were killed.
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -26,8 +26,8 @@ pub fn last_resort() -> Result<impl FnOnce()> {
     })
 }
 
-/// cgroup.kill (Linux 5.14) ends whatever is left in the group. A process
-/// that is dying is still in it, so wait for the kernel to say it is empty.
+/// cgroup.kill (Linux 5.14) ends all that is left in the group. A process that
+/// is dying is still in it, so wait for the kernel to say it is empty.
 pub(crate) fn end(group: &Path) {
     let _ = fs::write(group.join("cgroup.kill"), "1");
     if let Ok(events) = File::open(group.join("cgroup.events")) {
@@ -83,7 +83,7 @@ pub fn sweep() {
     }
 }
 
-/// If somebody else is quicker, so be it.
+/// Removes them. Another launcher may be quicker, and that is no error.
 pub(crate) fn remove_abandoned(parent: &Path) {
     for group in abandoned(parent) {
         let _ = fs::remove_dir(group);
@@ -91,7 +91,7 @@ pub(crate) fn remove_abandoned(parent: &Path) {
 }
 
 /// Everything that `cargo workshop clean` may remove of groups, in the order
-/// in which it can be removed: at last the parent, if nobody uses it.
+/// in which it can be removed: the parent last, if it is not used.
 pub fn leftovers() -> Vec<PathBuf> {
     let parent = Path::new(MOUNT).join(PARENT);
     let mut groups = abandoned(&parent);

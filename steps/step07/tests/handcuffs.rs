@@ -1,4 +1,4 @@
-//! step07 on a machine with cgroup v2: what the kernel holds the process to.
+//! step07 on a machine with cgroup v2: the kernel enforces the limits.
 
 use std::fs;
 use std::os::unix::fs::chown;
@@ -104,7 +104,7 @@ fn too_much_memory_ends_the_whole_group() {
 
 #[test]
 #[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
-fn being_killed_by_somebody_else_is_no_oom_kill() {
+fn being_killed_by_another_process_is_no_oom_kill() {
     let _machine = Machine::new();
     let process = started(&["--memory", "64M"]);
     let pid = nix::unistd::Pid::from_raw(process.pid);
@@ -194,7 +194,7 @@ fn the_next_run_sweeps_what_a_killed_launcher_left() {
     let (left, alive) = (group_of(&killed), group_of(&other));
     killed.kill();
     assert!(left.exists(), "the control: SIGKILL leaves the empty group");
-    // A PID that somebody else has now is no owner.
+    // A PID that another process has now is no owner.
     let own = std::process::id();
     let impostor = Path::new(PARENT).join(format!("{own}-1"));
     fs::create_dir(&impostor).expect("make a group");
