@@ -1,4 +1,4 @@
-//! Puts on what the flags ask for of the last three blindfolds.
+//! The last three blindfolds, as far as the flags ask for them.
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -9,7 +9,7 @@ use step03::tree::Tree;
 
 use crate::{Args, Kind, ipc};
 
-/// The blindfold: CLONE_NEWIPC, or none.
+/// The IPC namespace, which the process is born in: CLONE_NEWIPC, or 0.
 pub fn namespace(args: &Args) -> libc::c_int {
     match args.ipc {
         Kind::Private => libc::CLONE_NEWIPC,
@@ -17,13 +17,15 @@ pub fn namespace(args: &Args) -> libc::c_int {
     }
 }
 
-/// Inside, while /proc is still the machine's: the two that are no flag.
+/// Inside, while /proc is still the machine's: the cgroup namespace and the
+/// time namespace. The process cannot be born in these (see [`ipc`]), it makes
+/// them itself.
 pub fn blindfold(args: &Args) -> Result<()> {
     ipc::hide_groups()?;
     args.boottime_offset.map_or(Ok(()), ipc::shift_boottime)
 }
 
-/// Inside, with a /dev in the new root: the places where queues and shared
+/// Inside, with a /dev in the new root: the folders in which queues and shared
 /// memory have names.
 pub fn furnish(args: &Args, new_root: &Path) -> Result<()> {
     match args.ipc {
@@ -35,7 +37,7 @@ pub fn furnish(args: &Args, new_root: &Path) -> Result<()> {
     }
 }
 
-/// A place of the machine that not every machine has.
+/// Shows a folder of the machine at `target`, if the machine has it.
 fn show(source: &Path, target: &Path) -> Result<()> {
     if !source.is_dir() {
         return Ok(());

@@ -20,8 +20,9 @@ use step00::Advice;
 /// Inside: shows the message queues of this process's IPC namespace below
 /// `/dev/mqueue` of the new root (mq_overview(7)).
 ///
-/// Like proc, the filesystem belongs to the namespace of whoever mounts it:
-/// without this mount the queues would be there, but `ls` would not see them.
+/// Like proc, the filesystem belongs to the namespace of the process that
+/// mounts it: without this mount the queues would be there, but `ls` would not
+/// see them.
 ///
 /// # Errors
 /// EPERM when root here does not own the IPC namespace (`--ipc host`).

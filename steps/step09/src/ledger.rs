@@ -12,8 +12,8 @@ pub const LEDGER: &[Reader] = &[
     read,
 ];
 
-/// Reads its groups and its offset as this launcher sees them: from outside,
-/// the one is a longer path, and the other can be read at all.
+/// Reads the process's group and its clock offset from outside. Inside, the
+/// group's path is only `/`, and the offset cannot be read.
 pub fn read(process: &Subject) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     if process.is_apart("ipc")? {

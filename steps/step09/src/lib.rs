@@ -13,9 +13,8 @@
 //! POSIX shared memory (shm_open(3)) is not among these: it is files in
 //! /dev/shm, which has been the container's own since step03.
 //!
-//! Still visible: whatever all share, like the date, the kernel and its
-//! version. And root inside still has all of root's powers over what is its
-//! own.
+//! Still visible: what all share, like the date, the kernel and its version.
+//! And root inside still has all of root's powers over what is its own.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.

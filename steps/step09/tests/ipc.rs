@@ -1,4 +1,4 @@
-//! step09 from outside: what has a number and no path is hidden as well.
+//! step09 from outside: objects with a number and no path are hidden as well.
 
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
