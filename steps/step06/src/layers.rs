@@ -75,25 +75,29 @@ fn owners(maps: &Maps, uid: u32, gid: u32) -> Maps {
 
 fn show_with_other_owners(layer: &mut Tree, owners: &Maps) -> Result<()> {
     let name = layer.path.display().to_string();
-    let idmap = match overlay_takes_idmaps() {
-        true => set_idmap(layer, owners)
-            .with_context(|| format!("map the owners of {name}"))?,
-        false => Err(Errno::EINVAL),
-    };
-    match idmap {
-        Ok(()) => Ok(()),
-        // This filesystem, or this kernel, has no idmapped mounts.
-        Err(Errno::EINVAL | Errno::EOPNOTSUPP) => {
-            let copy = copy_with_other_owners(layer, owners)
-                .with_context(|| format!("copy {name} for other owners"))?;
-            layer.replace(copy);
-            Ok(())
-        }
-        Err(errno) => bail!("map the owners of {name}: {errno}"),
+    let idmap = set_idmap(layer, owners)
+        .with_context(|| format!("map the owners of {name}"))?;
+    if idmap == Idmap::Unsupported {
+        let copy = copy_with_other_owners(layer, owners)
+            .with_context(|| format!("copy {name} for other owners"))?;
+        layer.replace(copy);
     }
+    Ok(())
 }
 
-fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Result<(), Errno>> {
+/// Whether a mount shows other owners now.
+#[derive(PartialEq)]
+enum Idmap {
+    Set,
+    /// This filesystem, or this kernel, has no idmapped mounts.
+    Unsupported,
+}
+
+/// Makes the layer's mount an idmapped one: mount_setattr(2).
+fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Idmap> {
+    if !overlay_takes_idmaps() {
+        return Ok(Idmap::Unsupported);
+    }
     let namespace = user_namespace(owners)?;
     let attributes = Attributes {
         set: MOUNT_ATTR_IDMAP,
@@ -101,9 +105,11 @@ fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Result<(), Errno>> {
         ..Attributes::default()
     };
     let answer = tree::change(layer.hold()?, attributes);
-    Ok(answer.map_err(|error| {
-        Errno::from_raw(error.raw_os_error().unwrap_or_default())
-    }))
+    let Err(error) = answer else { return Ok(Idmap::Set) };
+    match Errno::from_raw(error.raw_os_error().unwrap_or_default()) {
+        Errno::EINVAL | Errno::EOPNOTSUPP => Ok(Idmap::Unsupported),
+        errno => Err(errno.into()),
+    }
 }
 
 /// A user namespace of which only the maps are used. It exists as long as

@@ -2,11 +2,11 @@
 //! its end.
 
 use std::fs::{self, File};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result};
-use step00::{Advice, Ending, Outcome, epilogue};
+use step00::{Advice, Ending, Outcome, Stage, epilogue};
 use step03::volumes::Volume;
 use step04::Image;
 
@@ -36,6 +36,11 @@ pub fn put_on(
     let trees = image.upper.iter().chain(volumes.iter().map(|v| &v.tree));
     let folders: Vec<&Path> = trees.map(|tree| tree.path.as_path()).collect();
     Handcuffs::find_and_make(args, &folders)
+}
+
+/// Has the process born in its group, if it has one.
+pub fn set_stage<'a>(stage: &mut Stage<'a>, handcuffs: &'a Option<Handcuffs>) {
+    stage.cgroup = handcuffs.as_ref().map(|own| own.folder.as_fd());
 }
 
 /// After the end: one line on what was used, and one if the OOM killer came.
@@ -81,11 +86,6 @@ impl Handcuffs {
         let group = parent.join(name_of_owner()?);
         let folder = cgroup::make(&group)?;
         Ok(Handcuffs { group, folder })
-    }
-
-    /// The folder in which clone3 is to place the process.
-    pub fn folder(&self) -> BorrowedFd<'_> {
-        self.folder.as_fd()
     }
 
     fn report(&self, quiet: bool, ending: Ending) {

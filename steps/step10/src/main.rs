@@ -51,7 +51,7 @@ fn run(args: Args) -> Result<Ending> {
     stage.blind(connection.namespace());
     image.own_files = connection.files(&args.uts.hostname, &args.network);
     let handcuffs = step07::put_on(&args.cgroup, &image, &volumes)?;
-    stage.cgroup = handcuffs.as_ref().map(step07::Handcuffs::folder);
+    step07::set_stage(&mut stage, &handcuffs);
 
     // What the launcher does while the new process waits at the gate.
     let outside = |process: &Process| {
