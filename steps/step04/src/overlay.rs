@@ -17,10 +17,11 @@ use crate::refusal::{is_in_user_namespace, why_not};
 
 /// Mounts an overlay on `folder/merged`.
 ///
-/// `lowers` names the read-only layers, lowest first. `writable` holds two
-/// folders: `upper` for the writes, and `work`, in which the kernel prepares
-/// a file before it appears in `upper` at a stroke; so both must be on the same
-/// filesystem. All names are relative to `folder`.
+/// All names are relative to `folder`. `lowers` are the read-only layers
+/// (`layer0`, `layer1` …), lowest first. `writable` is a folder with two in
+/// it: `upper` for the writes, and `work`, in which the kernel prepares a file
+/// before it appears in `upper` at a stroke; so both must be on the same
+/// filesystem.
 ///
 /// # Errors
 /// EINVAL when `upper` is on a filesystem that cannot hold whiteouts, as
