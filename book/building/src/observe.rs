@@ -2,9 +2,9 @@
 //! was answered.
 //!
 //! A view has one answer for each state of the primitives that it depends on.
-//! All others are on or off as it comes, and most questions are asked twice:
-//! a dependency that somebody forgot shows as two different answers to one
-//! question, and that is an error.
+//! All others are on or off as it comes, and most questions are asked twice: a
+//! forgotten dependency shows as two different answers to one question, and
+//! that is an error.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -94,7 +94,7 @@ fn next(answers: &Answers, chance: &mut Chance) -> Option<Worn> {
     (most > 0).then(|| best[chance.below(best.len())])
 }
 
-/// Whoever wears these three ways is refused, whatever else they wear.
+/// A process with one of these three is refused, whatever else it has on.
 fn refuse(record: &mut Record, chance: &mut Chance) -> Result<()> {
     let all = (0..1 << PRIMITIVES.len()).map(Worn);
     let refused: Vec<Worn> =

@@ -99,7 +99,7 @@ fn bit(id: &str) -> Option<u32> {
     PRIMITIVES.iter().position(|p| p.id == id).map(|place| 1 << place)
 }
 
-/// Who asks.
+/// The process that asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// The process.

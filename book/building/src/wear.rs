@@ -71,7 +71,7 @@ pub fn run() -> Result<Ending> {
         true => step07::put_on(&args.cgroup, &image, &[])?,
         false => None,
     };
-    stage.cgroup = handcuffs.as_ref().map(step07::Handcuffs::folder);
+    step07::set_stage(&mut stage, &handcuffs);
 
     let outside = |process: &Process| {
         if on("user") {

@@ -48,7 +48,7 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// The repository on this machine, as whoever asks.
+    /// The repository on this machine, as the calling user.
     pub fn host() -> Checkout {
         Checkout { folder: repository(), is_machine: false }
     }
@@ -157,7 +157,7 @@ fn clone_repository() -> Result<()> {
     run(script, &[repository, COPY, CLONE])
 }
 
-/// Runs a script of bash's as whoever this is.
+/// Runs a script with bash, as this user.
 fn run(script: &str, arguments: &[&str]) -> Result<()> {
     let status = Command::new("bash")
         .args(["-c", script, "bash"])

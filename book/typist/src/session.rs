@@ -1,8 +1,8 @@
-//! Two terminals, and somebody who types what a transcript says.
+//! Two terminals, into which a transcript is typed.
 //!
-//! Who sits at a terminal knows that a command has ended because the prompt
-//! is there again, and so does this. The prompts of its own shells begin with
-//! a character that cannot be seen; those of a container's shell are known by
+//! A person at a terminal knows that a command has ended because the prompt is
+//! there again, and so does this. The prompts of its own shells begin with a
+//! character that cannot be seen; those of a container's shell are known by
 //! their form.
 
 use std::process::Command;
@@ -36,8 +36,8 @@ struct Window {
 }
 
 impl<'a> Session<'a> {
-    /// Nobody has typed anything yet. `shell` makes the command that starts
-    /// an interactive bash.
+    /// Nothing has been typed yet. `shell` makes the command that starts an
+    /// interactive bash.
     pub fn new(shell: &'a dyn Fn() -> Command) -> Session<'a> {
         let window = |own_prompt: &'static str| Window {
             own_prompt,

@@ -1,4 +1,4 @@
-//! A test's own files in place of the machine's, which nobody else sees.
+//! A test's own files in place of the machine's, which no other process sees.
 
 use std::cell::Cell;
 use std::fs::{self, File};

@@ -1,4 +1,4 @@
-//! What /proc says about any process, whoever made it.
+//! What /proc says about any process.
 
 use std::fs;
 

@@ -232,7 +232,7 @@ impl Terminal {
     pub fn wait(&mut self) -> i32 {
         let mut status = None;
         eventually("the program on the terminal to end", || {
-            // A program whose output nobody reads would wait for ever.
+            // A program whose output is not read would wait for ever.
             self.look();
             status = self.program.try_wait().expect("wait for the program");
             status.is_some()

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Error, Result};
 use clap::{Parser, Subcommand};
 
-use crate::check::command::{self, Check, TrialArgs};
+use crate::check::command::{self, AttemptArgs, Check};
 use crate::ladder::{self, Repository};
 use crate::learn::{hint, overview, reset, solution};
 use crate::{apparmor, clean, doctor, measure, peek, rootfs};
@@ -30,7 +30,7 @@ enum Command {
     Check(Check),
     /// The part of `check` that starts the rung, as root if need be
     #[command(hide = true)]
-    Trial(TrialArgs),
+    Attempt(AttemptArgs),
     /// Give a hint for an exercise; one more each time
     Hint(hint::Hint),
     /// Show the reference solution, after a try
@@ -78,7 +78,7 @@ fn run(out: &mut impl Write) -> Result<ExitCode> {
         None => overview::run(&repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => command::run(&args, &repository, out)?,
-        Some(Command::Trial(args)) => command::run_trial(&args)?,
+        Some(Command::Attempt(args)) => command::run_attempt(&args)?,
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
         Some(Command::Solution(args)) => {
             solution::run(&args, &repository, out)?;

@@ -219,7 +219,7 @@ fn the_profile_leaves_ordinary_life_alone() -> Result<()> {
     let target = Target::new()?;
     target.run(&["apparmor"])?;
     // (what to try, whether the profile lets it pass); without, all pass.
-    let trials = [
+    let attempts = [
         ("mkdir /root/.ssh && rmdir /root/.ssh", false),
         ("mkdir /root/other && rmdir /root/other", true),
         ("mkdir -p /run/m && mount -t tmpfs none /run/m", false),
@@ -230,10 +230,10 @@ fn the_profile_leaves_ordinary_life_alone() -> Result<()> {
         ("ping -c1 -w9 127.0.0.1", true),
         ("echo exec unconfined >/proc/self/attr/apparmor/exec", false),
     ];
-    let scripts = trials.map(|(script, _)| script);
-    let wanted = trials.map(|(_, passes)| passes);
+    let scripts = attempts.map(|(script, _)| script);
+    let wanted = attempts.map(|(_, passes)| passes);
     assert_eq!(apart(&scripts, true)?, wanted);
-    assert_eq!(apart(&scripts, false)?, trials.map(|_| true));
+    assert_eq!(apart(&scripts, false)?, attempts.map(|_| true));
     target.run(&["apparmor", "--remove"])?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The commands `check` and, as root where that is needed, the hidden `trial
+//! The commands `check` and, as root where that is needed, the hidden `attempt
 //! N BINARY`, which tries a rung that has been built.
 
 use std::io::Write;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use nix::unistd::geteuid;
 
-use super::{Trial, build, outside, step07, watch};
+use super::{Attempt, build, outside, step07, watch};
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::progress::Progress;
 
@@ -68,7 +68,7 @@ pub fn run(
     }
 }
 
-/// One build, one trial; and the result is noted.
+/// One build, one attempt; and the result is noted.
 fn once(
     args: &Check,
     repository: &Repository,
@@ -106,7 +106,7 @@ fn once(
     Ok(is_met)
 }
 
-/// Whoever has not begun has not tried.
+/// An exercise that was not begun is no try.
 fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
     if repository.read_exercise(rung)? == rung.untouched {
         return Ok(());
@@ -118,7 +118,7 @@ fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
     progress.save()
 }
 
-/// The trial, as root if the rung needs that, and has it printed.
+/// The attempt, as root if the rung needs that, and has it printed.
 fn try_out(rung: &Rung, binary: &Path, in_vm: bool) -> Result<bool> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
     let own = std::env::current_exe().context("find this program")?;
@@ -133,8 +133,8 @@ fn try_out(rung: &Rung, binary: &Path, in_vm: bool) -> Result<bool> {
         command.env("CARGO_PKG_NAME", rung.name());
         command
     };
-    command.arg(own).args(["trial", &rung.number.to_string()]).arg(binary);
-    let status = command.status().context("start the trial")?;
+    command.arg(own).args(["attempt", &rung.number.to_string()]).arg(binary);
+    let status = command.status().context("start the attempt")?;
     Ok(status.success())
 }
 
@@ -146,14 +146,14 @@ fn explain_root(rung: &Rung, args: &Check) {
     let name = rung.name();
     eprintln!(
         "workshop: {name} makes namespaces, and whoever looks at a process of \
-         root's must\n  be root, too: sudo workshop trial {}",
+         root's must\n  be root, too: sudo workshop attempt {}",
         rung.number
     );
 }
 
-/// The flags of `workshop trial`.
+/// The flags of `workshop attempt`.
 #[derive(Debug, Args)]
-pub struct TrialArgs {
+pub struct AttemptArgs {
     /// The rung
     rung: Which,
     /// What was built of it
@@ -164,15 +164,15 @@ pub struct TrialArgs {
 ///
 /// # Errors
 /// Something is not as expected.
-pub fn run_trial(args: &TrialArgs) -> Result<()> {
+pub fn run_attempt(args: &AttemptArgs) -> Result<()> {
     let rung = args.rung.0;
-    let mut trial =
-        Trial::new(args.binary.clone(), rung.number, rung.subcommand);
+    let mut attempt =
+        Attempt::new(args.binary.clone(), rung.number, rung.subcommand);
     if geteuid().is_root() && rung.number > 0 {
         outside::act_as_the_machine()?;
     }
-    (rung.look)(&mut trial)?;
-    let Trial { met, missed, .. } = trial;
+    (rung.look)(&mut attempt)?;
+    let Attempt { met, missed, .. } = attempt;
     if missed > 0 {
         bail!("{met} of {} as expected", met + missed);
     }

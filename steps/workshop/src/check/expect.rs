@@ -5,14 +5,14 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 
-use super::Trial;
+use super::Attempt;
 use super::report::Report;
 use crate::text::{printable, wrap};
 
 /// Words of the kernel or of the rung, and the mistake behind them.
 pub type Causes = [(&'static [&'static str], &'static str)];
 
-impl Trial {
+impl Attempt {
     /// It did not get as far as it should have.
     ///
     /// # Errors

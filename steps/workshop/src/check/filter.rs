@@ -1,7 +1,7 @@
 //! A process's seccomp filter, as the kernel has it, and what it answers.
 //!
 //! ptrace(2) hands it out, to root alone (PTRACE_SECCOMP_GET_FILTER). It is
-//! then run here, and nobody has to make the calls.
+//! then run here, and no call has to be made.
 
 use std::ptr::null_mut;
 

@@ -4,22 +4,22 @@
 //! It trusts nothing that the rung says about itself. Three parts:
 //!
 //! - here, as the learner: [`build`] it with cargo, and note the result;
-//! - [`trial`], a hidden subcommand, as root where the rung needs that: it
-//!   starts the rung ([`scene`]) and reads /proc ([`outside`]). It is the one
+//! - [`attempt`], a hidden subcommand, as root where the rung needs that: it
+//!   starts the rung ([`running`]) and reads /proc ([`outside`]). It is the one
 //!   command that is elevated, since the same process must start the rung and
 //!   look at it;
 //! - [`step00`] …: what is expected of each rung, and what is the likeliest
 //!   mistake where it is not so.
 
+mod attempt;
 mod build;
 pub mod command;
 mod expect;
 mod filter;
 mod outside;
 mod report;
-mod room;
-mod scene;
-mod trial;
+mod running;
+mod scratch;
 mod watch;
 
 pub mod step00;
@@ -37,9 +37,9 @@ pub mod step11;
 
 use anyhow::Result;
 
+pub use attempt::Attempt;
 use expect::Causes;
-pub use trial::Trial;
 
 /// Tries one rung, and notes what was as expected and what was not. Each has
 /// its own, which its row of the ladder names.
-pub type Look = fn(&mut Trial) -> Result<()>;
+pub type Look = fn(&mut Attempt) -> Result<()>;

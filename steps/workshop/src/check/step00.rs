@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context, Result};
 
 use super::report::Report;
-use super::room::Room;
-use super::scene;
-use super::{Causes, Trial, outside};
+use super::running;
+use super::scratch::Scratch;
+use super::{Attempt, Causes, outside};
 
 const CAUSES: &Causes = &[
     (
@@ -38,52 +38,53 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
-    let Some(scene) = trial.start(&[], "", CAUSES)? else { return Ok(()) };
-    trial.same(
+pub fn look(attempt: &mut Attempt) -> Result<()> {
+    let Some(running) = attempt.start(&[], "", CAUSES)? else { return Ok(()) };
+    attempt.same(
         "it is a child of the launcher's, and another process",
-        outside::status(scene.pid, "PPid"),
-        scene.launcher(),
+        outside::status(running.pid, "PPid"),
+        running.launcher(),
         "`fork` must return in two processes: answer 0 is the child's",
     )?;
     let apart = ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup", "time"];
-    let apart = apart.iter().filter(|kind| outside::is_apart(scene.pid, kind));
+    let apart =
+        apart.iter().filter(|kind| outside::is_apart(running.pid, kind));
     let apart: Vec<&str> = apart.copied().collect();
-    trial.same(
+    attempt.same(
         "it is in all namespaces that the launcher is in",
         apart.join(" "),
         "",
         "args.flags has more than the caller asked for: 0, here",
     )?;
-    let ended = scene.end()?;
-    trial.same(
+    let ended = running.end()?;
+    attempt.same(
         "when its command is done, the launcher ends, with status 0",
         ended.ending(),
         0,
         "`wait` takes another answer than an ending for the end",
     )?;
-    statuses(trial)?;
-    search(trial)
+    statuses(attempt)?;
+    search(attempt)
 }
 
 /// The end of a process is reported as it was.
-fn statuses(trial: &mut Trial) -> Result<()> {
+fn statuses(attempt: &mut Attempt) -> Result<()> {
     let told = "`wait` does not return the ending that `reap` gave it";
     for (what, script, status) in [
         ("exit status 7 comes back as 7", "exit 7", 7),
         ("death by SIGTERM comes back as 128+15", "kill -TERM $$", 143),
     ] {
-        let report = trial.run(&[], script)?;
-        trial.same(what, report.ending(), status, told)?;
+        let report = attempt.run(&[], script)?;
+        attempt.same(what, report.ending(), status, told)?;
     }
     Ok(())
 }
 
 /// How a program is looked for in PATH.
-fn search(trial: &mut Trial) -> Result<()> {
-    let room = Room::new()?;
+fn search(attempt: &mut Attempt) -> Result<()> {
+    let scratch = Scratch::new()?;
     for (name, mode) in [("first", 0o644), ("second", 0o755), ("empty", 0)] {
-        let folder = room.join(name);
+        let folder = scratch.join(name);
         fs::create_dir_all(&folder).context("make a folder")?;
         if mode != 0 {
             let program = folder.join("program");
@@ -119,20 +120,20 @@ fn search(trial: &mut Trial) -> Result<()> {
             forgets,
         ),
     ] {
-        let folders = path.split(':').map(|name| room.join(name));
-        let report = run_with(trial, folders, program)?;
-        trial.same(what, report.ending(), status, mistake)?;
+        let folders = path.split(':').map(|name| scratch.join(name));
+        let report = run_with(attempt, folders, program)?;
+        attempt.same(what, report.ending(), status, mistake)?;
     }
     Ok(())
 }
 
 fn run_with(
-    trial: &Trial,
+    attempt: &Attempt,
     folders: impl Iterator<Item = std::path::PathBuf>,
     program: &str,
 ) -> Result<Report> {
-    let mut command = std::process::Command::new(trial.binary());
+    let mut command = std::process::Command::new(attempt.binary());
     command.args(["-q", "--", program]);
     command.env("PATH", std::env::join_paths(folders)?);
-    scene::run(command)
+    running::run(command)
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use nix::unistd::gethostname;
 
-use super::{Causes, Trial, outside};
+use super::{Attempt, Causes, outside};
 
 const CAUSES: &Causes = &[(
     &["EPERM"],
@@ -11,38 +11,38 @@ const CAUSES: &Causes = &[(
 )];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
+pub fn look(attempt: &mut Attempt) -> Result<()> {
     let before = own_name()?;
     let flags = ["--hostname", "checked"];
-    let Some(scene) = trial.start(&flags, "", CAUSES)? else {
+    let Some(running) = attempt.start(&flags, "", CAUSES)? else {
         return Ok(());
     };
-    trial.found(
+    attempt.found(
         "it is in a UTS namespace of its own",
-        outside::is_apart(scene.pid, "uts"),
+        outside::is_apart(running.pid, "uts"),
         "the launcher's",
         "another one",
         "main.rs sets CLONE_NEWUTS: was it changed?",
     )?;
-    trial.same(
+    attempt.same(
         "in there, the machine is called as --hostname says",
-        outside::within(scene.pid, "uts", own_name)?,
+        outside::within(running.pid, "uts", own_name)?,
         "checked",
         "`set_hostname` returns without having called sethostname(2), or \
          with another name",
     )?;
-    trial.same(
+    attempt.same(
         "out here it is called as before",
         own_name()?,
         before,
         "the name was set outside of the namespace",
     )?;
-    drop(scene);
-    lengths(trial)
+    drop(running);
+    lengths(attempt)
 }
 
 /// A command line is refused with status 2, before anything is made.
-fn lengths(trial: &mut Trial) -> Result<()> {
+fn lengths(attempt: &mut Attempt) -> Result<()> {
     let (longest, longer) = ("a".repeat(64), "a".repeat(65));
     let wide = "ü".repeat(33);
     let bytes = "`parse_hostname` counts letters: `chars().count()` says 33, \
@@ -69,8 +69,8 @@ fn lengths(trial: &mut Trial) -> Result<()> {
             "the kernel would take an empty name: `parse_hostname` must not",
         ),
     ] {
-        let report = trial.run(&["--hostname", name], "true")?;
-        trial.same(what, report.ending(), status, mistake)?;
+        let report = attempt.run(&["--hostname", name], "true")?;
+        attempt.same(what, report.ending(), status, mistake)?;
     }
     Ok(())
 }

@@ -7,17 +7,19 @@ use anyhow::Result;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::scene::Scene;
-use super::{Causes, Trial, outside};
+use super::running::Running;
+use super::{Attempt, Causes, outside};
 
 const INIT: &[&str] = &["--init"];
 const CAUSES: &Causes = &[];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
-    let Some(scene) = trial.start(INIT, "", CAUSES)? else { return Ok(()) };
-    let init = scene.pid;
-    trial.found(
+pub fn look(attempt: &mut Attempt) -> Result<()> {
+    let Some(running) = attempt.start(INIT, "", CAUSES)? else {
+        return Ok(());
+    };
+    let init = running.pid;
+    attempt.found(
         "it is in a PID namespace of its own",
         outside::is_apart(init, "pid"),
         "the launcher's",
@@ -26,7 +28,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     )?;
     let command = outside::children(init).first().copied().unwrap_or(0);
     let number = outside::status(command, "NSpid");
-    trial.same(
+    attempt.same(
         "init is PID 1 there, and the command is its child, PID 2",
         number.split(' ').next_back().unwrap_or_default(),
         2,
@@ -34,43 +36,43 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     )?;
     // A shell may change its own mask; this program does not.
     let asked = ["grep", "SigBlk:", "/proc/self/status"];
-    let report = trial.run_program(INIT, &asked)?;
-    trial.same(
+    let report = attempt.run_program(INIT, &asked)?;
+    attempt.same(
         "none of the command's signals is blocked",
         report.stdout.trim_end(),
         "SigBlk:\t0000000000000000",
         "the child has to unblock them before it executes the command: \
          blocked signals survive execve(2)",
     )?;
-    descriptors(trial, init, command)?;
-    let ended = scene.end()?;
-    trial.same(
+    descriptors(attempt, init, command)?;
+    let ended = running.end()?;
+    attempt.same(
         "when the command is done, init ends with its status",
         ended.ending(),
         0,
         "`reap` must return the ending of the command, and only of it",
     )?;
-    let report = trial.run(INIT, "exit 7")?;
+    let report = attempt.run(INIT, "exit 7")?;
     let mistake = "init is to exit with `ending.status()`";
-    trial.same("status 7 comes back as 7", report.ending(), 7, mistake)?;
-    orphans(trial)
+    attempt.same("status 7 comes back as 7", report.ending(), 7, mistake)?;
+    orphans(attempt)
 }
 
 /// Which process holds what open.
-fn descriptors(trial: &mut Trial, init: i32, command: i32) -> Result<()> {
+fn descriptors(attempt: &mut Attempt, init: i32, command: i32) -> Result<()> {
     let of_kind = |pid, kind: &str| {
         let all = outside::descriptors(pid).into_iter();
         let some: Vec<String> = all.filter(|d| d.starts_with(kind)).collect();
         some.join(" ")
     };
-    trial.same(
+    attempt.same(
         "init has closed the gate to the launcher",
         of_kind(init, "socket:"),
         "",
         "`close_all_but` is missing in the parent: the launcher waits as \
          long as somebody holds the gate open",
     )?;
-    trial.same(
+    attempt.same(
         "the command has not inherited init's signalfd",
         of_kind(command, "anon_inode:[signalfd]"),
         "",
@@ -79,25 +81,25 @@ fn descriptors(trial: &mut Trial, init: i32, command: i32) -> Result<()> {
 }
 
 /// Three orphans die while init is stopped: there is one SIGCHLD for all.
-fn orphans(trial: &mut Trial) -> Result<()> {
+fn orphans(attempt: &mut Attempt) -> Result<()> {
     let script = "for i in 1 2 3; do (sleep 0.5 &); done";
-    let Some(scene) = trial.start(INIT, script, CAUSES)? else {
+    let Some(running) = attempt.start(INIT, script, CAUSES)? else {
         return Ok(());
     };
-    let init = Pid::from_raw(scene.pid);
+    let init = Pid::from_raw(running.pid);
     kill(init, Signal::SIGSTOP)?;
     sleep(Duration::from_millis(900));
     kill(init, Signal::SIGCONT)?;
     sleep(Duration::from_millis(200));
-    trial.same(
+    attempt.same(
         "three orphans end at once, and none is left a zombie",
-        zombies(&scene),
+        zombies(&running),
         0,
         "`reap` is called once for each SIGCHLD, but one may stand for \
          several: ask until nobody is left",
     )?;
-    let report = scene.signal(Signal::SIGTERM)?;
-    trial.same(
+    let report = running.signal(Signal::SIGTERM)?;
+    attempt.same(
         "SIGTERM is handed on to the command, also after that",
         report.ending(),
         143,
@@ -106,8 +108,8 @@ fn orphans(trial: &mut Trial) -> Result<()> {
     )
 }
 
-fn zombies(scene: &Scene) -> usize {
-    let children = outside::children(scene.pid).into_iter();
+fn zombies(running: &Running) -> usize {
+    let children = outside::children(running.pid).into_iter();
     let is_dead = |pid: &i32| outside::status(*pid, "State").starts_with('Z');
     children.filter(is_dead).count()
 }

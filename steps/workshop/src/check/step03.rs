@@ -6,8 +6,8 @@ use anyhow::Result;
 use step00::Proc;
 use step00::proc::Mount;
 
-use super::scene::Scene;
-use super::{Causes, Trial, outside};
+use super::running::Running;
+use super::{Attempt, Causes, outside};
 
 const CAUSES: &Causes = &[
     (
@@ -34,44 +34,44 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
+pub fn look(attempt: &mut Attempt) -> Result<()> {
     let before = points();
-    let Some(scene) = trial.start(&[], "", CAUSES)? else {
-        lost(trial, &before)?;
+    let Some(running) = attempt.start(&[], "", CAUSES)? else {
+        lost(attempt, &before)?;
         return Ok(());
     };
     // Without mounts of our own there may be no /proc to look into.
-    if !lost(trial, &before)? {
+    if !lost(attempt, &before)? {
         return Ok(());
     }
-    trial.found(
+    attempt.found(
         "it is in a mount namespace of its own",
-        outside::is_apart(scene.pid, "mnt"),
+        outside::is_apart(running.pid, "mnt"),
         "the launcher's",
         "another one",
         "main.rs sets CLONE_NEWNS: was it changed?",
     )?;
-    roots(trial, &scene)?;
-    kernel_files(trial, &scene)?;
-    let mounts = outside::mounts(&outside::proc(scene.pid));
+    roots(attempt, &running)?;
+    kernel_files(attempt, &running)?;
+    let mounts = outside::mounts(&outside::proc(running.pid));
     let shared = mounts.iter().filter(|mount| !mount.propagation.is_empty());
     let shared: Vec<String> = shared.map(point).collect();
-    trial.same(
+    attempt.same(
         "none of its mounts is shared with the machine",
         shared.join(" "),
         "",
         "`make_private`: MS_PRIVATE, with MS_REC, comes before any other mount",
     )?;
-    let ended = scene.end()?;
+    let ended = running.end()?;
     let mistake = "the command could not end by itself";
-    trial.same("it ends with status 0", ended.ending(), 0, mistake)
+    attempt.same("it ends with status 0", ended.ending(), 0, mistake)
 }
 
 /// Where does `/` lead, for the process and for the whole namespace?
-fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
-    let pid = scene.pid;
+fn roots(attempt: &mut Attempt, running: &Running) -> Result<()> {
+    let pid = running.pid;
     let inside = outside::identity(format!("/proc/{pid}/root"))?;
-    trial.found(
+    attempt.found(
         "its / is another one than the machine's",
         inside != outside::identity("/")?,
         "the machine's /",
@@ -79,7 +79,7 @@ fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
         "`pivot` changes nothing",
     )?;
     let whole = outside::within(pid, "mnt", || outside::identity("/"))?;
-    trial.found(
+    attempt.found(
         "whoever enters its mount namespace lands there too",
         whole == inside,
         "nsenter(1) lands in the machine's /, which is still mounted",
@@ -90,7 +90,7 @@ fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
     let mounts = outside::mounts(&outside::proc(pid));
     let roots =
         mounts.iter().filter(|mount| mount.point == Path::new("/")).count();
-    trial.same(
+    attempt.same(
         "nothing is left of the old root: one mount on /",
         roots,
         1,
@@ -100,11 +100,11 @@ fn roots(trial: &mut Trial, scene: &Scene) -> Result<()> {
 }
 
 /// Its /proc, which the learner mounts, and /dev.
-fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
-    let pid = scene.pid;
+fn kernel_files(attempt: &mut Attempt, running: &Running) -> Result<()> {
+    let pid = running.pid;
     let proc = outside::mount_at(pid, "/proc");
     let kind = proc.as_ref().map_or("nothing", |mount| &mount.kind);
-    trial.same(
+    attempt.same(
         "a proc is mounted on its /proc",
         kind,
         "proc",
@@ -113,7 +113,7 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
     )?;
     let path = format!("/proc/{pid}/root/proc/1/comm");
     let first = std::fs::read_to_string(path).unwrap_or_default();
-    trial.same(
+    attempt.same(
         "PID 1 of that proc is the process itself",
         first.trim_end(),
         outside::name(pid),
@@ -124,7 +124,7 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
     let has = |flag: &&&str| flags.iter().any(|f| f == **flag);
     let hard = ["nosuid", "nodev", "noexec"];
     let missing: Vec<&&str> = hard.iter().filter(|f| !has(f)).collect();
-    trial.found(
+    attempt.found(
         "it is nosuid, nodev and noexec",
         missing.is_empty(),
         flags.join(","),
@@ -134,14 +134,14 @@ fn kernel_files(trial: &mut Trial, scene: &Scene) -> Result<()> {
 }
 
 /// What has become of our own mounts, which were shared.
-fn lost(trial: &mut Trial, before: &[String]) -> Result<bool> {
+fn lost(attempt: &mut Attempt, before: &[String]) -> Result<bool> {
     let after = points();
     let gone = before.iter().filter(|point| !after.contains(point));
     let gone = gone.map(|point| format!("{point} is gone"));
     let new = after.iter().filter(|point| !before.contains(point));
     let new = new.map(|point| format!("{point} is new"));
     let changes: Vec<String> = gone.chain(new).take(5).collect();
-    trial.same(
+    attempt.same(
         "the machine's own mounts are as they were",
         changes.join(", "),
         "",

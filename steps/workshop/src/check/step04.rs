@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::room::Room;
-use super::{Causes, Trial, outside};
+use super::scratch::Scratch;
+use super::{Attempt, Causes, outside};
 
 const CAUSES: &Causes = &[
     (
@@ -28,29 +28,29 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
+pub fn look(attempt: &mut Attempt) -> Result<()> {
     // A copy: a rung that writes to the image must not write to the real one.
-    let room = Room::new()?;
-    let image = room.copy_image(trial.binary())?;
+    let scratch = Scratch::new()?;
+    let image = scratch.copy_image(attempt.binary())?;
     let flags = ["--image", image.to_str().context("a plain path")?];
     let script = "echo written >/checked; rm /etc/os-release; true";
-    let started = trial.start(&flags, script, CAUSES)?;
-    let Some(scene) = started else { return Ok(()) };
-    let mount = outside::mount_at(scene.pid, "/");
-    trial.same(
+    let started = attempt.start(&flags, script, CAUSES)?;
+    let Some(running) = started else { return Ok(()) };
+    let mount = outside::mount_at(running.pid, "/");
+    attempt.same(
         "its / is an overlay",
         mount.map(|mount| mount.kind).unwrap_or_default(),
         "overlay",
         "`mount_overlay` must mount the type overlay on \"merged\"",
     )?;
-    trial.found(
+    attempt.found(
         "what it has written shows in there",
-        Path::new(&format!("/proc/{}/root/checked", scene.pid)).exists(),
+        Path::new(&format!("/proc/{}/root/checked", running.pid)).exists(),
         "no file /checked",
         "the file that the script wrote",
         "without upperdir= and workdir= an overlay is read-only",
     )?;
-    trial.found(
+    attempt.found(
         "and not in the image, which others use too",
         !image.join("checked").exists()
             && image.join("etc/os-release").exists(),
@@ -58,23 +58,27 @@ pub fn look(trial: &mut Trial) -> Result<()> {
         "the image as it was",
         "the image must be a lower layer, and nothing is ever bound to it",
     )?;
-    drop(scene);
-    layers(trial, &image, &room)
+    drop(running);
+    layers(attempt, &image, &scratch)
 }
 
 /// Two layers that disagree.
-fn layers(trial: &mut Trial, image: &Path, room: &Room) -> Result<()> {
+fn layers(
+    attempt: &mut Attempt,
+    image: &Path,
+    scratch: &Scratch,
+) -> Result<()> {
     let mut flags = vec!["--image".to_owned(), image.display().to_string()];
     for (name, text) in [("lower", "from the lower"), ("top", "from the top")]
     {
-        let layer = room.join(name);
+        let layer = scratch.join(name);
         fs::create_dir_all(&layer).context("make a layer")?;
         fs::write(layer.join("layer"), text).context("fill a layer")?;
         flags.extend(["--image".to_owned(), layer.display().to_string()]);
     }
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let report = trial.run(&flags, "cat /layer")?;
-    trial.same(
+    let report = attempt.run(&flags, "cat /layer")?;
+    attempt.same(
         "of two layers with the same file, the last --image is seen",
         &report.stdout,
         "from the top",

@@ -7,8 +7,8 @@ use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use step00::proc::Route;
 
-use super::scene::Scene;
-use super::{Causes, Trial, outside};
+use super::running::Running;
+use super::{Attempt, Causes, outside};
 
 const CAUSES: &Causes = &[
     (
@@ -41,32 +41,32 @@ struct Interface {
 }
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
+pub fn look(attempt: &mut Attempt) -> Result<()> {
     let alone = ["--network", "none"];
-    let Some(scene) = trial.start(&alone, "", CAUSES)? else {
+    let Some(running) = attempt.start(&alone, "", CAUSES)? else {
         return Ok(());
     };
-    apart(trial, &scene)?;
-    drop(scene);
-    let Some(scene) = trial.start(&[], "", CAUSES)? else { return Ok(()) };
-    cable(trial, &scene)
+    apart(attempt, &running)?;
+    drop(running);
+    let Some(running) = attempt.start(&[], "", CAUSES)? else { return Ok(()) };
+    cable(attempt, &running)
 }
 
 /// Part 1.
-fn apart(trial: &mut Trial, scene: &Scene) -> Result<()> {
-    trial.found(
+fn apart(attempt: &mut Attempt, running: &Running) -> Result<()> {
+    attempt.found(
         "it is in a network namespace of its own",
-        outside::is_apart(scene.pid, "net"),
+        outside::is_apart(running.pid, "net"),
         "the launcher's",
         "another one",
         "main.rs sets CLONE_NEWNET: was it changed?",
     )?;
-    let inside = outside::within(scene.pid, "net", interfaces)?;
-    loopback(trial, &inside)
+    let inside = outside::within(running.pid, "net", interfaces)?;
+    loopback(attempt, &inside)
 }
 
-fn loopback(trial: &mut Trial, inside: &[Interface]) -> Result<()> {
-    trial.found(
+fn loopback(attempt: &mut Attempt, inside: &[Interface]) -> Result<()> {
+    attempt.found(
         "its loopback is on",
         inside.iter().any(|one| one.name == "lo" && one.is_on),
         "lo is off",
@@ -77,12 +77,12 @@ fn loopback(trial: &mut Trial, inside: &[Interface]) -> Result<()> {
 }
 
 /// Parts 2 and 3.
-fn cable(trial: &mut Trial, scene: &Scene) -> Result<()> {
-    let inside = outside::within(scene.pid, "net", interfaces)?;
-    loopback(trial, &inside)?;
+fn cable(attempt: &mut Attempt, running: &Running) -> Result<()> {
+    let inside = outside::within(running.pid, "net", interfaces)?;
+    loopback(attempt, &inside)?;
     let names: Vec<&str> = inside.iter().map(|one| &*one.name).collect();
     let Some(eth0) = inside.iter().find(|one| one.name == "eth0") else {
-        return trial.found(
+        return attempt.found(
             "it has an eth0",
             false,
             names.join(" "),
@@ -90,35 +90,35 @@ fn cable(trial: &mut Trial, scene: &Scene) -> Result<()> {
             "`plug_in`: IFLA_NET_NS_PID says where the peer is born",
         );
     };
-    trial.found(
+    attempt.found(
         "its eth0 has an address",
         eth0.address.is_some(),
         "none",
         "one of 10.77.0.0/16",
         "`configure` must give it cable.inside",
     )?;
-    trial.found(
+    attempt.found(
         "its eth0 is on",
         eth0.is_on,
         "off",
         "on",
         "the veth is left down: `bring_up` in `configure`, with IFF_UP",
     )?;
-    let gateway = default_route(scene.pid);
+    let gateway = default_route(running.pid);
     let shown = |address: Option<Ipv4Addr>| {
         address.map_or("none".into(), |address| address.to_string())
     };
     let outer = interfaces()?.into_iter();
     let outer = outer.filter(|one| one.address.is_some());
     let machine = outer.into_iter().find(|one| one.address == gateway);
-    trial.found(
+    attempt.found(
         "its way out is the machine's end of the cable",
         machine.is_some() && gateway != eth0.address,
         shown(gateway),
         "the address of an interface out here",
         "`configure`: RTA_GATEWAY is cable.outside, the machine's end",
     )?;
-    trial.found(
+    attempt.found(
         "the machine's end is on as well",
         machine.is_none_or(|one| one.is_on),
         "off",

@@ -7,9 +7,9 @@ use anyhow::Result;
 use nix::unistd::{Gid, setgroups};
 use step00::proc::IdMap;
 
-use super::room::Room;
-use super::scene::Scene;
-use super::{Causes, Trial, outside};
+use super::running::Running;
+use super::scratch::Scratch;
+use super::{Attempt, Causes, outside};
 
 const FLAGS: &[&str] = &["--network", "none"];
 
@@ -49,20 +49,20 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
+pub fn look(attempt: &mut Attempt) -> Result<()> {
     // Groups that the process must give up. Often root has only its own.
     setgroups(&[Gid::from_raw(0), Gid::from_raw(4)])?;
-    let Some(scene) = trial.start(FLAGS, "", CAUSES)? else {
+    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
         return Ok(());
     };
-    users(trial, &scene)?;
-    drop(scene);
-    rootless(trial)
+    users(attempt, &running)?;
+    drop(running);
+    rootless(attempt)
 }
 
-fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
-    let pid = scene.pid;
-    trial.found(
+fn users(attempt: &mut Attempt, running: &Running) -> Result<()> {
+    let pid = running.pid;
+    attempt.found(
         "it is in a user namespace of its own",
         outside::is_apart(pid, "user"),
         "the launcher's",
@@ -76,14 +76,14 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
         let root = map.outside(0);
         let is_ordinary = root.is_some_and(|number| number > 0);
         let root = root.map_or("nobody".into(), |number| number.to_string());
-        trial.found(
+        attempt.found(
             &format!("{kind} 0 inside is an ordinary {kind} outside"),
             is_ordinary,
             format!("{file} says {root}"),
             "a number above 0",
             &format!("`write_maps` has not written {file}"),
         )?;
-        trial.same(
+        attempt.same(
             &format!(
                 "it is that {kind}: real, effective, saved and for files"
             ),
@@ -93,7 +93,7 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
              setresuid(2), setresgid(2)",
         )?;
     }
-    trial.same(
+    attempt.same(
         "it is in no group beside",
         outside::status(pid, "Groups"),
         "",
@@ -102,35 +102,38 @@ fn users(trial: &mut Trial, scene: &Scene) -> Result<()> {
 }
 
 /// The same without any root outside.
-fn rootless(trial: &mut Trial) -> Result<()> {
-    // The person behind sudo, or a number that is nobody's.
+fn rootless(attempt: &mut Attempt) -> Result<()> {
+    // The person behind sudo, or a number that no user has.
     let person = std::env::var("SUDO_UID").ok().and_then(|n| n.parse().ok());
     let person: u32 = person.filter(|&uid| uid > 0).unwrap_or(61_234);
     // A copy of the program finds its image beside itself.
-    let room = Room::new()?;
-    let binary = room.copy(trial.binary(), "debug/step06")?;
-    room.copy_image(trial.binary())?;
-    room.give_to(person)?;
+    let scratch = Scratch::new()?;
+    let binary = scratch.copy(attempt.binary(), "debug/step06")?;
+    scratch.copy_image(attempt.binary())?;
+    scratch.give_to(person)?;
     let mut command = Command::new(&binary);
     let script = "echo begun\ncat >/dev/null";
     command.args(["-q", "--rootless", "--", "sh", "-c", script]);
     command.uid(person).gid(person).current_dir("/");
     // Without the helpers newuidmap and newgidmap.
     command.env("PATH", "/nowhere").env_remove("SUDO_UID");
-    let Some(scene) =
-        trial.start_command("it starts without any root", command, CAUSES)?
+    let Some(running) = attempt.start_command(
+        "it starts without any root",
+        command,
+        CAUSES,
+    )?
     else {
         return Ok(());
     };
-    trial.same(
+    attempt.same(
         "without root, setgroups(2) is denied in it",
-        outside::read(scene.pid, "setgroups").trim_end(),
+        outside::read(running.pid, "setgroups").trim_end(),
         "deny",
         "`write_maps` must write \"deny\" to `setgroups` before gid_map",
     )?;
-    trial.same(
+    attempt.same(
         "without root, it is root inside and its caller outside",
-        outside::status(scene.pid, "Uid"),
+        outside::status(running.pid, "Uid"),
         [person.to_string().as_str(); 4].join(" "),
         "`write_maps` and `become_root` do the same as with root",
     )

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::{Causes, Trial, outside};
+use super::{Attempt, Causes, outside};
 
 const FLAGS: &[&str] = &["--network", "none"];
 const GROUPS: &str = "/sys/fs/cgroup";
@@ -81,10 +81,12 @@ pub fn is_possible() -> Result<()> {
 }
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
-    let Some(scene) = trial.start(FLAGS, "", CAUSES)? else { return Ok(()) };
-    let group = group_of(scene.pid);
-    trial.found(
+pub fn look(attempt: &mut Attempt) -> Result<()> {
+    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
+        return Ok(());
+    };
+    let group = group_of(running.pid);
+    attempt.found(
         "it was born in a group of its own",
         group.starts_with("/workshop/"),
         &group,
@@ -108,52 +110,53 @@ pub fn look(trial: &mut Trial) -> Result<()> {
             false => TOO_LATE,
         };
         let what = format!("its {file} is {expected}");
-        trial.same(&what, text.trim_end(), expected, mistake)?;
+        attempt.same(&what, text.trim_end(), expected, mistake)?;
     }
-    drop(scene);
+    drop(running);
     // Without its limits it would take all the memory that there is.
-    match trial.missed {
-        0 => out_of_memory(trial),
+    match attempt.missed {
+        0 => out_of_memory(attempt),
         _ => Ok(()),
     }
 }
 
 /// Takes more memory than it may, and looks at the group before it is removed.
-fn out_of_memory(trial: &mut Trial) -> Result<()> {
+fn out_of_memory(attempt: &mut Attempt) -> Result<()> {
     // tail keeps in memory what it may have to print.
     let hog = "echo begun; read go
         head -c 40000000 /dev/zero | tail -c 40000000 >/dev/null";
     let flags = [FLAGS, &["--memory", "16M"]].concat();
     let what = "it starts with --memory 16M";
-    let command = trial.command(&flags, hog);
-    let Some(mut scene) = trial.start_command(what, command, CAUSES)? else {
+    let command = attempt.command(&flags, hog);
+    let Some(mut running) = attempt.start_command(what, command, CAUSES)?
+    else {
         return Ok(());
     };
-    let group = group_of(scene.pid);
+    let group = group_of(running.pid);
     let events = format!("{GROUPS}{group}/memory.events");
     // A launcher that is stopped does not remove the group.
-    let launcher = Pid::from_raw(scene.launcher());
+    let launcher = Pid::from_raw(running.launcher());
     kill(launcher, Signal::SIGSTOP).context("stop the launcher")?;
-    scene.say("go")?;
+    running.say("go")?;
     let is_killed = || count(&events, "oom_kill") > 0;
     let start = Instant::now();
-    let is_dead = || outside::status(scene.pid, "State").starts_with('Z');
+    let is_dead = || outside::status(running.pid, "State").starts_with('Z');
     while !is_dead() && start.elapsed() < PATIENCE {
         sleep(Duration::from_millis(20));
     }
     let told = fs::read_to_string(&events).unwrap_or_default();
     let is_met = is_killed();
     kill(launcher, Signal::SIGCONT).context("go on")?;
-    trial.found(
+    attempt.found(
         "when it uses more, the kernel counts an oom_kill: memory.events",
         is_met,
         told,
         "oom_kill above 0",
         "the limit does not hold: memory.max, and no swap",
     )?;
-    trial.same(
+    attempt.same(
         "and the launcher tells of it: 128+9",
-        scene.end()?.ending(),
+        running.end()?.ending(),
         137,
         "without memory.oom.group the shell may have survived",
     )

@@ -4,7 +4,7 @@ use anyhow::Result;
 use libc::sock_filter;
 
 use super::filter::{answer, named, of};
-use super::{Causes, Trial, outside};
+use super::{Attempt, Causes, outside};
 use crate::arch;
 
 const FLAGS: &[&str] = &["--network", "none"];
@@ -23,10 +23,12 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
-    let Some(scene) = trial.start(FLAGS, "", CAUSES)? else { return Ok(()) };
-    let mode = outside::status(scene.pid, "Seccomp");
-    trial.same(
+pub fn look(attempt: &mut Attempt) -> Result<()> {
+    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
+        return Ok(());
+    };
+    let mode = outside::status(running.pid, "Seccomp");
+    attempt.same(
         "the kernel filters its system calls (Seccomp: 2)",
         &mode,
         2,
@@ -36,11 +38,11 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     if mode != "2" {
         return Ok(());
     }
-    let filter = of(scene.pid)?;
-    calls(trial, &filter)?;
-    drop(scene);
-    let report = trial.run(FLAGS, "mount -t tmpfs none /mnt 2>&1")?;
-    trial.found(
+    let filter = of(running.pid)?;
+    calls(attempt, &filter)?;
+    drop(running);
+    let report = attempt.run(FLAGS, "mount -t tmpfs none /mnt 2>&1")?;
+    attempt.found(
         "mount(8) inside is not permitted",
         report.status != Some(0) && report.status.is_some(),
         report.ending(),
@@ -50,7 +52,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
 }
 
 /// What the kernel's copy of the program answers.
-fn calls(trial: &mut Trial, filter: &[sock_filter]) -> Result<()> {
+fn calls(attempt: &mut Attempt, filter: &[sock_filter]) -> Result<()> {
     let (own, other) = (arch::here()?.audit, arch::foreign());
     let range = "one of the ranges is shut at one end: AT_LEAST its first \
                  and not GREATER than its last is what is allowed";
@@ -87,7 +89,7 @@ fn calls(trial: &mut Trial, filter: &[sock_filter]) -> Result<()> {
         ),
     ] {
         let said = named(answer(filter, architecture, number as u32));
-        trial.same(what, said, expected, mistake)?;
+        attempt.same(what, said, expected, mistake)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Causes, Trial, outside};
+use super::{Attempt, Causes, outside};
 
 const FLAGS: &[&str] = &["--network", "none", "--boottime-offset", "86400"];
 
@@ -30,9 +30,11 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
-    let Some(scene) = trial.start(FLAGS, "", CAUSES)? else { return Ok(()) };
-    let pid = scene.pid;
+pub fn look(attempt: &mut Attempt) -> Result<()> {
+    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
+        return Ok(());
+    };
+    let pid = running.pid;
     for (kind, mistake) in [
         ("ipc", "main.rs sets CLONE_NEWIPC: was it changed?"),
         ("cgroup", "`hide_groups` must unshare(2) CLONE_NEWCGROUP"),
@@ -42,7 +44,7 @@ pub fn look(trial: &mut Trial) -> Result<()> {
              namespace; setns(2) to ns/time_for_children enters it",
         ),
     ] {
-        trial.found(
+        attempt.found(
             &format!("it is in another {kind} namespace"),
             outside::is_apart(pid, kind),
             "the launcher's",
@@ -53,24 +55,24 @@ pub fn look(trial: &mut Trial) -> Result<()> {
     let offsets = outside::read(pid, "timens_offsets");
     let boottime = offsets.lines().find(|line| line.starts_with("boottime"));
     let words = boottime.unwrap_or_default().split_whitespace();
-    trial.same(
+    attempt.same(
         "its uptime is a day more than the machine's",
         words.collect::<Vec<_>>().join(" "),
         "boottime 86400 0",
         "`shift_boottime` must write \"boottime SECONDS 0\" to \
          /proc/self/timens_offsets, after unshare(2) and before setns(2)",
     )?;
-    queues(trial, pid)?;
-    let ended = scene.end()?;
+    queues(attempt, pid)?;
+    let ended = running.end()?;
     let mistake = "the command could not end by itself";
-    trial.same("it ends with status 0", ended.ending(), 0, mistake)
+    attempt.same("it ends with status 0", ended.ending(), 0, mistake)
 }
 
 /// The file system that shows the message queues.
-fn queues(trial: &mut Trial, pid: i32) -> Result<()> {
+fn queues(attempt: &mut Attempt, pid: i32) -> Result<()> {
     let queues = outside::mount_at(pid, "/dev/mqueue");
     let kind = queues.as_ref().map_or("nothing", |mount| &mount.kind);
-    trial.same(
+    attempt.same(
         "its message queues are mounted on /dev/mqueue",
         kind,
         "mqueue",
@@ -80,7 +82,7 @@ fn queues(trial: &mut Trial, pid: i32) -> Result<()> {
     let has = |flag: &&&str| flags.iter().any(|f| f == **flag);
     let hard = ["nosuid", "nodev", "noexec"];
     let missing: Vec<&&str> = hard.iter().filter(|f| !has(f)).collect();
-    trial.found(
+    attempt.found(
         "nosuid, nodev and noexec",
         missing.is_empty(),
         flags.join(","),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Causes, Trial, outside};
+use super::{Attempt, Causes, outside};
 
 const FLAGS: &[&str] = &["--network", "none"];
 
@@ -30,24 +30,26 @@ const CAUSES: &Causes = &[
 ];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
-    let Some(scene) = trial.start(FLAGS, "", CAUSES)? else { return Ok(()) };
-    let field = |name| outside::status(scene.pid, name);
-    trial.same(
+pub fn look(attempt: &mut Attempt) -> Result<()> {
+    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
+        return Ok(());
+    };
+    let field = |name| outside::status(running.pid, name);
+    attempt.same(
         "its bounding set has 14 capabilities, and no more",
         field("CapBnd"),
         KEPT,
         "`limit_bounding` leaves it whole: ask for each number, and drop it \
          unless `kept` has it",
     )?;
-    trial.same(
+    attempt.same(
         "so has its effective set: CapEff",
         field("CapEff"),
         KEPT,
         "a set was computed but not applied: capset(2) gives it to the kernel",
     )?;
     for name in ["CapInh", "CapAmb"] {
-        trial.same(
+        attempt.same(
             &format!("root has nothing that is inherited: {name}"),
             field(name),
             NONE,
@@ -55,26 +57,28 @@ pub fn look(trial: &mut Trial) -> Result<()> {
              and only its numbers are made ambient",
         )?;
     }
-    trial.same(
+    attempt.same(
         "no_new_privs is set",
         field("NoNewPrivs"),
         1,
         "`forbid_new_privileges` must set it: a set-user-ID program would \
          give powers back",
     )?;
-    drop(scene);
-    person(trial)
+    drop(running);
+    person(attempt)
 }
 
 /// A user other than root, with one power.
-fn person(trial: &mut Trial) -> Result<()> {
+fn person(attempt: &mut Attempt) -> Result<()> {
     let flags =
         [FLAGS, &["--user", "1000", "--cap-add", "net_bind_service"]].concat();
-    let Some(scene) = trial.start(&flags, "", CAUSES)? else { return Ok(()) };
+    let Some(running) = attempt.start(&flags, "", CAUSES)? else {
+        return Ok(());
+    };
     for name in ["CapEff", "CapPrm", "CapAmb"] {
-        trial.same(
+        attempt.same(
             &format!("user 1000 has the one that was asked for: {name}"),
-            outside::status(scene.pid, name),
+            outside::status(running.pid, name),
             ONE,
             "another user's program starts with what is ambient: \
              `raise_ambient` for each number of `inherited`, after capset(2)",

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::report::Report;
-use super::scene::{self, Scene};
-use super::{Causes, Trial, outside};
+use super::running::{self, Running};
+use super::{Attempt, Causes, outside};
 
 const CAUSES: &Causes = &[
     (
@@ -26,37 +26,43 @@ const CAUSES: &Causes = &[
 const KINDS: [&str; 7] = ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup"];
 
 /// Looks at it.
-pub fn look(trial: &mut Trial) -> Result<()> {
+pub fn look(attempt: &mut Attempt) -> Result<()> {
     let name = format!("check-{}", std::process::id());
     // In a container like those that the reference makes.
     let flags = ["--name", &name, "--network", "none"];
-    let Some(first) = trial.start(&flags, "", CAUSES)? else {
+    let Some(first) = attempt.start(&flags, "", CAUSES)? else {
         return Ok(());
     };
     let script = "echo begun\ncat >/dev/null";
-    let command = exec(trial, &name, &["sh", "-c", script]);
-    if let Some(second) =
-        trial.start_command("exec starts a second command", command, CAUSES)?
-    {
-        together(trial, &first, &second)?;
+    let command = exec(attempt, &name, &["sh", "-c", script]);
+    if let Some(second) = attempt.start_command(
+        "exec starts a second command",
+        command,
+        CAUSES,
+    )? {
+        together(attempt, &first, &second)?;
     }
-    impostor(trial, &name)
+    reused_number(attempt, &name)
 }
 
-fn exec(trial: &Trial, name: &str, program: &[&str]) -> Command {
-    let mut command = Command::new(trial.binary());
+fn exec(attempt: &Attempt, name: &str, program: &[&str]) -> Command {
+    let mut command = Command::new(attempt.binary());
     command.args(["exec", name]).args(program);
     command
 }
 
-/// Two processes in the same room.
-fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
+/// Two processes in the same container.
+fn together(
+    attempt: &mut Attempt,
+    first: &Running,
+    second: &Running,
+) -> Result<()> {
     let link = |pid: i32, kind: &str| {
         outside::proc(pid).namespace(kind).unwrap_or_default()
     };
     let mut elsewhere = KINDS.to_vec();
     elsewhere.retain(|kind| link(first.pid, kind) != link(second.pid, kind));
-    trial.same(
+    attempt.same(
         "the second command is in all namespaces of the first",
         elsewhere.join(" "),
         "",
@@ -64,7 +70,7 @@ fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
          named above were left out",
     )?;
     let root = |pid: i32| outside::identity(format!("/proc/{pid}/root"));
-    trial.found(
+    attempt.found(
         "both have the same /",
         root(first.pid)? == root(second.pid)?,
         "another /",
@@ -74,7 +80,7 @@ fn together(trial: &mut Trial, first: &Scene, second: &Scene) -> Result<()> {
 }
 
 /// The record names the right number, but the start of another process.
-fn impostor(trial: &mut Trial, name: &str) -> Result<()> {
+fn reused_number(attempt: &mut Attempt, name: &str) -> Result<()> {
     let path = format!("/run/workshop/{name}/state.json");
     let read = fs::read_to_string(&path);
     let text = read.with_context(|| format!("read {path}"))?;
@@ -82,9 +88,9 @@ fn impostor(trial: &mut Trial, name: &str) -> Result<()> {
     ensure!(state.get("start").is_some(), "no start in {path}");
     state["start"] = 1.into();
     fs::write(&path, state.to_string()).context("write the record")?;
-    let report: Report = scene::run(exec(trial, name, &["true"]))?;
+    let report: Report = running::run(exec(attempt, name, &["true"]))?;
     fs::write(&path, text).context("write the record")?;
-    trial.found(
+    attempt.found(
         "a process that has only the number is not entered",
         report.status.is_some_and(|status| status != 0),
         "it was entered",

@@ -94,11 +94,11 @@ fn room(machine: &Machine) -> Finding {
         true => LEAST,
         false => BUILD,
     };
-    verdict(bytes / (1 << 20), least)
+    enough(bytes / (1 << 20), least)
 }
 
 /// What to say of so many MiB, where so many are needed.
-fn verdict(room: u64, least: u64) -> Finding {
+fn enough(room: u64, least: u64) -> Finding {
     let subject = "room";
     let text = match room {
         0..10240 => format!("{room} MiB are free"),
@@ -149,9 +149,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_from_a_small_one() {
-        assert_eq!(verdict(BUILD - 1, BUILD).state, State::Missing);
-        assert_eq!(verdict(BUILD, BUILD).state, State::Note);
-        assert_eq!(verdict(PLENTY, BUILD).state, State::Fine);
+        assert_eq!(enough(BUILD - 1, BUILD).state, State::Missing);
+        assert_eq!(enough(BUILD, BUILD).state, State::Note);
+        assert_eq!(enough(PLENTY, BUILD).state, State::Fine);
     }
 
     #[test]

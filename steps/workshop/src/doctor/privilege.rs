@@ -1,4 +1,4 @@
-//! Making a namespace is a privilege. Who may?
+//! Making a namespace is a privilege: who has it on this machine?
 
 use super::container;
 use super::finding::{Finding, Rungs};

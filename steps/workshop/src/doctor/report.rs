@@ -56,11 +56,11 @@ impl Report {
         let count = ALL.numbers().count();
         let well =
             ALL.numbers().filter(|&rung| self.blockers(rung).is_empty());
-        let verdict = match well.count() {
+        let summary = match well.count() {
             well if well == count => format!("All {count} rungs run here."),
             well => format!("{well} of {count} rungs run here."),
         };
-        Ok(writeln!(out, "{verdict}")?)
+        Ok(writeln!(out, "{summary}")?)
     }
 
     /// Neighbours with the same fate share a line.

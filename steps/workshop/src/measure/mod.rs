@@ -7,7 +7,8 @@
 //!
 //! - [`mod@plan`] - what the stopwatch is told, and tells. It is a program of
 //!   its own, which is root.
-//! - [`candidates`] - who takes part; [`bundle`] - what crun and runc start.
+//! - [`candidates`] - the programs that are measured; [`bundle`] - what crun
+//!   and runc start.
 //! - [`numbers`] - medians and differences; [`row`] - one candidate's;
 //!   [`chart`] and [`remarks`] - how they are shown.
 

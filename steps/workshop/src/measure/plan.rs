@@ -40,8 +40,8 @@ pub enum Word {
 pub struct Timing {
     /// In milliseconds, for each round that it took part in.
     pub times: Vec<Option<f64>>,
-    /// In KiB, of all its processes while it waits, shared pages divided
-    /// among those who share them.
+    /// In KiB, of all its processes while it waits, shared pages divided among
+    /// the runs that share them.
     pub memory: Option<u64>,
     /// Why it could not run.
     pub error: Option<String>,

@@ -127,7 +127,8 @@ fn address(process: &Process) -> Option<Ipv4Addr> {
     None
 }
 
-/// Who it is, and in a user namespace of its own: who its root is outside.
+/// Its user, and in a user namespace of its own the user that its root is
+/// outside.
 fn users(process: &Process, apart: bool) -> Option<String> {
     let uid = process.status("Uid").ok()?;
     let uid = uid.split_whitespace().nth(1)?.to_owned();

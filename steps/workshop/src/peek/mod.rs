@@ -1,4 +1,4 @@
-//! `workshop peek`: an x-ray of any process, whoever made it.
+//! `workshop peek`: an x-ray of any process.
 //!
 //! Docker, Podman, systemd, Chromium and Flatpak put on the same blindfolds,
 //! handcuffs and gags as the rungs do, for there are no others. All of them

@@ -13,7 +13,7 @@ pub fn check(page: &str) {
 }
 
 #[test]
-fn the_verdict_comes_last() {
+fn the_summary_comes_last() {
     let page = Machine::good().page();
     check(&page);
     let all = format!("All {} rungs run here.\n", LADDER.len());

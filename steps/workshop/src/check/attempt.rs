@@ -7,11 +7,11 @@ use anyhow::Result;
 
 use super::expect::Causes;
 use super::report::Report;
-use super::scene::{self, Scene};
+use super::running::{self, Running};
 
 /// One rung that is being looked at.
 #[derive(Debug)]
-pub struct Trial {
+pub struct Attempt {
     binary: PathBuf,
     pub(super) number: u8,
     subcommand: Option<&'static str>,
@@ -19,15 +19,15 @@ pub struct Trial {
     pub(super) missed: usize,
 }
 
-impl Trial {
+impl Attempt {
     /// Of the rung with this number, which runs commands by `subcommand`.
     #[must_use]
     pub fn new(
         binary: PathBuf,
         number: u8,
         subcommand: Option<&'static str>,
-    ) -> Trial {
-        Trial { binary, number, subcommand, met: 0, missed: 0 }
+    ) -> Attempt {
+        Attempt { binary, number, subcommand, met: 0, missed: 0 }
     }
 
     /// The rung's command line, without colours and the ledger.
@@ -53,7 +53,7 @@ impl Trial {
     ) -> Result<Report> {
         let mut command = Command::new(&self.binary);
         command.arg("-q").args(flags).arg("--").args(program);
-        scene::run(command)
+        running::run(command)
     }
 
     /// What was built.
@@ -67,7 +67,7 @@ impl Trial {
     /// # Errors
     /// It cannot be started.
     pub fn run(&self, flags: &[&str], script: &str) -> Result<Report> {
-        scene::run(self.command(flags, script))
+        running::run(self.command(flags, script))
     }
 
     /// Starts a script in the rung, which then waits. That it starts is the
@@ -80,7 +80,7 @@ impl Trial {
         flags: &[&str],
         script: &str,
         causes: &Causes,
-    ) -> Result<Option<Scene>> {
+    ) -> Result<Option<Running>> {
         let script = format!("{script}\necho begun\ncat >/dev/null");
         let what = match flags {
             [] => "it starts, and executes its command".into(),
@@ -92,17 +92,17 @@ impl Trial {
     /// The same with a command line that is already put together.
     ///
     /// # Errors
-    /// As for [`Trial::start`].
+    /// As for [`Attempt::start`].
     pub fn start_command(
         &mut self,
         what: &str,
         command: Command,
         causes: &Causes,
-    ) -> Result<Option<Scene>> {
-        match Scene::start(command)? {
-            Ok(scene) => {
+    ) -> Result<Option<Running>> {
+        match Running::start(command)? {
+            Ok(running) => {
                 self.found(what, true, "", "", "")?;
-                Ok(Some(scene))
+                Ok(Some(running))
             }
             Err(report) => {
                 self.failed(what, &report, causes)?;

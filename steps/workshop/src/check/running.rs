@@ -1,7 +1,7 @@
-//! A rung that is started for a trial, and how it ended.
+//! A rung that runs, and how it ended.
 //!
 //! The rung may hang or die at any point, so everything has a time limit, and
-//! nothing outlives the scene. Outputs go to files without a name
+//! nothing outlives the check. Outputs go to files without a name
 //! (memfd_create(2)): a pipe would have to be read all the time.
 
 use std::fs::File;
@@ -27,7 +27,7 @@ const SHORT: Duration = Duration::from_secs(3);
 
 /// A rung whose command waits for the end of its stdin.
 #[derive(Debug)]
-pub struct Scene {
+pub struct Running {
     launcher: Child,
     stdout: File,
     stderr: File,
@@ -43,13 +43,13 @@ pub struct Scene {
 /// It cannot be started.
 pub fn run(mut command: Command) -> Result<Report> {
     command.stdin(Stdio::null());
-    let mut scene = Scene::spawn(command)?;
-    let status = scene.wait(LIMIT);
-    scene.report(status)
+    let mut running = Running::spawn(command)?;
+    let status = running.wait(LIMIT);
+    running.report(status)
 }
 
-impl Scene {
-    fn spawn(mut command: Command) -> Result<Scene> {
+impl Running {
+    fn spawn(mut command: Command) -> Result<Running> {
         let file = |name| memfd_create(name, MFdFlags::MFD_CLOEXEC);
         let stdout = File::from(file(c"stdout").context("make a file")?);
         let stderr = File::from(file(c"stderr").context("make a file")?);
@@ -59,7 +59,7 @@ impl Scene {
         let launcher = command.spawn().with_context(|| {
             format!("start {}", command.get_program().to_string_lossy())
         })?;
-        Ok(Scene { launcher, stdout, stderr, pid: 0, said: String::new() })
+        Ok(Running { launcher, stdout, stderr, pid: 0, said: String::new() })
     }
 
     /// Starts `command`, whose script says `begun` when it has done its part
@@ -67,22 +67,22 @@ impl Scene {
     ///
     /// # Errors
     /// It cannot be started at all.
-    pub fn start(mut command: Command) -> Result<Result<Scene, Report>> {
+    pub fn start(mut command: Command) -> Result<Result<Running, Report>> {
         command.stdin(Stdio::piped());
-        let mut scene = Scene::spawn(command)?;
+        let mut running = Running::spawn(command)?;
         let start = Instant::now();
         loop {
             // In this order: all that it printed before its end is there.
-            let has_ended = scene.launcher.try_wait()?.is_some();
-            let said = contents(&scene.stdout)?;
+            let has_ended = running.launcher.try_wait()?.is_some();
+            let said = contents(&running.stdout)?;
             if let Some(said) = said.strip_suffix("begun\n") {
-                scene.said = said.to_owned();
-                scene.pid = scene.find_process();
-                return Ok(Ok(scene));
+                running.said = said.to_owned();
+                running.pid = running.find_process();
+                return Ok(Ok(running));
             }
             if has_ended || start.elapsed() > LIMIT {
-                let status = scene.wait(Duration::ZERO);
-                return Ok(Err(scene.report(status)?));
+                let status = running.wait(Duration::ZERO);
+                return Ok(Err(running.report(status)?));
             }
             sleep(Duration::from_millis(3));
         }
@@ -149,7 +149,7 @@ impl Scene {
     /// Ends the launcher, and with it whatever it has made.
     fn kill(&mut self) {
         if !matches!(self.launcher.try_wait(), Ok(None)) {
-            return; // its number may be somebody else's
+            return; // its number may be another process's
         }
         // While its parent is alive, a child's number stays its own.
         for pid in outside::children(self.launcher()) {
@@ -167,7 +167,7 @@ impl Scene {
     }
 }
 
-impl Drop for Scene {
+impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
     }

@@ -1,4 +1,4 @@
-//! Room for a trial: a folder that is removed at its end.
+//! A scratch folder for an attempt, which is removed at its end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use step03::rootfs;
 
 /// The folder. The rung may do anything to it.
 #[derive(Debug)]
-pub struct Room(PathBuf);
+pub struct Scratch(PathBuf);
 
-impl Room {
+impl Scratch {
     /// Makes an empty one.
     ///
     /// # Errors
     /// The machine's temporary folder is not writable.
-    pub fn new() -> Result<Room> {
+    pub fn new() -> Result<Scratch> {
         let path = std::env::temp_dir().join(format!("workshop-{}", id()));
         let made = fs::create_dir(&path);
         made.with_context(|| format!("make {}", path.display()))?;
-        Ok(Room(path))
+        Ok(Scratch(path))
     }
 
     /// The path of something in it.
@@ -55,7 +55,7 @@ impl Room {
         Ok(copy)
     }
 
-    /// Gives all of it to somebody.
+    /// Gives all of it to a user.
     ///
     /// # Errors
     /// This is not root.
@@ -72,7 +72,7 @@ impl Room {
     }
 }
 
-impl Drop for Room {
+impl Drop for Scratch {
     fn drop(&mut self) {
         // It holds nothing but copies.
         let _ = fs::remove_dir_all(&self.0);
