@@ -5,8 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::expect::Causes;
-use super::report::Report;
+use super::report::{Causes, Report};
 use super::running::{self, Running};
 
 /// One rung that is being looked at.

@@ -6,11 +6,8 @@ use std::io::{self, Write};
 use anyhow::Result;
 
 use super::Attempt;
-use super::report::Report;
+use super::report::{Causes, Report};
 use crate::text::{printable, wrap};
-
-/// Words of the kernel or of the rung, and the mistake behind them.
-pub type Causes = [(&'static [&'static str], &'static str)];
 
 impl Attempt {
     /// It did not get as far as it should have.

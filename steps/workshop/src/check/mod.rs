@@ -38,7 +38,7 @@ pub mod step11;
 use anyhow::Result;
 
 pub use attempt::Attempt;
-use expect::Causes;
+use report::Causes;
 
 /// Tries one rung, and notes what was as expected and what was not. Each has
 /// its own, which its row of the ladder names.

@@ -1,5 +1,8 @@
 //! How a rung has ended, and what it said.
 
+/// Words of the kernel or of the rung, and the mistake behind them.
+pub type Causes = [(&'static [&'static str], &'static str)];
+
 /// What a rung has printed, and how it ended.
 #[derive(Debug)]
 pub struct Report {
