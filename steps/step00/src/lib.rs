@@ -23,6 +23,7 @@ pub mod process;
 pub mod child;
 pub mod failure;
 pub mod ledger;
+pub mod lock;
 pub mod narrator;
 pub mod proc;
 pub mod stage;

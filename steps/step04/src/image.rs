@@ -176,11 +176,7 @@ fn open_upper(folder: &Path) -> Result<(Tree, Lock)> {
 /// kernel only warns of it (overlayfs.rst, "Sharing and copying layers").
 /// flock(2): the lock goes with the last process that has the file open.
 fn lock(folder: &Path) -> Result<Lock> {
-    let file = fs::File::open(folder)
-        .with_context(|| format!("open {}", folder.display()))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock)
-        .map_err(|(_, errno)| errno)
-        .with_context(|| format!("lock {}", folder.display()))
+    step00::lock::lock(folder, FlockArg::LockExclusiveNonblock)
         .advice("an --upper for each container; this one is in use")
 }
 

@@ -11,6 +11,7 @@
 
 use std::fs::{self, File};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -74,10 +75,7 @@ fn give_back(path: &str, share: &Flock<File>, is_exception: bool) {
 }
 
 fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
-    let file = File::open(path).with_context(|| format!("open {path}"))?;
-    Flock::lock(file, kind)
-        .map_err(|(_, errno)| errno)
-        .with_context(|| format!("lock {path}"))
+    step00::lock::lock(Path::new(path), kind)
 }
 
 /// Does no launcher share the lock? Only EWOULDBLOCK says that one does: with

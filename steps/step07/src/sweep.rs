@@ -56,11 +56,7 @@ impl Drop for Tidy<'_> {
 /// One launcher at a time makes or removes the parent. flock(2) works on every
 /// file, and on this folder too.
 pub(crate) fn mutex(base: &Path) -> Result<Flock<File>> {
-    let folder = File::open(base)
-        .with_context(|| format!("open {}", base.display()))?;
-    Flock::lock(folder, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| errno)
-        .with_context(|| format!("lock {}", base.display()))
+    step00::lock::lock(base, FlockArg::LockExclusive)
 }
 
 /// The groups below `parent` whose launcher was killed and could not remove

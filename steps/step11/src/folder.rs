@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::geteuid;
+use step00::lock::lock_file;
 
 /// The folder of all folders. It is there as long as one of them is.
 ///
@@ -61,9 +62,7 @@ pub(crate) fn hold(folder: &Path, how: FlockArg) -> Result<Flock<File>> {
     let mut options = File::options();
     let file = options.write(true).create(true).mode(0o600).open(&path);
     let file = file.with_context(|| format!("open {}", path.display()))?;
-    Flock::lock(file, how)
-        .map_err(|(_, errno)| errno)
-        .with_context(|| format!("lock {}", path.display()))
+    lock_file(file, &path, how)
 }
 
 /// The folder of all folders, locked: one process at a time adds or removes
@@ -91,9 +90,7 @@ pub(crate) fn mutex() -> Result<(PathBuf, Flock<File>)> {
         let inode = file.metadata();
         let inode =
             inode.with_context(|| format!("look at {}", base.display()))?;
-        let lock = Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, errno)| errno)
-            .with_context(|| format!("lock {}", base.display()))?;
+        let lock = lock_file(file, &base, FlockArg::LockExclusive)?;
         if fs::metadata(&base).is_ok_and(|found| found.ino() == inode.ino()) {
             return Ok((base, lock));
         }
