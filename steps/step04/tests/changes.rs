@@ -1,5 +1,6 @@
 //! step04: `--changes` lists exactly what the container has done.
 
+#[path = "../../step03/tests/own_root/mod.rs"]
 mod own_root;
 
 use std::fs;

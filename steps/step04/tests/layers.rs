@@ -1,5 +1,6 @@
 //! step04: an image of several layers, and images that are none.
 
+#[path = "../../step03/tests/own_root/mod.rs"]
 mod own_root;
 
 use std::ffi::CString;

@@ -1,6 +1,7 @@
 //! step04 from outside: a shared image that no container changes, private
 //! writes.
 
+#[path = "../../step03/tests/own_root/mod.rs"]
 mod own_root;
 
 use std::collections::BTreeMap;

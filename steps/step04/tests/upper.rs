@@ -1,5 +1,6 @@
 //! step04: a folder that keeps the writes.
 
+#[path = "../../step03/tests/own_root/mod.rs"]
 mod own_root;
 
 use std::fs;
