@@ -42,6 +42,12 @@ impl Failure {
             .map_or(WORKSHOP_FAILED, |failure| failure.status);
         Failure { status, message: format!("{error:#}") }
     }
+
+    /// The same with advice, on a line of its own.
+    pub(crate) fn with_advice(mut self, advice: impl fmt::Display) -> Failure {
+        self.message += &format!("\n  try: {advice}");
+        self
+    }
 }
 
 /// Adds to an error the one thing that a learner can do about it.
@@ -53,9 +59,7 @@ pub trait Advice<T> {
 impl<T, E: Into<Error>> Advice<T> for Result<T, E> {
     fn advice(self, advice: impl fmt::Display) -> Result<T> {
         self.map_err(|error| {
-            let mut failure = Failure::from_error(&error.into());
-            failure.message += &format!("\n  try: {advice}");
-            failure.into()
+            Failure::from_error(&error.into()).with_advice(advice).into()
         })
     }
 }

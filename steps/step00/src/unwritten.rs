@@ -13,13 +13,14 @@ use crate::failure::{Failure, WORKSHOP_FAILED};
 ///
 /// It takes `file!()`, and reads the number of the rung from that.
 pub fn unwritten(function: &str, file: &str) -> ! {
-    let mut message = format!("{function} is yours to write: {file}");
+    let message = format!("{function} is yours to write: {file}");
+    let mut failure = Failure { status: WORKSHOP_FAILED, message };
     let folder = file.rsplit('/').find_map(|name| name.strip_prefix("step"));
     if let Some(Ok(rung)) = folder.map(str::parse::<u8>) {
-        message += &format!("\n  try: cargo workshop hint {rung}");
+        failure = failure.with_advice(format!("cargo workshop hint {rung}"));
     }
     // Unlike panic!, this does not call the hook that prints a backtrace.
-    resume_unwind(Box::new(Failure { status: WORKSHOP_FAILED, message }))
+    resume_unwind(Box::new(failure))
 }
 
 /// Runs `work`. What is not written yet becomes its error, and so does a

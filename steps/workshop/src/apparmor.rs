@@ -11,8 +11,9 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Args;
+use step00::Advice;
 
 use crate::elevate::{elevate, find};
 use crate::text::shown;
@@ -90,11 +91,9 @@ fn wearer() -> Option<String> {
 
 /// apparmor_parser with one option: `-r` replaces, `-R` removes.
 fn parse(option: &str) -> Result<()> {
-    ensure!(
-        find("apparmor_parser").is_some(),
-        "find apparmor_parser, which compiles profiles\n  \
-         try: sudo apt install apparmor"
-    );
+    find("apparmor_parser")
+        .context("find apparmor_parser, which compiles profiles")
+        .advice("sudo apt install apparmor")?;
     let profile = profile();
     ensure!(profile.exists(), "find the profile {}", profile.display());
     let profile = shown(&profile);
@@ -114,23 +113,32 @@ fn is_enabled() -> Result<()> {
     let enabled =
         fs::read_to_string("/sys/module/apparmor/parameters/enabled");
     let Ok(enabled) = enabled else {
-        bail!(
+        let error = anyhow!(
             "this kernel was built without AppArmor (Debian's, Ubuntu's and \
-             SUSE's have it)\n  \
-             try: scripts/vm, a machine whose kernel has it; or, where SELinux \
-             is in use, step10's --selinux-label"
+             SUSE's have it)"
+        );
+        return Err(error).advice(
+            "scripts/vm, a machine whose kernel has it; or, where SELinux is \
+             in use, step10's --selinux-label",
         );
     };
-    ensure!(
-        enabled.trim() == "Y",
-        "this kernel has AppArmor, but it is not enabled\n  \
-         try: start the machine with the kernel parameter security=apparmor"
-    );
-    ensure!(
-        Path::new("/sys/kernel/security/apparmor").exists(),
-        "AppArmor is enabled, but its files are not here: this may be a \
-         container, and profiles belong to the machine\n  \
-         try: sudo mount -t securityfs securityfs /sys/kernel/security"
-    );
+    if enabled.trim() != "Y" {
+        return Err(anyhow!(
+            "this kernel has AppArmor, but it is not enabled"
+        ))
+        .advice(
+            "start the machine with the kernel parameter \
+                 security=apparmor",
+        );
+    }
+    if !Path::new("/sys/kernel/security/apparmor").exists() {
+        let error = anyhow!(
+            "AppArmor is enabled, but its files are not here: this may be a \
+             container, and profiles belong to the machine"
+        );
+        return Err(error).advice(
+            "sudo mount -t securityfs securityfs /sys/kernel/security",
+        );
+    }
     Ok(())
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
+use step00::Advice;
 
 use crate::check::{self, Look};
 
@@ -189,10 +190,8 @@ impl Repository {
     /// It is not there, or is no text.
     pub fn read_exercise(&self, rung: &Rung) -> Result<String> {
         let path = rung.exercise();
-        fs::read_to_string(self.0.join(&path)).with_context(|| {
-            let number = rung.number;
-            let path = path.display();
-            format!("read {path}\n  try: cargo workshop reset {number}")
-        })
+        fs::read_to_string(self.0.join(&path))
+            .with_context(|| format!("read {}", path.display()))
+            .advice(format!("cargo workshop reset {}", rung.number))
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use step00::Advice;
 
 use super::{Attempt, Causes, outside};
 
@@ -71,13 +72,16 @@ const LIMITS: [(&str, &str, &str); 5] = [
 /// # Errors
 /// It does not; the message says what to do about that.
 pub fn is_possible() -> Result<()> {
-    ensure!(
-        Path::new(GROUPS).join("cgroup.controllers").exists(),
-        "control groups are those of version 1 here, and step07 does without\n  \
-         try: cargo workshop check 7 --vm, in a machine that has version 2\n  \
-         or boot with systemd.unified_cgroup_hierarchy=1"
+    if Path::new(GROUPS).join("cgroup.controllers").exists() {
+        return Ok(());
+    }
+    let error = anyhow!(
+        "control groups are those of version 1 here, and step07 does without"
     );
-    Ok(())
+    Err(error).advice(
+        "cargo workshop check 7 --vm, in a machine that has version 2\n  \
+         or boot with systemd.unified_cgroup_hierarchy=1",
+    )
 }
 
 /// Looks at it.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use step00::Advice;
 
 use crate::ladder::{Repository, Rung};
 
@@ -52,10 +53,9 @@ impl Progress {
             }
         };
         let progress = serde_json::from_str::<Progress>(&text);
-        let progress = progress.with_context(|| {
-            let path = path.display();
-            format!("understand {path}\n  try: delete it, and begin anew")
-        })?;
+        let progress = progress
+            .with_context(|| format!("understand {}", path.display()))
+            .advice("delete it, and begin anew")?;
         Ok(Progress { path, ..progress })
     }
 
