@@ -3,6 +3,7 @@
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
@@ -61,6 +62,13 @@ impl Command {
             .map(|folder| folder.join(name).into_os_string())
             .collect()
     }
+}
+
+/// The folders in which this process's own programs are looked for: those of
+/// `PATH`, in order.
+pub fn search_path() -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).collect()
 }
 
 /// The error for what the kernel answered to the last attempt.

@@ -34,7 +34,7 @@ mod flags;
 mod unwritten;
 
 pub use child::{Doomed, Ending, Process};
-pub use command::Command;
+pub use command::{Command, search_path};
 pub use failure::{Advice, Failure};
 pub use narrator::{Line, Mark, Reader, Subject, epilogue, print};
 pub use proc::Proc;

@@ -114,8 +114,8 @@ fn range_of(table: &str, name: &str, person: u32) -> Option<Mapping> {
 }
 
 fn is_there(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).exists())
+    let mut folders = step00::search_path().into_iter();
+    folders.any(|folder| folder.join(program).exists())
 }
 
 #[cfg(test)]

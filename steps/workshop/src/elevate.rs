@@ -13,8 +13,7 @@ const ROOTS: [&str; 2] = ["/usr/sbin", "/sbin"];
 /// A program's path, whether or not it is in the learner's PATH.
 #[must_use]
 pub fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path);
+    let folders = step00::search_path().into_iter();
     let folders = folders.chain(ROOTS.iter().map(PathBuf::from));
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }

@@ -11,10 +11,9 @@ use super::layout::make_directory;
 
 /// Where programs are looked for: PATH, then where they usually are.
 pub(super) fn places() -> Vec<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/busybox";
     let usual = std::env::split_paths(OsStr::new(usual));
-    let places = std::env::split_paths(&path).chain(usual);
+    let places = step00::search_path().into_iter().chain(usual);
     // An empty or relative entry means the working directory: not ours to run.
     places.filter(|place| place.is_absolute()).collect()
 }
