@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
 use step00::Advice;
 
 use crate::check::{self, Look};
@@ -191,6 +192,10 @@ impl Repository {
     pub fn read_exercise(&self, rung: &Rung) -> Result<String> {
         let path = rung.exercise();
         fs::read_to_string(self.0.join(&path))
+            .map_err(|error| match error.raw_os_error() {
+                Some(number) => Errno::from_raw(number).into(),
+                None => anyhow::Error::from(error),
+            })
             .with_context(|| format!("read {}", path.display()))
             .advice(format!("cargo workshop reset {}", rung.number))
     }

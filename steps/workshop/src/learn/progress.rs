@@ -53,9 +53,10 @@ impl Progress {
             }
         };
         let progress = serde_json::from_str::<Progress>(&text);
-        let progress = progress
-            .with_context(|| format!("understand {}", path.display()))
-            .advice("delete it, and begin anew")?;
+        let progress =
+            progress.with_context(|| format!("understand {FILE}")).advice(
+                format!("delete it to begin anew: rm {}", path.display()),
+            )?;
         Ok(Progress { path, ..progress })
     }
 
