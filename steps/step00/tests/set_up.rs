@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -26,7 +26,7 @@ impl SetUp {
     fn new() -> SetUp {
         let stop = "inject=prctl:retval=0:signal=SIGSTOP";
         let flags = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=prctl"];
-        let strace = Command::new("strace")
+        let strace = witness::command("strace")
             .args([&flags[..], &["-e", stop, STEP00, "echo", "run"]].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -30,7 +30,7 @@ fn begin(program: &str, script: &str) -> (Child, BufReader<ChildStdout>) {
         STEP00 => &["-q", "--", "sh", "-c", script][..],
         _ => &["-c", script],
     };
-    let mut child = Command::new(program)
+    let mut child = witness::command(program)
         .args(flags)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -3,7 +3,6 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 
 use witness::{Folder, Machine, Report, run};
 
@@ -44,7 +43,7 @@ fn a_signal_that_killed_the_command_counts_from_128() {
         let report = step00(&["sh", "-c", &script]);
         assert_eq!(report.status, 128 + signal, "{}", report.stderr);
         // The control: it is the signal that ended it, not the script.
-        let alone = Command::new("sh").args(["-c", &script]).status();
+        let alone = witness::command("sh").args(["-c", &script]).status();
         assert_eq!(alone.expect("start sh").signal(), Some(signal));
     }
 }

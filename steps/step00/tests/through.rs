@@ -110,7 +110,7 @@ fn all_else_that_a_process_has_is_the_same_too() {
         ls /proc/self/fd";
     let strange = |mut command: Command| {
         let wrap = "umask 027; ulimit -n 77; exec nice -n 3 \"$@\"";
-        let mut shell = Command::new("sh");
+        let mut shell = witness::command("sh");
         shell.args(["-c", wrap, "sh"]).arg(command.get_program());
         shell.args(command.get_args()).current_dir(folder.path());
         command = shell;

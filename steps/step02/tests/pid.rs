@@ -1,9 +1,12 @@
 //! step02 from outside: numbers of its own, PID 1's shield, and its end.
 
-use std::process::{Child, Command};
+use std::process::Child;
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
-use witness::{Machine, Running, eventually, namespace, process, run, start};
+use witness::{
+    Folder, Machine, Running, eventually, namespace, process, run, start,
+};
 
 const STEP02: &str = env!("CARGO_BIN_EXE_step02");
 
@@ -12,7 +15,7 @@ struct Bystander(Child);
 
 impl Bystander {
     fn new() -> Bystander {
-        let sleep = Command::new("sleep").arg("1000").spawn();
+        let sleep = witness::command("sleep").arg("1000").spawn();
         Bystander(sleep.expect("start a sleep"))
     }
 }
@@ -257,4 +260,18 @@ fn what_is_left_behind_would_be_seen() {
     let pid = process::children(orphan)[0];
     let pid = nix::unistd::Pid::from_raw(pid);
     nix::sys::signal::kill(pid, Signal::SIGKILL).expect("end it");
+}
+
+#[test]
+fn what_others_mount_meanwhile_is_not_ours() {
+    let machine = Machine::new();
+    let theirs = Folder::below(std::path::Path::new("/run"));
+    let (kind, flags) = (Some("tmpfs"), MsFlags::empty());
+    // The control: one in a folder of the test's own.
+    for (folder, is_ours) in [(&theirs, false), (&Folder::new(), true)] {
+        mount(kind, folder.path(), kind, flags, None::<&str>).expect("mount");
+        let seen = machine.changes().join("\n");
+        umount2(folder.path(), MntFlags::empty()).expect("unmount");
+        assert_eq!(seen.contains("+mount /"), is_ours, "{seen}");
+    }
 }

@@ -128,7 +128,7 @@ fn fresh_copy(folder: &Folder, profile: &str) -> String {
     let copy = folder.text(&format!("{profile}/step03"));
     // By another program: a file that this one still has open for writing,
     // in a child that a test starts meanwhile, could not be executed.
-    let status = Command::new("cp").arg(STEP03).arg(&copy).status();
+    let status = witness::command("cp").arg(STEP03).arg(&copy).status();
     assert!(status.expect("start cp").success());
     copy
 }

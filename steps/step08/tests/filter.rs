@@ -490,7 +490,7 @@ mod kernel {
         assert!(answer(under(&program, probe(&what))) > 0);
         assert_eq!(answer(under(&program, probe("threads"))), 36);
 
-        let mut shell = Command::new("sh");
+        let mut shell = witness::command("sh");
         shell.args(["-c", "echo one | cat && ls / >/dev/null && exec id -u"]);
         let output = under(&program, shell).output().unwrap();
         assert!(output.status.success(), "{output:?}");
@@ -555,7 +555,7 @@ mod kernel {
     #[test]
     fn proc_tells_of_the_filter() {
         let waiting = || {
-            let mut cat = Command::new("cat");
+            let mut cat = witness::command("cat");
             cat.stdin(Stdio::piped()).stdout(Stdio::null());
             cat
         };
@@ -575,12 +575,12 @@ mod kernel {
     /// The kernel's rule: CAP_SYS_ADMIN or no_new_privs, else EACCES.
     #[test]
     fn without_privilege_the_filter_is_not_taken() {
-        let mut nobody = Command::new("true");
+        let mut nobody = witness::command("true");
         nobody.uid(65534).gid(65534);
         let error = under(&default_program(), nobody).spawn().unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EACCES));
         // Control: the same command as root.
-        let mut root = under(&default_program(), Command::new("true"));
+        let mut root = under(&default_program(), witness::command("true"));
         assert!(root.status().unwrap().success());
     }
 }

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use witness::{Folder, Machine, Report, run, selinux, start};
 
@@ -36,7 +35,7 @@ impl Profile {
             env!("CARGO_MANIFEST_DIR"),
             "/apparmor/workshop-container"
         );
-        let mut parser = Command::new("apparmor_parser");
+        let mut parser = witness::command("apparmor_parser");
         let status = parser.args([action, file]).status();
         assert!(status.expect("start apparmor_parser").success());
     }
@@ -114,7 +113,7 @@ fn labelled() -> Folder {
     fs::write(folder.join("secret"), "gold\n").expect("write a file");
     fs::write(folder.join("plain"), "plain\n").expect("write a file");
     let file = folder.text("secret");
-    let status = Command::new("chcon").args([SECRET, &file]).status();
+    let status = witness::command("chcon").args([SECRET, &file]).status();
     assert!(status.expect("start chcon").success());
     folder
 }

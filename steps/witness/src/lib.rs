@@ -8,7 +8,10 @@
 //! - [`start`] starts one and keeps it: [`Running`], with its process's PID.
 //! - [`Machine`] compares the machine before and after. Every test holds one:
 //!   tests of one binary take turns, and each leaves nothing behind.
-//! - [`Folder`] is a temporary folder, [`eventually`] waits for a fact.
+//! - [`Folder`] is a temporary folder, [`Reachable`] a copy of a program that
+//!   any user may start, [`command`] finds the machine's own programs.
+//! - [`eventually`] waits for a fact, [`output`] and [`wait`] for an end, and
+//!   [`Watch`] sees to it that no test waits without one.
 //! - [`Covers`] puts files of a test's own in place of the machine's.
 //! - [`mounts`] lists what a process has mounted, [`mount_at`] one of them.
 //! - [`process`] asks about any process by its number.
@@ -18,14 +21,20 @@ mod covers;
 mod machine;
 mod mounts;
 pub mod process;
+mod reachable;
 mod running;
 pub mod selinux;
 pub mod terminal;
+mod tools;
+mod watch;
 
 pub use covers::Covers;
 pub use machine::Machine;
 pub use mounts::{Mount, mount_at, mounts};
-pub use running::{Report, Running, run, run_in, start};
+pub use reachable::Reachable;
+pub use running::{Report, Running, output, run, run_in, start, wait};
+pub use tools::{command, find, need};
+pub use watch::{Watch, patience, within};
 
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -33,20 +42,18 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long a fact may take to become true. Long enough for a virtual machine
-/// under software emulation; only a test that fails waits that long.
-pub const PATIENCE: Duration = Duration::from_secs(90);
-
 /// Waits until `is_true`, and fails the test if it never is.
 ///
 /// # Panics
-/// When it has waited for [`PATIENCE`], naming what it waited for.
+/// When it has waited for [`patience`], naming what it waited for.
 pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_true() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain for: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let (start, patience) = (Instant::now(), patience());
+    within(what, || {
+        while !is_true() {
+            assert!(start.elapsed() < patience, "waited in vain for: {what}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
 }
 
 /// The namespace of a kind (`uts`, `pid`, `mnt` …) that a process is in, as

@@ -13,6 +13,44 @@ pub fn children(pid: i32) -> Vec<i32> {
     children.split_whitespace().filter_map(|c| c.parse().ok()).collect()
 }
 
+/// Every process that this test program has made, those that they have made
+/// included: parents before their children.
+pub fn descendants() -> Vec<i32> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let tasks = tasks
+        .flatten()
+        .filter_map(|task| task.file_name().to_str()?.parse().ok());
+    tasks.flat_map(descendants_of_thread).collect()
+}
+
+/// The same for one thread of this program. (An orphan becomes the child of
+/// whichever thread the kernel takes.)
+pub fn descendants_of_thread(thread: i32) -> Vec<i32> {
+    let path = format!("/proc/self/task/{thread}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    let children = children.split_whitespace().flat_map(str::parse);
+    children.flat_map(with_descendants).collect()
+}
+
+fn with_descendants(pid: i32) -> Vec<i32> {
+    let mut all = vec![pid];
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    for task in tasks.into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children"));
+        let children = children.unwrap_or_default();
+        let children = children.split_whitespace().flat_map(str::parse);
+        all.extend(children.flat_map(with_descendants));
+    }
+    all
+}
+
+/// What it was started with, or its name where that is not to be had.
+pub fn command_line(pid: i32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let line = String::from_utf8_lossy(&line).replace('\0', " ");
+    if line.is_empty() { name(pid) } else { line.trim_end().to_owned() }
+}
+
 /// The name that `ps` shows.
 pub fn name(pid: i32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm"));

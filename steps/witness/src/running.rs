@@ -4,12 +4,15 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{
+    Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio,
+};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::{eventually, process};
+use crate::watch::{beat, within};
+use crate::{command, eventually, process};
 
 /// What a rung has printed, and how it ended.
 #[derive(Debug, Clone)]
@@ -37,19 +40,40 @@ pub fn run_in(
     folder: &Path,
     variables: &[(&str, &str)],
 ) -> Report {
-    let output = Command::new(binary)
-        .args(arguments)
-        .current_dir(folder)
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("start {binary}: {error}"));
-    let status = output.status;
+    let mut command = command(binary);
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    let output = output(command.envs(variables.iter().copied()));
     Report {
-        status: status.code().unwrap_or(128 + status.signal().unwrap_or(0)),
+        status: number(output.status),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+/// What a command has printed when it has ended, in good time.
+///
+/// # Panics
+/// When it cannot be started, or does not end.
+pub fn output(command: &mut Command) -> Output {
+    let words = [command.get_program()].into_iter();
+    let words: Vec<_> = words.chain(command.get_args()).collect();
+    let words = format!("{words:?}");
+    let output = within(&format!("the end of {words}"), || command.output());
+    output.unwrap_or_else(|error| panic!("start {words}: {error}"))
+}
+
+/// How a process has ended, in good time.
+///
+/// # Panics
+/// When it does not end.
+pub fn wait(child: &mut Child) -> ExitStatus {
+    let line = process::command_line(child.id() as i32);
+    let name = format!("the end of {} {line}", child.id());
+    within(&name, || child.wait()).expect("wait for a process")
+}
+
+fn number(status: ExitStatus) -> i32 {
+    status.code().unwrap_or(128 + status.signal().unwrap_or(0))
 }
 
 /// A rung whose command waits for its stdin to end.
@@ -70,7 +94,8 @@ pub struct Running {
 /// When the rung does not start.
 pub fn start(binary: &str, flags: &[&str], script: &str) -> Running {
     let script = format!("echo begun; {script}\ncat");
-    let mut launcher = Command::new(binary)
+    beat("its own work");
+    let mut launcher = command(binary)
         .args(flags)
         .args(["--", "sh", "-c", &script])
         .stdin(Stdio::piped())
@@ -84,9 +109,9 @@ pub fn start(binary: &str, flags: &[&str], script: &str) -> Running {
         Running { launcher, stdin, stdout: BufReader::new(stdout), pid: 0 };
     let first = running.hear();
     if first != "begun" {
-        let mut stderr = String::new();
-        let mut pipe = running.launcher.stderr.take().expect("stderr");
-        let _ = pipe.read_to_string(&mut stderr);
+        // A command that waits for its stdin would keep stderr open.
+        let report = running.end();
+        let stderr = report.stderr;
         panic!("{binary} {flags:?} did not begin: {first:?} {stderr}");
     }
     running.pid = running.find_process();
@@ -138,7 +163,8 @@ impl Running {
     /// When nothing reads it any more.
     pub fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("an open stdin");
-        writeln!(stdin, "{line}").and_then(|()| stdin.flush()).expect("say");
+        let write = || writeln!(stdin, "{line}").and_then(|()| stdin.flush());
+        within(&format!("somebody who reads {line:?}"), write).expect("say");
     }
 
     /// Reads a line of its stdout; empty at end-of-file.
@@ -147,7 +173,9 @@ impl Running {
     /// When it is not UTF-8.
     pub fn hear(&mut self) -> String {
         let mut line = String::new();
-        self.stdout.read_line(&mut line).expect("read its stdout");
+        let name = process::command_line(self.launcher());
+        let read = || self.stdout.read_line(&mut line);
+        within(&format!("a line from {name}"), read).expect("read its stdout");
         line.trim_end_matches('\n').to_owned()
     }
 
@@ -171,13 +199,15 @@ impl Running {
     /// When waiting for it fails.
     pub fn wait(mut self) -> Report {
         let (mut stdout, mut stderr) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut stdout).expect("read stdout");
-        if let Some(mut pipe) = self.launcher.stderr.take() {
-            pipe.read_to_string(&mut stderr).expect("read stderr");
-        }
-        let status = self.launcher.wait().expect("wait for the rung");
-        let status =
-            status.code().unwrap_or(128 + status.signal().unwrap_or(0));
+        let name = process::command_line(self.launcher());
+        let status = within(&format!("the end of {name}"), || {
+            self.stdout.read_to_string(&mut stdout).expect("read stdout");
+            if let Some(mut pipe) = self.launcher.stderr.take() {
+                pipe.read_to_string(&mut stderr).expect("read stderr");
+            }
+            self.launcher.wait().expect("wait for the rung")
+        });
+        let status = number(status);
         Report { status, stdout, stderr }
     }
 
@@ -190,5 +220,15 @@ impl Running {
             process::is_gone(self.pid)
         });
         self.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that has failed lets nothing go on.
+        if std::thread::panicking() {
+            let _ = self.launcher.kill();
+            let _ = self.launcher.wait();
+        }
     }
 }

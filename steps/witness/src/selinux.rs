@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::Folder;
 
@@ -23,7 +22,7 @@ pub fn load_policy() -> Option<()> {
     let steps = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let source = steps.join("step10/selinux/workshop.cil");
     let policy = Folder::new();
-    let mut secilc = Command::new("secilc");
+    let mut secilc = crate::command("secilc");
     secilc.args(["-c", "33", "-f", "/dev/null", "-o"]);
     secilc.arg(policy.join("policy")).arg(source);
     assert!(secilc.status().expect("start secilc").success());

@@ -14,7 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 
-use crate::{eventually, process};
+use crate::watch::within;
+use crate::{command, eventually, process};
 
 use control::{set_controlling, set_size};
 
@@ -46,7 +47,7 @@ impl Terminal {
     /// # Panics
     /// When there is none to be had.
     pub fn start(binary: &str, arguments: &[&str]) -> Terminal {
-        let mut command = Command::new(binary);
+        let mut command = command(binary);
         command.args(arguments);
         Terminal::run(command, true)
     }
@@ -59,7 +60,7 @@ impl Terminal {
         binary: &str,
         arguments: &[&str],
     ) -> (Terminal, ChildStdout) {
-        let mut command = Command::new(binary);
+        let mut command = command(binary);
         command.args(arguments).stdout(Stdio::piped());
         let mut terminal = Terminal::run(command, false);
         let stdout = terminal.program.stdout.take();
@@ -103,7 +104,7 @@ impl Terminal {
             program,
             before,
             screen: String::new(),
-            patience: crate::PATIENCE,
+            patience: crate::patience(),
             unread: Vec::new(),
         }
     }
@@ -121,7 +122,8 @@ impl Terminal {
     /// # Panics
     /// When the terminal is gone.
     pub fn paste(&mut self, bytes: &[u8]) {
-        self.keyboard_and_screen.write_all(bytes).expect("type");
+        let write = || self.keyboard_and_screen.write_all(bytes);
+        within("the terminal to take what is typed", write).expect("type");
     }
 
     /// Waits until this appears on the screen, after what the last call waited
@@ -147,7 +149,7 @@ impl Terminal {
             if start.elapsed() > self.patience {
                 return None;
             }
-            self.look();
+            within("something on the screen", || self.look());
         }
         Some(std::mem::take(&mut self.screen))
     }

@@ -13,7 +13,6 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -151,7 +150,7 @@ pub fn nft(arguments: &str) -> String {
 
 /// Runs a program that has to succeed, and returns what it printed.
 pub fn program(name: &str, arguments: &str) -> String {
-    let mut program = Command::new(name);
+    let mut program = witness::command(name);
     let output = program.args(arguments.split_whitespace()).output();
     let output = output.unwrap_or_else(|e| panic!("start {name}: {e}"));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

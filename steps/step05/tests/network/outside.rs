@@ -82,7 +82,7 @@ fn nobody_outside_can_reach_in() {
     let address = address(&process).to_string();
     let network = lab.outside(|| ip(&format!("route get {SERVER}")));
     assert!(network.contains("local"), "the control: {network}");
-    let mut way = std::process::Command::new("ip");
+    let mut way = witness::command("ip");
     way.args(["route", "get", &address]);
     let way = lab.outside(|| way.output().expect("start ip"));
     assert!(!way.status.success(), "there is a way to {address} outside");

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use witness::{PATIENCE, Running, eventually, process, run, start};
+use witness::{Running, eventually, process, run, start};
 
 use crate::STEP05;
 use crate::lab::{Lab, MACHINE, accept, network_of, set_forwarding, within};
@@ -38,7 +38,7 @@ fn has(process: &Running, port: u16, state: &str) -> bool {
 
 fn client(address: &str, port: u16) -> TcpStream {
     let client = TcpStream::connect((address, port)).expect("connect");
-    client.set_read_timeout(Some(PATIENCE)).expect("not for ever");
+    client.set_read_timeout(Some(witness::patience())).expect("not for ever");
     client
 }
 

@@ -58,7 +58,7 @@ fn with_open(what: &str, program: &str, arguments: &[&str]) -> Vec<String> {
 }
 
 fn shell(arguments: &[String]) -> Command {
-    let mut command = Command::new("sh");
+    let mut command = witness::command("sh");
     command.args(arguments);
     command
 }

@@ -113,14 +113,14 @@ fn attempt() {
 
 /// Makes the attempts in one container with these flags.
 fn inside(flags: &[&str], attempts: &[&str]) -> Vec<String> {
-    let mut command = Command::new("env");
+    let mut command = witness::command("env");
     command.args(container(flags, PROGRAM, attempts));
     answers(command, attempts.len())
 }
 
 /// Makes them on the machine, as real root, in mounts of their own.
 fn outside(attempts: &[&str]) -> Vec<String> {
-    let mut command = Command::new("unshare");
+    let mut command = witness::command("unshare");
     command.arg("--mount").arg(own_program()).args(ATTEMPT);
     command.env(VARIABLE, attempts.join(";"));
     answers(command, attempts.len())

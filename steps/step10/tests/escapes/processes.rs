@@ -22,7 +22,7 @@ pub fn seize(pid: &str) -> Answer {
 
 /// The same with a process of one's own.
 pub fn seize_child(_: &str) -> Answer {
-    let mut child = Sleep::new(Command::new("sleep"));
+    let mut child = Sleep::new(witness::command("sleep"));
     let answer = seize(&child.0.id().to_string());
     child.end();
     answer
@@ -60,7 +60,8 @@ fn a_process_of_the_machine_has_no_number_inside() {
     // Inside there is the attempt and nothing else, with its threads: numbers
     // this low could mean one of those.
     let is_high = |sleep: &Sleep| sleep.0.id() > 20;
-    let mut all = std::iter::repeat_with(|| Sleep::new(Command::new("sleep")));
+    let mut all =
+        std::iter::repeat_with(|| Sleep::new(witness::command("sleep")));
     let victim = all.find(is_high).expect("a process");
     let pid = victim.0.id();
     let attempts = [format!("seize {pid}"), format!("look-at {pid}")];
@@ -93,7 +94,7 @@ fn nor_can_it_be_reached_where_it_has_one() {
 
         // A process of the machine's root, with the machine's mounts.
         let target = container.pid.to_string();
-        let mut nsenter = Command::new("nsenter");
+        let mut nsenter = witness::command("nsenter");
         nsenter.args(["--target", &target, "--pid", "sleep"]);
         let nsenter = Sleep::new(nsenter);
         let victim = child_named(&nsenter, "sleep");

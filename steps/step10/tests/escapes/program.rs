@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -92,7 +92,7 @@ fn try_to_overwrite(folder: &Folder) {
     // prints more than its pipe takes: it stays until the pipe is read.
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("make a pipe");
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).expect("make it small");
-    let mut command = Command::new("env");
+    let mut command = witness::command("env");
     let person = [format!("SUDO_UID={PERSON}"), format!("SUDO_GID={PERSON}")];
     command.args(&person).args([&launcher, "-q", "--network", "none"]);
     let volume = format!("{}:/volume", volume.path().display());
@@ -123,7 +123,7 @@ fn one_that_is_not_sealed_can_be() {
     let program = copy("/bin/cat", &folder.join("cat"));
     let attacker = copy(&own_program(), &folder.join("attacker"));
     let number = PERSON.to_string();
-    let mut command = Command::new("setpriv");
+    let mut command = witness::command("setpriv");
     command.args(["--reuid", &number, "--regid", &number, "--clear-groups"]);
     command.args(["unshare", "--user", "--map-root-user", &program]);
     command.stdin(Stdio::piped()).stdout(Stdio::null());
@@ -171,7 +171,7 @@ struct Attack {
 }
 
 fn attack(attacker: &str, pid: i32) -> Attack {
-    let mut command = Command::new("nsenter");
+    let mut command = witness::command("nsenter");
     command.args(["--target", &pid.to_string(), "--user", attacker]);
     command.args(ATTEMPT).env(VARIABLE, format!("overwrite {pid}"));
     let mut attacker = command.stdout(Stdio::piped()).spawn().expect("attack");

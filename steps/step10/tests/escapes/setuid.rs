@@ -3,7 +3,6 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
-use std::process::Command;
 
 use witness::{Folder, Machine};
 
@@ -48,7 +47,7 @@ fn a_set_user_id_program_gives_nothing() {
         (&["--new-privs"], "0", DEFAULT),
     ] {
         let flags = [&user[..], flags].concat();
-        let mut command = Command::new("env");
+        let mut command = witness::command("env");
         let attempts = ["euid", "powers"];
         command.args(container(&flags, "/volume/become-root", &attempts));
         assert_eq!(answers(command, 2), [who, powers], "{flags:?}");

@@ -89,7 +89,7 @@ fn who_is_being_set_up_is_left_alone() {
     fs::create_dir(&folder).expect("make a folder");
     // Held by a process that lives, as by a launcher at work.
     let lock = format!("{folder}/lock");
-    let holder = Command::new("flock")
+    let holder = witness::command("flock")
         .args([&lock, "sh", "-c", "echo; cat"])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())

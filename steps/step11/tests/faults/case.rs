@@ -1,7 +1,7 @@
 //! The command lines that are tried, and the calls that each of them makes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use witness::{Folder, run};
@@ -89,7 +89,7 @@ impl Case {
     fn listing(&self) -> Vec<Line> {
         let folder = Folder::new();
         let log = folder.text("log");
-        let status = Command::new("strace")
+        let status = witness::command("strace")
             .args(["-f", "-y", "-qq", "-s", "200", "-o", &log, STEP11])
             .args(&self.arguments)
             .stdin(Stdio::null())

@@ -10,7 +10,7 @@
 //!   and the first that makes the call meets the fault.
 
 use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -58,7 +58,7 @@ pub fn inject(case: &Case, point: &Point, fault: Fault) -> Outcome {
     let trace = trace(&call.name, &what, call.when);
     let stderr = folder.text("stderr");
     let start = |log: &str, flags: &[String]| {
-        Command::new("strace")
+        witness::command("strace")
             .args(["-qq", "-o", log])
             .args(flags)
             .arg(STEP11)
@@ -122,7 +122,7 @@ fn hold_and_attach(
     };
     let mut second = None;
     if soon(start, &mut is_there) && container != 0 {
-        let attached = Command::new("strace")
+        let attached = witness::command("strace")
             .args(["-qq", "-o", log, "-p", &container.to_string()])
             .args(trace)
             .stderr(Stdio::null())

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::mount::{MsFlags, mount};
@@ -106,7 +105,7 @@ fn records() -> Vec<String> {
 }
 
 fn ip(arguments: &str) {
-    let status = Command::new("ip").args(arguments.split(' ')).status();
+    let status = witness::command("ip").args(arguments.split(' ')).status();
     assert!(status.expect("start ip").success(), "ip {arguments}");
 }
 
