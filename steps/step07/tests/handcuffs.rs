@@ -5,7 +5,9 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
-use witness::{Folder, Machine, Report, Running, eventually, run, start};
+use witness::{
+    Folder, Machine, Reachable, Report, Running, eventually, run, start,
+};
 
 const STEP07: &str = env!("CARGO_BIN_EXE_step07");
 const PARENT: &str = "/sys/fs/cgroup/workshop";
@@ -211,9 +213,9 @@ fn the_next_run_sweeps_what_a_killed_launcher_left() {
 #[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
 fn without_root_a_delegated_group_is_needed() {
     let _machine = Machine::new();
-    let home = Folder::new();
+    let (home, program) = (Folder::new(), Reachable::new(STEP07));
     let rootfs = home.text("rootfs");
-    let made = std::process::Command::new("cp")
+    let made = witness::command("cp")
         .args(["-a", &default_rootfs(), &rootfs])
         .status();
     assert!(made.expect("run cp").success());
@@ -223,8 +225,9 @@ fn without_root_a_delegated_group_is_needed() {
         let script = format!(
             "echo $$ > {}/cgroup.procs && exec setpriv --reuid 1500 --regid \
              1500 --clear-groups --bounding-set -all --inh-caps -all \
-             {STEP07} --rootfs {rootfs} {flags} -- cat /proc/self/cgroup",
-            base.display()
+             {} --rootfs {rootfs} {flags} -- cat /proc/self/cgroup",
+            base.display(),
+            program.path()
         );
         run("sh", &["-c", &script])
     };

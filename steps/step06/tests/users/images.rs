@@ -17,7 +17,17 @@ pub struct Image {
 impl Image {
     /// Makes one that belongs to this user and group.
     pub fn of(owner: u32) -> Image {
-        let folder = Folder::below(Path::new(env!("CARGO_TARGET_TMPDIR")));
+        Image::below(Path::new(env!("CARGO_TARGET_TMPDIR")), owner)
+    }
+
+    /// One of root's that everybody can find: cargo's folder may lie in a home
+    /// that is closed to others.
+    pub fn for_all() -> Image {
+        Image::below(Path::new("/var/tmp"), 0)
+    }
+
+    fn below(place: &Path, owner: u32) -> Image {
+        let folder = Folder::below(place);
         let image = Image { folder };
         let path = image.path();
         copy_rootfs(&path);

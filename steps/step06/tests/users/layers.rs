@@ -1,11 +1,11 @@
 //! Image files look root-owned inside, whichever user owns them outside.
 
 use std::os::unix::fs::MetadataExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Instant;
 
-use witness::{Covers, Folder, Machine, Report, run};
+use witness::{Covers, Folder, Machine, Reachable, Report, run};
 
 use crate::images::Image;
 use crate::{STEP06, as_root, as_sudo, program};
@@ -183,7 +183,7 @@ fn an_image_below_a_private_home_can_be_used() {
         }
         // The control: root inside may not walk there.
         let walk = ["--reuid", "100000", "--clear-groups", "ls", &place];
-        let walk = Command::new("setpriv").args(walk).output();
+        let walk = witness::command("setpriv").args(walk).output();
         assert!(!walk.expect("start setpriv").status.success());
     }
 }
@@ -201,7 +201,7 @@ fn killed_at_any_moment_it_leaves_nothing() {
         let whole = start.elapsed();
         for moment in 0..MOMENTS {
             let command = [&image[..], &["sleep", "1000"]].concat();
-            let mut launcher = Command::new("env")
+            let mut launcher = witness::command("env")
                 .args(as_root(&command))
                 .stderr(Stdio::null())
                 .spawn()
@@ -217,12 +217,12 @@ fn killed_at_any_moment_it_leaves_nothing() {
 #[test]
 fn without_user_namespaces_the_switch_is_named() {
     let _machine = Machine::new();
-    let image = Image::of(0);
+    let (image, step06) = (Image::for_all(), Reachable::new(STEP06));
     // In a user namespace of the test's own the switch can be set.
     let run_with = |limit: &str| {
         let script = format!(
             "echo {limit} >/proc/sys/user/max_user_namespaces && exec {} {}",
-            format_args!("env -u SUDO_UID -u SUDO_GID {STEP06}"),
+            format_args!("env -u SUDO_UID -u SUDO_GID {}", step06.path()),
             format_args!("--network none --image {} true", image.text()),
         );
         run("unshare", &["--user", "--map-root-user", "sh", "-c", &script])

@@ -14,7 +14,6 @@ mod rootless;
 mod volumes;
 
 use std::path::Path;
-use std::process::Command;
 
 const STEP06: &str = env!("CARGO_BIN_EXE_step06");
 
@@ -37,7 +36,7 @@ fn as_sudo<'a>(flags: &[&'a str]) -> Vec<&'a str> {
 
 /// Runs a program that has to succeed, and returns what it printed.
 fn program(name: &str, arguments: &[&str]) -> String {
-    let output = Command::new(name).args(arguments).output();
+    let output = witness::command(name).args(arguments).output();
     let output = output.unwrap_or_else(|e| panic!("start {name}: {e}"));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{name} {arguments:?}: {stderr}");

@@ -1,7 +1,7 @@
 //! What root inside cannot do, though it has every capability there is.
 
 use std::fs;
-use std::process::{Child, Command};
+use std::process::Child;
 
 use nix::mount::{MsFlags, mount};
 use witness::{
@@ -153,7 +153,7 @@ impl Victim {
     fn new(process: &Running) -> Victim {
         let target = process.pid.to_string();
         let arguments = ["--target", &target, "--pid", "sleep", "1000"];
-        let nsenter = Command::new("nsenter").args(arguments).spawn();
+        let nsenter = witness::command("nsenter").args(arguments).spawn();
         let nsenter = nsenter.expect("start nsenter");
         let mut pid = None;
         eventually("a process in the container's PID namespace", || {

@@ -3,11 +3,11 @@
 use std::os::unix::fs::MetadataExt;
 
 use witness::terminal::Terminal;
-use witness::{Machine, namespace, run, start};
+use witness::{Machine, Reachable, namespace, need, run, start};
 
 use crate::maps::{every_capability, four_times, map};
 use crate::person::{Person, set_ranges_aside};
-use crate::{STEP06, program, text};
+use crate::{STEP06, copy_rootfs, program, text};
 
 #[test]
 fn a_person_alone_is_root_of_one() {
@@ -78,6 +78,7 @@ fn nobody_else_is_mapped_without_help() {
 
 #[test]
 fn newuidmap_maps_what_is_set_aside() {
+    need("newuidmap");
     let _machine = Machine::new();
     let (person, _files) = (Person::new(), set_ranges_aside());
     let script = "touch /tmp/new; chown 1:2 /tmp/new && echo given";
@@ -97,6 +98,7 @@ fn newuidmap_maps_what_is_set_aside() {
 
 #[test]
 fn newuidmap_has_the_last_word() {
+    need("newuidmap");
     let _machine = Machine::new();
     let (person, _files) = (Person::new(), set_ranges_aside());
     let flags = ["--uid-map", "0:0:1", "echo", "ran"];
@@ -144,11 +146,10 @@ fn the_image_is_made_on_first_need() {
 fn writes_can_be_kept() {
     let _machine = Machine::new();
     let person = Person::new();
-    // overlayfs keeps its notes in the upper layer's extended attributes,
-    // and not every tmpfs has those: /tmp may be one.
-    let upper = witness::Folder::below(std::path::Path::new(env!(
-        "CARGO_TARGET_TMPDIR"
-    )));
+    // overlayfs keeps its notes in the upper layer's extended attributes, and
+    // not every tmpfs has those: /tmp may be one. Cargo's own folder may lie
+    // in a home that is closed to this person.
+    let upper = witness::Folder::below(std::path::Path::new("/var/tmp"));
     program("chown", &["1500:1500", text(upper.path())]);
     let flags = ["-q", "--upper", text(upper.path())];
     let script = "echo new >/new; rm -r /home; mkdir /home; ls -A /home";
@@ -203,6 +204,7 @@ fn killed_with_sigkill_it_leaves_nothing() {
     let _machine = Machine::new();
     let person = Person::new();
     start("setpriv", &person.starts(&["-q"]), "sleep 1000 &").kill();
+    need("newuidmap");
     let _files = set_ranges_aside();
     let starts = person.starts_with_helpers(&["-q"]);
     start("setpriv", &starts, "sleep 1000 &").kill();
@@ -223,11 +225,14 @@ fn root_can_do_without_roots_help_too() {
 #[test]
 fn without_user_namespaces_the_switch_is_named() {
     let _machine = Machine::new();
+    let step06 = Reachable::new(STEP06);
+    copy_rootfs(&step06.beside("rootfs"));
     // In a user namespace of the test's own the switch can be set.
     let run_with = |limit: &str| {
         let script = format!(
             "echo {limit} >/proc/sys/user/max_user_namespaces && \
-             PATH=/nowhere exec {STEP06} -q --rootless true"
+             PATH=/nowhere exec {} -q --rootless true",
+            step06.path()
         );
         run("unshare", &["--user", "--map-root-user", "sh", "-c", &script])
     };

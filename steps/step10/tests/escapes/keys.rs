@@ -6,7 +6,7 @@ use std::process::Command;
 
 use libc::c_long;
 use nix::errno::Errno;
-use witness::Machine;
+use witness::{Machine, Reachable};
 
 use crate::{
     ALL_POWERS, ATTEMPT, Answer, IDENTITY, NO_FILTER, NO_MASKS, PROGRAM,
@@ -91,7 +91,7 @@ fn keys_are_out_of_reach() {
 
 /// A command that starts with a key in a session keyring of its own.
 fn with_key(program: &str) -> Command {
-    let mut command = Command::new(program);
+    let mut command = witness::command(program);
     // SAFETY: between fork and exec only two system calls are made.
     unsafe {
         command.pre_exec(|| {
@@ -120,7 +120,8 @@ fn keys_of_the_launcher_do_not_come_along() {
     }
     // The control: another user namespace is no obstacle.
     let mut command = with_key("unshare");
-    command.args(["--user", "--map-root-user", &own_program()]);
+    let program = Reachable::new(&own_program());
+    command.args(["--user", "--map-root-user", program.path()]);
     command.args(ATTEMPT).env(VARIABLE, attempt);
     assert_eq!(answers(command, 1), ["done"]);
 }
