@@ -1,6 +1,6 @@
 //! step10 from outside: what is left of root's powers, as the kernel says.
 
-use witness::{Machine, Report, Running, mount_at, run, start};
+use witness::{Covers, Machine, Report, Running, mount_at, run, start};
 
 const STEP10: &str = env!("CARGO_BIN_EXE_step10");
 const NONE: [&str; 2] = ["--network", "none"];
@@ -11,13 +11,17 @@ const EMPTY: &str = "0000000000000000";
 /// The bit of CAP_NET_RAW, which has the number 13.
 const NET_RAW: &str = "0000000000002000";
 
+/// The arguments of env(1) that start step10 with nobody behind it, whoever
+/// has typed sudo: then 65536 numbers are mapped, from 100000 on.
+const ALONE: [&str; 5] = ["-u", "SUDO_UID", "-u", "SUDO_GID", STEP10];
+
 fn begin(flags: &[&str]) -> Running {
-    start(STEP10, &[&NONE, flags].concat(), "")
+    start("env", &[&ALONE, &NONE[..], flags].concat(), "")
 }
 
 fn step10(flags: &[&str], script: &str) -> Report {
     let command = ["--", "sh", "-c", script];
-    run(STEP10, &[&["-q"], &NONE[..], flags, &command].concat())
+    run("env", &[&ALONE[..], &["-q"], &NONE[..], flags, &command].concat())
 }
 
 /// Effective, permitted, inheritable, ambient, bounding.
@@ -92,14 +96,14 @@ fn another_user_has_no_powers_but_those_asked_for() {
     let _machine = Machine::new();
     let process = begin(&["--user", "1000:50"]);
     assert_eq!(sets(&process), [EMPTY, EMPTY, EMPTY, EMPTY, FOURTEEN]);
-    assert!(process.status("Uid").ends_with("101000"));
-    assert!(process.status("Gid").ends_with("100050"));
+    assert_eq!(process.status("Uid"), four_times(101_000));
+    assert_eq!(process.status("Gid"), four_times(100_050));
     assert_eq!(process.status("Groups"), "");
     let ledger = process.end().stderr;
     assert!(ledger.contains("uid 1000 inside, 101000 outside"), "{ledger}");
 
     let process = begin(&["--user", "1000", "--cap-add", "net_raw"]);
-    assert!(process.status("Gid").ends_with("101000"), "the same number");
+    assert_eq!(process.status("Gid"), four_times(101_000), "the same");
     let raw = NET_RAW;
     assert_eq!(sets(&process), [raw, raw, raw, raw, FOURTEEN]);
     process.end();
@@ -108,6 +112,30 @@ fn another_user_has_no_powers_but_those_asked_for() {
     let flags = ["--user", "1000", "--cap-add", "net_raw", "--init"];
     let report = step10(&flags, script);
     assert_eq!(report.stdout, format!("CapEff:\t{raw}\n"), "{report:?}");
+}
+
+/// Who is whom outside depends on the person who has typed sudo.
+#[test]
+fn another_user_is_one_of_those_set_aside_for_the_person() {
+    let _machine = Machine::new();
+    let files = Covers::new();
+    files.cover("/etc/passwd", "person:x:1500:1600::/:/bin/sh\n");
+    files.cover("/etc/subuid", "person:300000:65536\n");
+    files.cover("/etc/subgid", "person:400000:65536\n");
+    let sudo = ["SUDO_UID=1500", "SUDO_GID=1600", STEP10];
+    let user = ["--user", "1000:50"];
+    let process = start("env", &[&sudo, &NONE[..], &user].concat(), "");
+    assert_eq!(sets(&process), [EMPTY, EMPTY, EMPTY, EMPTY, FOURTEEN]);
+    // Root inside is the person, 1 is the first of the range.
+    assert_eq!(process.status("Uid"), four_times(300_999));
+    assert_eq!(process.status("Gid"), four_times(400_049));
+    let ledger = process.end().stderr;
+    assert!(ledger.contains("uid 1000 inside, 300999 outside"), "{ledger}");
+}
+
+/// Real, effective, saved and filesystem number: all the same.
+fn four_times(number: u32) -> String {
+    format!("{number}\t{number}\t{number}\t{number}")
 }
 
 #[test]
