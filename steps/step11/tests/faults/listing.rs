@@ -33,6 +33,25 @@ pub struct Call {
     pub text: String,
 }
 
+/// The name of a call, and one for all those that do the same: which of them
+/// is made depends on the processor (aarch64 has no mkdir(2)) and on the C
+/// library (glibc 2.41 calls fstat(2) where 2.36 called newfstatat(2)).
+pub fn plain(name: &str) -> &str {
+    match name {
+        "dup3" => "dup2",
+        "fstat" | "fstatat64" | "lstat" | "newfstatat" | "statx" => "stat",
+        "fstatfs" => "statfs",
+        "mkdirat" => "mkdir",
+        "open" => "openat",
+        "pipe" => "pipe2",
+        "ppoll" => "poll",
+        "readlinkat" => "readlink",
+        "renameat" | "renameat2" => "rename",
+        "symlinkat" => "symlink",
+        other => other,
+    }
+}
+
 impl Call {
     /// Is it about the group that the container is to be in?
     pub fn is_about_groups(&self) -> bool {
@@ -124,7 +143,7 @@ fn mark_free(calls: &mut [Call]) {
 fn cut(calls: &mut Vec<Call>, role: Role) {
     let own: Vec<&Call> = calls.iter().filter(|c| c.role == role).collect();
     let last = |names: &[&str]| {
-        own.iter().rposition(|call| names.contains(&&*call.name))
+        own.iter().rposition(|call| names.contains(&plain(&call.name)))
     };
     let end = match role {
         Role::Container => own.iter().position(|call| {
@@ -135,7 +154,7 @@ fn cut(calls: &mut Vec<Call>, role: Role) {
         _ => own
             .iter()
             .position(|call| call.name.starts_with("rename"))
-            .max(last(&["recvmsg", "dup2", "dup3"])),
+            .max(last(&["recvmsg", "dup2"])),
     };
     let Some(end) = end else { return };
     let mut number = 0;
