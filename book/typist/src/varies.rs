@@ -47,7 +47,10 @@ pub fn without_what_varies(line: &str) -> String {
         let pattern = Regex::new(pattern).expect("a regular expression");
         line = pattern.replace_all(&line, name).into_owned();
     }
-    let number = Regex::new(r"\b\d+(\.\d+)*(-[0-9][-\w.]*)?");
+    // A release of the kernel ends as its maker likes.
+    let number = Regex::new(
+        r"\b\d+(\.\d+){2,3}[-+~][-+~.\w]*|\b\d+(\.\d+)*(-[0-9][-\w.]*)?",
+    );
     let number = number.expect("a regular expression");
     let line = number.replace_all(&line, |found: &Captures<'_>| {
         named(&found[0]).map_or(found[0].to_owned(), str::to_owned)
@@ -56,9 +59,11 @@ pub fn without_what_varies(line: &str) -> String {
 }
 
 fn named(number: &str) -> Option<&'static str> {
-    let parts: Vec<&str> = number.split('.').collect();
-    // 6.1.0-56-cloud-amd64, 6.18.44; an address has four parts.
-    if parts.len() == 3 {
+    let (version, end) =
+        number.split_at(number.find(['-', '+', '~']).unwrap_or(number.len()));
+    let parts = version.split('.').count();
+    // 6.1.0-56-cloud-amd64, 6.18.44; an address has four parts, and no end.
+    if parts == 3 || parts == 4 && !end.is_empty() {
         return Some("RELEASE");
     }
     let number: u32 = number.parse().ok()?;
@@ -81,6 +86,11 @@ mod tests {
             ("4026532238 2034 root sh", "4026532235 2034 root sh"),
             ("  2034 sleep", " 12034   sleep"),
             ("6.1.0-56-cloud-amd64", "6.18.44"),
+            ("6.1.0-56-cloud-amd64", "6.12.43+deb13-cloud-amd64"),
+            ("6.1.0-56-cloud-amd64", "6.8.0-45.45~22.04-generic"),
+            ("6.1.0-56-cloud-amd64", "6.16.3-arch1-1"),
+            ("6.1.0-56-cloud-amd64", "5.15.153.1-microsoft-standard-WSL2"),
+            ("on 6.1.0-56-cloud-amd64 x", "on 6.12.0-124.el10.x86_64+rt x"),
             ("Linux 6.12.9", "Linux 6.1.0-56-cloud-amd64"),
             ("Thu Nov 26 01:02:03 UTC 2026", "Mon Jan  5 23:59:59 UTC 2031"),
             ("1 root 0 Nov 26 01:40 exe", "1 root 0 Dec  3 12:13 exe"),
@@ -102,6 +112,8 @@ mod tests {
             ("0 100000 65536", "0 100000 65535"),
             ("uid 1000", "uid 1001"),
             ("10.0.2.2", "10.0.2.3"),
+            ("10.0.2.2/24", "6.1.0-56-cloud-amd64/24"),
+            ("6.1.0-56-cloud-amd64 sh", "6.12.43+deb13-cloud-amd64 ps"),
             ("10.77.0.2/30", "10.77.0.2/29"),
             ("256M", "128M"),
             ("box2145", "veth2145"),
