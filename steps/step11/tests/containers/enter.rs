@@ -6,7 +6,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use witness::{Machine, eventually, namespace, run};
 
-use crate::{Container, STEP11};
+use crate::{Container, MAP, STEP11};
 
 const LOOK: &str = "grep -E '^(Cap|Seccomp|NoNewPrivs|Uid|Gid|Groups)' \
     /proc/self/status; for kind in user mnt pid uts ipc net cgroup time; do \
@@ -23,7 +23,7 @@ fn a_second_process_is_in_all_things_like_the_first() {
     for more in
         [&[][..], &["--init"], &["--user", "1000:50"], &["--seccomp", "none"]]
     {
-        let flags = [&flags[..], more].concat();
+        let flags = [&MAP[..], &flags, more].concat();
         let container = Container::start(&flags, &script);
         let second = container.exec(&[], &["sh", "-c", LOOK]);
         assert_eq!(second.stderr, "");
@@ -70,7 +70,8 @@ fn what_the_machine_shares_with_it_need_not_be_joined() {
 #[test]
 fn its_status_streams_and_flags_are_its_own() {
     let _machine = Machine::new();
-    let container = Container::start(&["--env", "A=1"], "exec sleep 1000");
+    let flags = [&MAP[..], &["--env", "A=1"]].concat();
+    let container = Container::start(&flags, "exec sleep 1000");
     let script = "echo out; echo err >&2; exit 9";
     let report = container.exec(&[], &["sh", "-c", script]);
     assert_eq!(report.status, 9);

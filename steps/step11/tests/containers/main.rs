@@ -15,6 +15,11 @@ use witness::{Report, process, run};
 
 const STEP11: &str = env!("CARGO_BIN_EXE_step11");
 
+/// Other users than root, whether or not the person who has typed sudo has any
+/// set aside.
+const MAP: [&str; 4] =
+    ["--uid-map", "0:100000:65536", "--gid-map", "0:100000:65536"];
+
 /// A detached container with a name that nobody else has. It is gone when
 /// this is dropped.
 struct Container {
