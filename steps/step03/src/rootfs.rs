@@ -18,6 +18,7 @@
 mod build;
 mod busybox;
 mod host;
+mod interrupt;
 mod layout;
 mod programs;
 
@@ -31,6 +32,8 @@ use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use step00::Advice;
+
+pub use interrupt::Removal;
 
 /// What a root filesystem is made from.
 #[derive(Clone, Debug)]
@@ -70,10 +73,14 @@ impl fmt::Display for Source {
 /// Where the workshop's root filesystem belongs: `target/rootfs`, beside the
 /// profile folder (`target/debug`) that the running binary lies in, whatever
 /// the working directory is. Tests (`target/debug/deps`) share it. A binary
-/// that cargo did not put there has it beside itself.
+/// that cargo did not put there has it beside itself, but in a folder `bin`
+/// (`cargo install`) there are programs and nothing else: then it belongs to
+/// the data of whoever runs it, `~/.local/share/workshop` (XDG Base Directory
+/// Specification).
 ///
 /// # Errors
-/// /proc is not mounted, and so the program cannot find itself.
+/// /proc is not mounted, and so the program cannot find itself; or it is in a
+/// folder `bin`, and neither XDG_DATA_HOME nor HOME is set.
 pub fn default_path() -> Result<PathBuf> {
     let mut program = env::current_exe().context(
         "find the running program through /proc/self/exe: is /proc mounted?",
@@ -87,12 +94,23 @@ pub fn default_path() -> Result<PathBuf> {
     if matches!(name_of(folder), "deps" | "examples") {
         folder = folder.parent().unwrap_or(folder);
     }
+    if name_of(folder) == "bin" {
+        return Ok(data_folder()?.join("rootfs"));
+    }
     // Cargo marks its target folder; a copy of one (in a virtual machine) may
     // have lost the mark, but not the names of the two usual profiles.
     let above = folder.parent().unwrap_or(folder);
     let profile = matches!(name_of(folder), "debug" | "release")
         || above.join("CACHEDIR.TAG").exists();
     Ok(if profile { above } else { folder }.join("rootfs"))
+}
+
+fn data_folder() -> Result<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let data = set("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(set("HOME")?).join(".local/share"));
+    let data = data.or_else(home).context("find your home: HOME is not set");
+    Ok(data.advice("--rootfs DIR uses one that you have")?.join("workshop"))
 }
 
 /// Makes the workshop's root filesystem on first need and says so in one line
@@ -124,12 +142,14 @@ pub fn ensure(path: &Path) -> Result<()> {
 /// The folder of `path` is not writable (`EACCES`, `EROFS`), the disk is full
 /// (`ENOSPC`), or the source lacks a shell. Nothing stays behind.
 pub fn make(path: &Path, source: &Source) -> Result<bool> {
+    make_folder_above(path)?;
     for left_over in abandoned(path)? {
         // Another maker may be at work on it, or another user own it: `clean`
         // will tell.
         let _ = fs::remove_dir_all(&left_over);
     }
     let new = HalfMade(sibling(path, process::id()));
+    let _removal = Removal::of(&new.0);
     let size = build::build(&new.0, source)
         .with_context(|| {
             let path = path.display();
@@ -147,6 +167,17 @@ pub fn make(path: &Path, source: &Source) -> Result<bool> {
         path.display()
     );
     Ok(true)
+}
+
+/// Only the folder for one's data may be missing yet.
+fn make_folder_above(path: &Path) -> Result<()> {
+    let above = path.parent().unwrap_or(Path::new("/"));
+    let is_ours = data_folder().is_ok_and(|folder| folder == above);
+    if is_ours {
+        fs::create_dir_all(above)
+            .with_context(|| format!("make {}", above.display()))?;
+    }
+    Ok(())
 }
 
 /// Half-made copies (`NAME.new-PID`) beside `path` whose maker is gone.

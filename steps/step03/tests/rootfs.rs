@@ -136,7 +136,7 @@ fn fresh_copy(folder: &Folder, profile: &str) -> String {
 #[test]
 fn the_default_root_is_made_on_first_need_beside_the_profile_folder() {
     let _machine = Machine::new();
-    for (profile, place) in [("debug", ""), ("bin", "bin")] {
+    for (profile, place) in [("debug", ""), ("elsewhere", "elsewhere")] {
         let folder = Folder::new();
         let step03 = fresh_copy(&folder, profile);
         let flags = ["-q", "--", "cat", "/etc/os-release"];

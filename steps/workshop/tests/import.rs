@@ -26,9 +26,9 @@ fn real_tar(target: &Target, options: &[&str]) -> Result<String> {
          ln -s /bin/su absolute && echo deep > {long}/file && \
          echo key > locked/key && chmod 0555 locked && chmod 0750 bin"
     );
-    let mut shell = Command::new("sh");
+    let mut shell = witness::command("sh");
     output_of(shell.args(["-c", &script]).current_dir(&target.0).output()?)?;
-    let mut tar = Command::new("tar");
+    let mut tar = witness::command("tar");
     tar.args(options).args(["-cf", "image.tar", "-C", "tree", "."]);
     output_of(tar.current_dir(&target.0).output()?)?;
     Ok(long)
@@ -130,7 +130,7 @@ fn an_image_that_is_there_is_replaced_only_by_force() -> Result<()> {
 fn what_a_killed_import_left_goes_with_the_next_one() -> Result<()> {
     let target = Target::new()?;
     real_tar(&target, &[])?;
-    let mut dead = Command::new("true").spawn()?;
+    let mut dead = witness::command("true").spawn()?;
     dead.wait()?;
     let dead = format!("images/large.new-{}", dead.id());
     fs::create_dir_all(target.path(&dead))?;
@@ -362,7 +362,7 @@ fn serve(body: Vec<u8>) -> Result<String> {
 
 /// The SHA-256 that coreutils finds.
 fn sha256_of(path: &Path) -> Result<String> {
-    let text = output_of(Command::new("sha256sum").arg(path).output()?)?;
+    let text = output_of(witness::command("sha256sum").arg(path).output()?)?;
     let hex = text.split_whitespace().next();
     hex.map(String::from).context("sha256sum printed nothing")
 }
@@ -415,5 +415,41 @@ fn the_hash_of_a_local_file_is_checked_too() -> Result<()> {
     target.fail(&["rootfs", "image.tar", "--sha256", &wrong])?;
     assert_eq!(target.images()?, [""; 0]);
     target.run(&["rootfs", "image.tar", "--sha256", &right])?;
+    Ok(())
+}
+
+#[test]
+fn an_interrupt_leaves_nothing_half_made() -> Result<()> {
+    use nix::sys::signal::{Signal, kill};
+    use std::os::unix::process::ExitStatusExt;
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
+        let target = Target::new()?;
+        let mut command = target.command(&["rootfs", "-", "--name", "piped"]);
+        // It waits for what stdin brings, and nothing comes.
+        let mut import = command.stdin(Stdio::piped()).spawn()?;
+        let half_made = format!("piped.new-{}", import.id());
+        let half_made = target.path("images").join(half_made);
+        witness::eventually("the import to begin", || {
+            half_made.join("stdin").exists()
+        });
+        let pid = nix::unistd::Pid::from_raw(import.id() as i32);
+        kill(pid, signal)?;
+        assert_eq!(import.wait()?.signal(), Some(signal as i32));
+        // The control: SIGKILL leaves it to the next import.
+        let is_left = signal == Signal::SIGKILL;
+        assert_eq!(half_made.exists(), is_left, "{signal}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_no_tar_is_not_shown() -> Result<()> {
+    let target = Target::new()?;
+    let text = "password: secret, and more of it\n".repeat(40);
+    fs::write(target.path("file"), &text)?;
+    let words = target.fail(&["rootfs", "file"])?;
+    assert!(words.contains("no header of a tar is there"), "{words}");
+    assert!(!words.contains("secret"), "{words}");
+    assert_eq!(words.lines().count(), 1, "{words}");
     Ok(())
 }

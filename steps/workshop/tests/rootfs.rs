@@ -19,7 +19,7 @@ fn inside(root: &Path, script: &str) -> Result<Option<String>> {
         eprintln!("not root: what needs chroot is left out");
         return Ok(None);
     }
-    let mut chroot = Command::new("chroot");
+    let mut chroot = witness::command("chroot");
     chroot.arg(root).args(["/bin/sh", "-c", script]);
     output_of(chroot.output()?).map(Some)
 }
@@ -62,7 +62,7 @@ fn modes_do_not_depend_on_the_umask() -> Result<()> {
     let modes = |umask: &str| -> Result<Vec<u32>> {
         let target = Target::new()?;
         let script = format!("umask {umask}; exec \"$0\" rootfs");
-        let mut shell = Command::new("sh");
+        let mut shell = witness::command("sh");
         shell.args(["-c", &script]).arg(target.binary());
         output_of(shell.output()?)?;
         let names = ["", "tmp", "root", "etc/passwd", "usr/bin/sh"];
@@ -111,7 +111,7 @@ fn of_many_makers_at_once_one_wins_and_none_fails() -> Result<()> {
 #[test]
 fn what_a_killed_maker_left_is_removed_by_the_next_one() -> Result<()> {
     let target = Target::new()?;
-    let mut child = Command::new("true").spawn()?;
+    let mut child = witness::command("true").spawn()?;
     child.wait()?;
     let dead = target.path(&format!("rootfs.new-{}", child.id()));
     // The control: a maker that is still at work. Process 1 always lives.
@@ -200,7 +200,7 @@ fn a_busybox_that_does_not_run_is_passed_over() -> Result<()> {
         let own = target.path("bin/busybox");
         fs::write(target.path("part"), &whole[..length])?;
         // cp once more, for the reason given in target/mod.rs.
-        let mut cp = Command::new("cp");
+        let mut cp = witness::command("cp");
         output_of(cp.arg(target.path("part")).arg(&own).output()?)?;
         fs::set_permissions(&own, fs::Permissions::from_mode(0o755))?;
         let mut command = target.command(&["rootfs", "busybox", "--force"]);
@@ -265,5 +265,30 @@ fn a_reader_who_has_seen_enough_is_no_error() -> Result<()> {
     let full = fs::OpenOptions::new().write(true).open("/dev/full")?;
     let output = target.command(&[]).stdout(full).output()?;
     assert_eq!(output.status.code(), Some(1));
+    Ok(())
+}
+
+#[test]
+fn an_installed_program_keeps_it_with_the_data_of_its_user() -> Result<()> {
+    let target = Target::new()?;
+    fs::create_dir(target.path("bin"))?;
+    fs::rename(target.binary(), target.path("bin/workshop"))?;
+    let make = |variable: &str, place: &str| {
+        let mut command = Command::new(target.path("bin/workshop"));
+        command.arg("rootfs").env_remove("HOME").env_remove("XDG_DATA_HOME");
+        if !variable.is_empty() {
+            command.env(variable, target.path(place));
+        }
+        command.output()
+    };
+    output_of(make("XDG_DATA_HOME", "data")?)?;
+    assert!(target.path("data/workshop/rootfs/etc").is_dir());
+    output_of(make("HOME", "home")?)?;
+    assert!(target.path("home/.local/share/workshop/rootfs/etc").is_dir());
+    assert_eq!(names(&target.path("bin"))?, ["workshop"]);
+    let nowhere = make("", "")?;
+    let words = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert_eq!(nowhere.status.code(), Some(1), "{words}");
+    assert!(words.contains("HOME is not set\n  try: "), "{words}");
     Ok(())
 }

@@ -24,7 +24,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use clap::Args;
 use step03::rootfs::{self, Source};
 
@@ -267,7 +267,24 @@ fn import_tar(
 
 fn open_and_unpack(tar: &Path, to: &Path, kind: Kind) -> Result<Unpacked> {
     unpack(archive::open(tar)?, to, kind)
+        .map_err(without_contents)
         .with_context(|| format!("unpack {}", tar.display()))
+}
+
+/// The reader of tars says which number it could not read, and that is a piece
+/// of the file: of whatever file was named.
+fn without_contents(error: Error) -> Error {
+    let is_readers = |cause: &io::Error| {
+        cause.kind() == io::ErrorKind::Other && cause.raw_os_error().is_none()
+    };
+    let causes: Vec<_> = error.chain().collect();
+    let first = causes
+        .iter()
+        .position(|cause| cause.downcast_ref().is_some_and(is_readers));
+    let Some(first) = first else { return error };
+    let words = causes[..first].iter().map(|cause| cause.to_string());
+    let words: Vec<_> = words.collect();
+    anyhow!("{}: no header of a tar is there", words.join(": "))
 }
 
 fn import_layout(

@@ -13,11 +13,12 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::digest;
+use crate::text::malformed;
 
 /// JSON in an image is small. More than this is an attack on our memory.
 const JSON_LIMIT: u64 = 4 << 20;
@@ -219,6 +220,8 @@ fn read_json(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn parse<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T> {
-    serde_json::from_slice(json)
-        .with_context(|| format!("understand {what} of the image layout"))
+    serde_json::from_slice(json).map_err(|error| {
+        let fault = malformed(&error);
+        anyhow!("understand {what} of the image layout: {fault}")
+    })
 }

@@ -39,13 +39,11 @@ pub fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let path = path.display();
-            Err(error).with_context(|| {
-                format!(
-                    "remove {path}: some of it is not yours (a container ran \
-                     in it as root?); this removes it:\n  \
-                     sudo rm -r --one-file-system -- '{path}'\n"
-                )
-            })
+            bail!(
+                "remove {path}: {error}: some of it is not yours (a container \
+                 ran in it as root?); this removes it:\n  \
+                 sudo rm -r --one-file-system -- '{path}'"
+            )
         }
         Err(error) => {
             Err(error).with_context(|| format!("remove {}", path.display()))

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use anyhow::{Context, Result, bail, ensure};
-use step03::rootfs;
+use step03::rootfs::{self, Removal};
 
 use super::remove::remove;
 use crate::text::shown;
@@ -32,6 +32,7 @@ pub struct Staging {
     folder: PathBuf,
     image: PathBuf,
     force: bool,
+    _removal: Option<Removal>,
 }
 
 impl Staging {
@@ -46,6 +47,9 @@ impl Staging {
              a name, and neither '.' nor '-' begins one; choose with --name"
         );
         let images = target()?.join("images");
+        fs::create_dir_all(target()?).with_context(|| {
+            format!("make the folder of {}", shown(&images))
+        })?;
         sweep(private(&images)?)?;
         let image = images.join(name);
         if image.exists() && !force {
@@ -56,7 +60,8 @@ impl Staging {
             );
         }
         let folder = rootfs::sibling(&image, process::id());
-        let staging = Self { folder, image, force };
+        let _removal = Removal::of(&folder);
+        let staging = Self { folder, image, force, _removal };
         private(&staging.folder)?;
         private(&staging.tree())?;
         Ok(staging)
