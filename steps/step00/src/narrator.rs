@@ -127,7 +127,7 @@ pub(crate) fn tell(
             }
         }
     }
-    choose_colour();
+    choose_colour(&io::stderr());
     let kernel = nix::sys::utsname::uname()?;
     let kernel = kernel.release().to_string_lossy().into_owned();
     let mut page = Vec::new();
@@ -170,9 +170,13 @@ pub fn print(text: &str) -> Result<Ending> {
     }
 }
 
-/// `colored` looks at stdout, but the ledger goes to stderr.
-fn choose_colour() {
-    let wanted = io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+/// Colour is for terminals that have it (`TERM=dumb` says that one has not),
+/// and for those who have not refused it. `colored` looks at stdout alone, but
+/// the ledger goes to stderr.
+pub fn choose_colour(stream: &impl IsTerminal) {
+    let value = |name| std::env::var_os(name).unwrap_or_default();
+    let wanted = stream.is_terminal()
+        && value("NO_COLOR").is_empty()
+        && value("TERM") != "dumb";
     colored::control::set_override(wanted);
 }

@@ -93,7 +93,13 @@ pub fn read(name: &str) -> Result<State> {
         }
         text => text
             .map_err(anyhow::Error::from)
-            .and_then(|text| Ok(serde_json::from_str(&text)?))
+            .and_then(|text| {
+                // serde's own words show what stands in the file.
+                serde_json::from_str(&text).map_err(|error| {
+                    let (line, column) = (error.line(), error.column());
+                    anyhow::anyhow!("line {line}, column {column} is wrong")
+                })
+            })
             .with_context(|| format!("read {}", path.display())),
     }
 }

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Error, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::check::command::{self, AttemptArgs, Check};
 use crate::ladder::{self, Repository};
 use crate::learn::{hint, overview, reset, solution};
+use crate::text::columns;
 use crate::{apparmor, clean, doctor, measure, peek, rootfs};
 
 /// The companion of the workshop Blindfolds & Handcuffs
 #[derive(Parser)]
-#[command(name = "workshop", version, term_width = 80)]
+#[command(name = "workshop", bin_name = "cargo workshop", version)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -58,6 +59,7 @@ enum Command {
 /// Runs the companion; see the crate for its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
+    step00::narrator::choose_colour(&io::stdout());
     match run(&mut io::stdout().lock()) {
         Err(error) if !is_broken_pipe(&error) => {
             // `eprintln!` would panic where stderr is closed.
@@ -71,7 +73,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(out: &mut impl Write) -> Result<ExitCode> {
-    let Cli { command, repository } = Cli::parse();
+    let matches = Cli::command().term_width(columns()).get_matches();
+    let Cli { command, repository } =
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let repository = Repository::open(repository);
     let mut code = ExitCode::SUCCESS;
     match command {

@@ -4,7 +4,7 @@ mod target;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
@@ -29,7 +29,7 @@ fn turn() -> Option<MutexGuard<'static, ()>> {
 /// Runs the companion with parts of the machine covered by a script.
 fn on_a_bad_machine(target: &Target, script: &str) -> Result<String> {
     let script = format!("{script}; ./debug/workshop apparmor");
-    let mut unshare = Command::new("unshare");
+    let mut unshare = witness::command("unshare");
     unshare.args(["--mount", "sh", "-ec", &script]).current_dir(&target.0);
     let output = unshare.env_remove("RUST_BACKTRACE").output()?;
     let words = String::from_utf8(output.stderr)?;
@@ -95,7 +95,7 @@ impl Wearer {
     fn new() -> Result<Wearer> {
         let script = "echo exec workshop-container \
             >/proc/self/attr/apparmor/exec && exec cat";
-        let mut command = Command::new("sh");
+        let mut command = witness::command("sh");
         command.args(["-c", script]).stdin(Stdio::piped());
         let wearer = Wearer(command.spawn()?);
         let label = format!("/proc/{}/attr/current", wearer.0.id());
@@ -158,7 +158,7 @@ fn clean_unloads_it_and_no_other() -> Result<()> {
     let other = target.path("other");
     fs::write(&other, "profile workshop-container-of-mine { file, }\n")?;
     let parser = |option| {
-        let mut command = Command::new("apparmor_parser");
+        let mut command = witness::command("apparmor_parser");
         output_of(command.arg(option).arg(&other).output()?)
     };
     parser("-r")?;
@@ -179,7 +179,7 @@ fn a_learner_is_told_what_sudo_is_for() -> Result<()> {
     let Some(_turn) = turn() else { return Ok(()) };
     let target = Target::new()?;
     let as_learner = |arguments: &[&str]| {
-        let mut command = Command::new("runuser");
+        let mut command = witness::command("runuser");
         command.args(["-u", "learner", "--"]).arg(target.binary());
         command.args(arguments).current_dir(&target.0).output()
     };
@@ -205,7 +205,7 @@ fn apart(scripts: &[&str], worn: bool) -> Result<Vec<bool>> {
     let each = "for script; do \
         sh -c \"$script\" </dev/null >/dev/null 2>&1; echo $?; done";
     let wear = if worn { wear } else { "" };
-    let mut unshare = Command::new("unshare");
+    let mut unshare = witness::command("unshare");
     unshare.args(["--mount", "--net", "sh", "-c"]);
     unshare.arg(format!("{set_up}\n{wear}\nexec sh -c '{each}' sh \"$@\""));
     let output = output_of(unshare.arg("sh").args(scripts).output()?)?;

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::Result;
 use nix::unistd::geteuid;
@@ -19,7 +19,7 @@ fn it_says_what_it_removes_and_spares_the_rest() -> Result<()> {
     for name in ["images/one", "rootfs.new-1", "rootfs.new-x", "mine"] {
         fs::create_dir_all(target.path(name))?;
     }
-    let mut dead = Command::new("true").spawn()?;
+    let mut dead = witness::command("true").spawn()?;
     dead.wait()?;
     fs::create_dir(target.path(&format!("rootfs.new-{}", dead.id())))?;
     let printed = target.run(&["clean"])?;
@@ -47,7 +47,7 @@ fn it_forgets_containers_that_have_ended() -> Result<()> {
         }
     }
     // A launcher holds the lock of its container for as long as it lives.
-    let mut holder = Command::new("flock")
+    let mut holder = witness::command("flock")
         .args(["run/runs/lock", "flock", "own/workshop/runs/lock"])
         .args(["sh", "-c", "echo; cat"])
         .current_dir(&target.0)
@@ -94,7 +94,7 @@ fn it_spares_what_is_mounted() -> Result<()> {
     fs::create_dir_all(target.path("mine"))?;
     fs::write(target.path("mine/file"), "")?;
     let script = "mount --bind mine rootfs/mnt && ./debug/workshop clean";
-    let mut unshare = Command::new("unshare");
+    let mut unshare = witness::command("unshare");
     unshare.args(["--mount", "sh", "-c", script]).current_dir(&target.0);
     let output = unshare.output()?;
     let words = String::from_utf8(output.stderr)?;

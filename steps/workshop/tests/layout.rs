@@ -7,7 +7,6 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use nix::unistd::geteuid;
@@ -93,7 +92,7 @@ fn is_whiteout(path: &Path) -> bool {
 
 /// All whiteouts in a layer, by relative path.
 fn whiteouts(root: &Path) -> Result<BTreeSet<String>> {
-    let list = Command::new("find")
+    let list = witness::command("find")
         .args([".", "-type", "c"])
         .current_dir(root)
         .output()?;
@@ -216,7 +215,7 @@ fn overlayfs_shows_what_the_image_means() -> Result<()> {
             "mount -t overlay overlay -o lowerdir={layers} merged && \
              cd merged && find . -type f | sort | tr '\\n' ' '"
         );
-        let mut unshare = Command::new("unshare");
+        let mut unshare = witness::command("unshare");
         unshare.args(["--mount", "sh", "-c", &script]);
         output_of(unshare.current_dir(&target.0).output()?)
     };
@@ -308,7 +307,7 @@ fn of_several_images_a_tag_chooses() -> Result<()> {
 #[test]
 fn a_layout_in_a_tar_is_the_same() -> Result<()> {
     let target = target_with(&[BASE, &[(Regular, "etc/.wh.gone", "")]])?;
-    let mut tar = Command::new("tar");
+    let mut tar = witness::command("tar");
     tar.args(["-cf", "saved.tar", "-C", "image", "."]);
     output_of(tar.current_dir(&target.0).output()?)?;
     target.run(&["rootfs", "saved.tar"])?;

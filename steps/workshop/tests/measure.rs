@@ -100,7 +100,7 @@ fn what_cannot_wait_has_no_memory_and_ends() -> Result<()> {
 fn target_with(rungs: &[u8]) -> Result<Option<Target>> {
     let target = Target::new()?;
     let debug = Path::new(env!("CARGO_BIN_EXE_workshop")).with_file_name("");
-    let mut copy = Command::new("cp");
+    let mut copy = witness::command("cp");
     copy.arg(env!("CARGO_BIN_EXE_stopwatch"));
     for number in rungs {
         let rung = debug.join(format!("step{number:02}"));

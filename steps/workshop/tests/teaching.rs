@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use witness::Folder;
+use witness::terminal::Terminal;
 use workshop::ladder::{LADDER, LAST, Rung};
 
 /// A repository with nothing in it but the untouched exercises.
@@ -28,13 +29,9 @@ impl Copy {
 
     /// Runs the companion on it: did it succeed, and what did it say?
     fn workshop(&self, arguments: &[&str]) -> (bool, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_workshop"))
-            .args(arguments)
-            .arg("--repository")
-            .arg(self.0.path())
-            .env_remove("RUST_BACKTRACE")
-            .output()
-            .expect("start the companion");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.args(arguments).arg("--repository").arg(self.0.path());
+        let output = witness::output(command.env_remove("RUST_BACKTRACE"));
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8(text).expect("text");
         let is_wide = |line: &str| line.chars().count() > 80;
@@ -182,4 +179,54 @@ fn alone_it_shows_the_ladder_and_what_is_next() {
     assert!(copy.refuses(&[]).contains("delete it"));
     fs::remove_file(&progress).expect("delete it");
     assert!(copy.says(&[]).contains("Next: step00"), "it may be deleted");
+}
+
+/// Root may write anywhere but where the mount says no.
+#[test]
+fn where_nothing_can_be_kept_a_hint_is_given_all_the_same() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("not root: no folder can be made read-only for it");
+        return;
+    }
+    let copy = Copy::new();
+    let folder = copy.0.path().to_str().expect("a plain path");
+    let script = "mount --bind $1 $1 && mount -o remount,bind,ro $1 && \
+                  exec $0 hint 3 --repository $1";
+    let mut unshare = witness::command("unshare");
+    unshare.args(["--mount", "sh", "-c", script]);
+    let output = witness::output(
+        unshare.arg(env!("CARGO_BIN_EXE_workshop")).arg(folder),
+    );
+    let page = String::from_utf8_lossy(&output.stdout);
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{words}");
+    assert!(page.contains("hint 1 of "), "{page}");
+    assert!(words.contains("your progress is not kept: "), "{words}");
+    assert!(words.contains("Read-only file system"), "{words}");
+    // The control: where it can be, nothing is said.
+    assert!(!copy.says(&["hint", "3"]).contains("not kept"));
+}
+
+#[test]
+fn on_a_narrow_terminal_no_word_is_broken() {
+    let copy = Copy::new();
+    let page = |columns: u16| {
+        let mut command = witness::command("sh");
+        let wait = "read go; exec \"$@\" </dev/null";
+        command.args(["-c", wait, "sh", env!("CARGO_BIN_EXE_workshop")]);
+        command.args(["hint", "3", "--repository"]).arg(copy.0.path());
+        let mut terminal = Terminal::run(command, true);
+        terminal.resize(24, columns);
+        terminal.press("go\n");
+        terminal.expect("go\r\n");
+        let page = terminal.expect("One more: ");
+        assert_eq!(terminal.wait(), 0);
+        page
+    };
+    let widest = |page: &str| {
+        let lines = page.lines().filter(|line| !line.starts_with("    "));
+        lines.map(|line| line.trim_end().chars().count()).max()
+    };
+    assert!(widest(&page(40)) <= Some(40));
+    assert!(widest(&page(200)) > Some(40), "the control");
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::Attempt;
 use super::report::{Causes, Report};
-use crate::text::{printable, wrap};
+use crate::text::{fit, printable, wrap};
 
 impl Attempt {
     /// It did not get as far as it should have.
@@ -92,7 +92,7 @@ impl Attempt {
 }
 
 fn print(out: &mut impl Write, mark: &str, what: &str) -> io::Result<()> {
-    let mut lines = wrap(what, 72).into_iter();
+    let mut lines = wrap(what, fit(72)).into_iter();
     writeln!(out, "  {mark}  {}", lines.next().unwrap_or_default())?;
     lines.try_for_each(|line| writeln!(out, "       {line}"))
 }
@@ -100,7 +100,7 @@ fn print(out: &mut impl Write, mark: &str, what: &str) -> io::Result<()> {
 fn detail(out: &mut impl Write, label: &str, text: &str) -> io::Result<()> {
     let text = if text.is_empty() { "nothing" } else { text.trim_end() };
     let text = printable(&text.replace('\n', ", "));
-    let mut lines = wrap(&text, 60).into_iter();
+    let mut lines = wrap(&text, fit(60)).into_iter();
     let first = lines.next().unwrap_or_default();
     writeln!(out, "         {label:<8}  {first}")?;
     lines.try_for_each(|line| writeln!(out, "{:19}{line}", ""))

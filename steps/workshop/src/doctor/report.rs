@@ -6,10 +6,8 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::finding::{ALL, Finding, Rungs, State, name};
-use crate::text::wrap;
+use crate::text::{WIDTH, fit, wrap};
 
-/// The columns of the narrowest terminal, and of most projectors.
-const WIDTH: usize = 80;
 /// Where a finding's text begins.
 const INDENT: usize = 22;
 /// A command that fits after `try:` is never broken.
@@ -40,7 +38,7 @@ impl Report {
         self.findings.iter().filter(|finding| finding.blocks(rung)).collect()
     }
 
-    /// Prints it in 80 columns, the conclusion last: that stays in sight.
+    /// Prints it in at most 80 columns, the conclusion last: that stays in sight.
     ///
     /// # Errors
     /// Those of the writer.
@@ -127,7 +125,8 @@ fn print_finding(finding: &Finding, out: &mut impl Write) -> Result<()> {
     print_mend(finding, out)
 }
 
-/// The command stands alone on its line: it is there to be copied.
+/// The command stands alone on its line: it is there to be copied. A terminal
+/// that is too narrow breaks it itself, and it is copied as one all the same.
 fn print_mend(finding: &Finding, out: &mut impl Write) -> Result<()> {
     let Some(mend) = &finding.mend else { return Ok(()) };
     let mut head = format!("{:>TRY$}try: ", "");
@@ -139,7 +138,7 @@ fn print_mend(finding: &Finding, out: &mut impl Write) -> Result<()> {
 }
 
 fn print_wrapped(head: &str, text: &str, out: &mut impl Write) -> Result<()> {
-    let mut lines = wrap(text, WIDTH - INDENT).into_iter();
+    let mut lines = wrap(text, fit(WIDTH - INDENT)).into_iter();
     writeln!(out, "{head}{}", lines.next().unwrap_or_default())?;
     for line in lines {
         writeln!(out, "{:INDENT$}{line}", "")?;

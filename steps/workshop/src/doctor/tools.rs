@@ -25,7 +25,11 @@ fn busybox(machine: &Machine) -> Finding {
         false => machine.find("busybox").is_some(),
     };
     if found {
-        return Finding::fine(subject, rungs, "static; target/rootfs has it");
+        return Finding::fine(
+            subject,
+            rungs,
+            "a static one, of which target/rootfs is made",
+        );
     }
     let text = "no static one: containers get copies of the machine's own \
                 programs, which is slower to make and larger";

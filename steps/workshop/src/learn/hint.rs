@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::ladder::{Repository, Which, unwritten};
 use crate::learn::progress::Progress;
+use crate::text::{WIDTH, columns, reflow};
 
 /// The flags of `workshop hint`.
 #[derive(Debug, Args)]
@@ -38,12 +39,12 @@ pub fn run(
     let was_last = *given >= hints.len();
     *given = (*given + 1).min(hints.len());
     let given = *given;
-    progress.save()?;
+    progress.keep();
 
     let (name, count) = (rung.name(), hints.len());
     for (number, hint) in (1..).zip(&hints[..given]) {
         writeln!(out, "{name}, {function}: hint {number} of {count}\n")?;
-        writeln!(out, "{hint}\n")?;
+        writeln!(out, "{}\n", layout(hint))?;
     }
     let number = rung.number;
     match was_last {
@@ -60,6 +61,14 @@ pub fn run(
         false => {}
     }
     Ok(())
+}
+
+/// The text as it is, or broken anew for a narrow terminal.
+fn layout(hint: &str) -> String {
+    match columns() {
+        WIDTH => hint.to_owned(),
+        narrow => reflow(hint, narrow),
+    }
 }
 
 /// The function that is meant, or the next one to be written.

@@ -6,14 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use step00::Advice;
 
 use crate::ladder::{Repository, Rung};
+use crate::text::malformed;
 
 const FILE: &str = ".workshop.json";
 
@@ -53,10 +54,14 @@ impl Progress {
             }
         };
         let progress = serde_json::from_str::<Progress>(&text);
-        let progress =
-            progress.with_context(|| format!("understand {FILE}")).advice(
-                format!("delete it to begin anew: rm {}", path.display()),
-            )?;
+        let progress = progress
+            .map_err(|error| {
+                anyhow!("understand {FILE}: {}", malformed(&error))
+            })
+            .advice(format!(
+                "delete it to begin anew: rm {}",
+                path.display()
+            ))?;
         Ok(Progress { path, ..progress })
     }
 
@@ -70,6 +75,18 @@ impl Progress {
         fs::write(&new, text)
             .and_then(|()| fs::rename(&new, &self.path))
             .with_context(|| format!("write {}", self.path.display()))
+    }
+
+    /// The same where there is something more important to tell: a folder that
+    /// cannot be written to is a remark then, and no error.
+    pub fn keep(&self) {
+        if let Err(error) = self.save() {
+            // `eprintln!` would panic where stderr is closed.
+            let _ = writeln!(
+                io::stderr(),
+                "workshop: your progress is not kept: {error:#}"
+            );
+        }
     }
 
     /// What is known of this rung.

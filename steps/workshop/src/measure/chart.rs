@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::numbers::Spread;
 use super::remarks;
 use super::row::Row;
-use crate::text::wrap;
+use crate::text::{fit, wrap};
 
 /// The width of the longest bar: with it a line has 80 columns.
 const BAR: usize = 20;
@@ -34,7 +34,8 @@ pub fn print(rows: &[Row<'_>], out: &mut impl Write) -> Result<()> {
         print_row(row, scale, out)?;
     }
     writeln!(out)?;
-    for line in remarks::remarks(rows).iter().flat_map(|text| wrap(text, 80)) {
+    let remarks = remarks::remarks(rows);
+    for line in remarks.iter().flat_map(|text| wrap(text, fit(80))) {
         writeln!(out, "{line}")?;
     }
     Ok(())
@@ -44,9 +45,9 @@ fn print_row(row: &Row<'_>, scale: f64, out: &mut impl Write) -> Result<()> {
     let name = row.name;
     let Some(time) = row.time else {
         let error = row.timing.error.as_deref().unwrap_or("not measured");
-        let text = format!("does not run here: {error}");
+        let text = format!("does not run here: {error}{}", explain(error));
         let mut head = name;
-        for line in wrap(&text, 69) {
+        for line in wrap(&text, fit(69)) {
             writeln!(out, "{head:<10} {line}")?;
             head = "";
         }
@@ -68,6 +69,17 @@ fn print_row(row: &Row<'_>, scale: f64, out: &mut impl Write) -> Result<()> {
         time.median
     );
     Ok(writeln!(out, "{}", line.trim_end())?)
+}
+
+/// What is behind the words of another program.
+fn explain(error: &str) -> &'static str {
+    match error.contains("find source path") {
+        true => {
+            " (it gives up root's powers first, and then may not enter a home \
+             that is closed to others: chmod o+x it, and measure again)"
+        }
+        false => "",
+    }
 }
 
 /// Three digits or so.

@@ -61,6 +61,7 @@ pub struct Measure {
 /// The rungs cannot be built, there is no way to be root, or the stopwatch
 /// fails. A candidate that cannot run here is not an error, but a line.
 pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
+    ask_sudo()?;
     let target = target()?;
     let release = target.join("release");
     build(&release)?;
@@ -93,6 +94,22 @@ fn plan(rounds: usize, entries: &[Entry]) -> Plan {
     let candidates = entries.iter().map(|entry| entry.candidate.clone());
     let warm_up = (rounds / 20).min(5);
     Plan { rounds, warm_up, patience: 20.0, candidates: candidates.collect() }
+}
+
+/// Whoever may not be root is told before minutes of building, not after.
+fn ask_sudo() -> Result<()> {
+    if geteuid().is_root() {
+        return Ok(());
+    }
+    ensure!(find("sudo").is_some(), "only root starts rungs: no sudo here");
+    eprintln!(
+        "workshop: the rungs take root, and building them takes minutes; so \
+         sudo asks first"
+    );
+    let status = Command::new("sudo").args(["--validate"]).status();
+    let status = status.context("run sudo")?;
+    ensure!(status.success(), "only root starts rungs: sudo refuses");
+    Ok(())
 }
 
 /// Optimised builds: debug builds are slower to start. Without cargo, as in

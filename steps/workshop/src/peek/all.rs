@@ -10,7 +10,7 @@ use super::census::{Census, Resident};
 use super::proc::KINDS;
 use super::row::{processes, unreadable};
 use super::tree::{Group, Key, groups, roots};
-use crate::text::wrap;
+use crate::text::{columns, fit, wrap};
 
 /// Prints the tree.
 ///
@@ -59,7 +59,7 @@ fn print_betrayed(betrayed: &[&Resident], out: &mut impl Write) -> Result<()> {
     }
     for (kinds, names) in found {
         let text = format!("{}; blind: {kinds}", names.join(", "));
-        for line in wrap(&text, 77) {
+        for line in wrap(&text, fit(77)) {
             writeln!(out, "   {line}")?;
         }
     }
@@ -79,7 +79,7 @@ fn branch(
             if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         let group = &groups[key];
         let below = format!("{before}{below}");
-        let width = 80usize.saturating_sub(below.chars().count()).max(30);
+        let width = columns().saturating_sub(below.chars().count()).max(30);
         let mut lines = wrap(&group.title(), width);
         let kinds = format!("  blind: {}", group.apart.join(", "));
         lines.extend(wrap(&kinds, width));

@@ -31,7 +31,7 @@ use clap::Args;
 use serde_json::json;
 use step00::Advice;
 
-use crate::text::{printable, wrap};
+use crate::text::{fit, printable, wrap};
 use census::Census;
 use proc::Process;
 use row::Row;
@@ -109,7 +109,7 @@ impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         let Report { pid, name, command, .. } = self;
         writeln!(out, "process {pid}, {name}")?;
-        if let Some(line) = wrap(command, 70).first() {
+        if let Some(line) = wrap(command, fit(70)).first() {
             let more = if line.len() < command.len() { " …" } else { "" };
             writeln!(out, "  {line}{more}")?;
         }
@@ -118,7 +118,7 @@ impl Report {
         }
         if let Some(group) = &self.group {
             let text = format!("in the control group {group}");
-            for line in wrap(&text, 78) {
+            for line in wrap(&text, fit(78)) {
                 writeln!(out, "  {line}")?;
             }
         }
@@ -135,7 +135,7 @@ impl Report {
             let numbers = self.namesakes.iter().map(i32::to_string);
             let numbers: Vec<String> = numbers.collect();
             let text = format!("Others of this name: {}", numbers.join(" "));
-            for line in wrap(&text, 80) {
+            for line in wrap(&text, fit(80)) {
                 writeln!(out, "{line}")?;
             }
         }

@@ -7,10 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use step00::Mark;
 
-use crate::text::wrap;
+use crate::text::{WIDTH, fit, wrap};
 
-/// How many columns there are on the narrowest terminal.
-const WIDTH: usize = 80;
 /// Where the text of a row begins, after mark and subject.
 const INDENT: usize = 19;
 
@@ -64,7 +62,7 @@ impl Row {
             None => write!(out, "  ?     ")?,
         }
         let subject = self.subject;
-        let mut lines = wrap(&self.text, WIDTH - INDENT).into_iter();
+        let mut lines = wrap(&self.text, fit(WIDTH - INDENT)).into_iter();
         writeln!(out, " {subject:<9} {}", lines.next().unwrap_or_default())?;
         for line in lines {
             writeln!(out, "{:INDENT$}{line}", "")?;

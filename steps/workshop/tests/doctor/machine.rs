@@ -152,7 +152,7 @@ impl Machine {
     fn run(&self, flags: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
         command.args(["doctor", "--root"]).arg(&self.root).args(flags);
-        command.output().expect("start the companion")
+        witness::output(&mut command)
     }
 
     /// What the doctor says to programs.

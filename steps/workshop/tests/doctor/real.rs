@@ -35,7 +35,7 @@ fn in_a_pid_namespace_it_is_inside_a_container() {
         eprintln!("not root: no namespace can be made");
         return;
     }
-    let mut unshare = Command::new("unshare");
+    let mut unshare = witness::command("unshare");
     unshare.args(["--fork", "--pid", "--mount-proc", "--cgroup"]);
     unshare.arg(env!("CARGO_BIN_EXE_workshop")).args(["doctor", "--json"]);
     let report = Report::read(&unshare.output().unwrap());
@@ -78,7 +78,7 @@ fn nobody_may_ask_too() {
     // A copy that all can reach: another user cannot enter our folder.
     let script = "exec setpriv --reuid 65534 --regid 65534 --clear-groups \
                   --inh-caps=-all /proc/self/fd/9 doctor 9<\"$0\"";
-    let mut command = Command::new("sh");
+    let mut command = witness::command("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_workshop")]);
     let output = command.output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();

@@ -1,7 +1,6 @@
 //! Who may, and with which programs.
 
 use std::fs;
-use std::process::Command;
 
 use super::answer::Report;
 use super::machine::{Machine, STATUS};
@@ -105,7 +104,7 @@ fn a_full_disk() {
                   && cp $3 $2/debug/ && $2/debug/workshop doctor --json \
                   --root $4";
     let room = |size: &str| {
-        let mut command = Command::new("unshare");
+        let mut command = witness::command("unshare");
         command.args(["--mount", "sh", "-c", script, "sh", size]);
         command.arg(&disk).arg(env!("CARGO_BIN_EXE_workshop"));
         Report::read(&command.arg(&machine.root).output().unwrap())

@@ -1,6 +1,6 @@
 //! `--all`: the tree of processes that live apart.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
@@ -74,7 +74,7 @@ fn it_does_not_mind_a_crowd() {
     let crowd = std::thread::spawn(|| {
         while !ENOUGH.load(Ordering::Relaxed) {
             let many = (0..4).map(|_| {
-                let mut command = Command::new("true");
+                let mut command = witness::command("true");
                 command.stdin(Stdio::null()).spawn().expect("start true")
             });
             for mut child in many.collect::<Vec<Child>>() {

@@ -81,14 +81,13 @@ pub fn bubblewrap(flags: &[&'static str]) -> Vec<&'static str> {
 /// When it does not succeed, or prints a line that is too long.
 pub fn peek(arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
-    let output = command.arg("peek").args(arguments).output();
-    checked(output.expect("start the companion"))
+    checked(witness::output(command.arg("peek").args(arguments)))
 }
 
 /// The same, run by a user who may not look at root's processes.
 pub fn peek_as_nobody(arguments: &[&str]) -> String {
     // A copy that all can reach: another user cannot enter our folder.
-    let mut command = Command::new("sh");
+    let mut command = witness::command("sh");
     command.args([
         "-c",
         "exec setpriv --reuid 65534 --regid 65534 \

@@ -11,7 +11,7 @@ use crate::lab::{boxed, is_root, peek, running};
 
 /// A copy of `cat` under a name that no other process has.
 fn copy_of_cat(folder: &Folder, name: &str) -> String {
-    let mut copy = Command::new("cp");
+    let mut copy = witness::command("cp");
     copy.arg("/bin/cat").arg(folder.join(name));
     assert!(copy.status().expect("cp").success());
     folder.text(name)
@@ -63,7 +63,7 @@ fn a_name_means_a_container() {
         echo \"$1\" >/run/workshop/$2/state.json; \
         exec \"$0\" peek peeked-container --json";
     let look = |name: &str, state: Value| {
-        let mut command = Command::new("unshare");
+        let mut command = witness::command("unshare");
         command.args(["--mount", "sh", "-ec", script]);
         command.arg(env!("CARGO_BIN_EXE_workshop"));
         command.args([&state.to_string(), name]);
@@ -102,7 +102,7 @@ fn whoever_is_not_there_is_named() {
 
 #[test]
 fn a_process_that_has_ended_is_no_error() {
-    let mut child = Command::new("true").spawn().expect("start true");
+    let mut child = witness::command("true").spawn().expect("start true");
     let pid = child.id() as i32;
     eventually("it to end", || process::state(pid) == Some('Z'));
     let page = peek(&[&pid.to_string()]);
@@ -116,7 +116,7 @@ fn names_cannot_play_with_the_terminal() {
     let name = "red\u{1b}[31m\nline";
     let cat = folder.join(name);
     assert!(
-        Command::new("cp")
+        witness::command("cp")
             .arg("/bin/cat")
             .arg(&cat)
             .status()
@@ -135,7 +135,7 @@ fn a_reader_in_a_container_is_told_so() {
     if !is_root() {
         return;
     }
-    let mut command = Command::new("unshare");
+    let mut command = witness::command("unshare");
     command.args(["--pid", "--fork", "--mount-proc"]);
     command.arg(env!("CARGO_BIN_EXE_workshop")).args(["peek", "1"]);
     let output = command.output().expect("start the companion");
@@ -148,12 +148,16 @@ fn a_reader_in_a_container_is_told_so() {
 fn colour_is_for_terminals_and_can_be_refused() {
     let there = boxed(&["env"]);
     let companion = env!("CARGO_BIN_EXE_workshop");
-    let on_a_terminal = |colour: Option<&str>| {
+    let on_a_terminal = |variable: Option<(&str, &str)>| {
         let mut command = Command::new(companion);
         command.args(["peek", &there.pid.to_string()]);
-        command.env_remove("NO_COLOR").env_remove("CLICOLOR");
-        command.envs(colour.map(|value| ("NO_COLOR", value)));
-        let mut terminal = Terminal::run(command, true);
+        // The terminal sets TERM: this comes after it.
+        let mut shell = witness::command("env");
+        let setting = variable.map(|(name, value)| format!("{name}={value}"));
+        shell.args(setting).arg(command.get_program());
+        shell.args(command.get_args());
+        shell.env_remove("NO_COLOR").env_remove("CLICOLOR");
+        let mut terminal = Terminal::run(shell, true);
         let mut page = terminal.expect("label");
         assert_eq!(terminal.wait(), 0);
         page += &terminal.screen;
@@ -161,7 +165,10 @@ fn colour_is_for_terminals_and_can_be_refused() {
     };
     let page = on_a_terminal(None);
     assert!(page.contains("\u{1b}[33mFREE"), "{page:?}");
-    let page = on_a_terminal(Some("1"));
-    assert!(page.contains("FREE   powers") || page.contains("gagged powers"));
-    assert!(!page.contains('\u{1b}'), "{page:?}");
+    for refusal in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let page = on_a_terminal(Some(refusal));
+        let powers = ["FREE   powers", "gagged powers"];
+        assert!(powers.iter().any(|text| page.contains(text)), "{page}");
+        assert!(!page.contains('\u{1b}'), "{page:?}");
+    }
 }

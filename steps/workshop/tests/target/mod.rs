@@ -28,7 +28,7 @@ impl Target {
         fs::set_permissions(&target.0, Permissions::from_mode(0o755))?;
         // A process of its own copies: would this one hold the copy open for
         // writing while another thread forks, exec would find it "busy".
-        let mut copy = Command::new("cp");
+        let mut copy = witness::command("cp");
         copy.arg(env!("CARGO_BIN_EXE_workshop")).arg(target.binary());
         ensure!(copy.status()?.success(), "cp failed");
         Ok(target)
@@ -58,12 +58,12 @@ impl Target {
 
     /// Runs it and returns its stdout. Anything but success is an error.
     pub fn run(&self, arguments: &[&str]) -> Result<String> {
-        output_of(self.command(arguments).output()?)
+        output_of(witness::output(&mut self.command(arguments)))
     }
 
     /// Runs it, wants exit status 1 and returns its stderr.
     pub fn fail(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.command(arguments).output()?;
+        let output = witness::output(&mut self.command(arguments));
         let words = String::from_utf8(output.stderr)?;
         ensure!(
             output.status.code() == Some(1),
@@ -83,8 +83,10 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         // Some tests leave directories that their owner cannot enter.
-        let _ =
-            Command::new("chmod").args(["-R", "u+rwx"]).arg(&self.0).output();
+        let _ = witness::command("chmod")
+            .args(["-R", "u+rwx"])
+            .arg(&self.0)
+            .output();
         let _ = fs::remove_dir_all(&self.0);
     }
 }
