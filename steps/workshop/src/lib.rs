@@ -22,6 +22,7 @@ pub mod ladder;
 mod learn;
 mod measure;
 mod peek;
+mod progress;
 mod rootfs;
 mod text;
 

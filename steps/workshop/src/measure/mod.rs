@@ -21,7 +21,7 @@ mod remarks;
 mod row;
 
 use std::env;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -31,6 +31,7 @@ use nix::unistd::geteuid;
 
 use crate::elevate::find;
 use crate::ladder::LADDER;
+use crate::progress::Progress;
 use crate::rootfs::store::target;
 use bundle::Bundle;
 use candidates::Entry;
@@ -166,41 +167,27 @@ fn stopwatch(
     drop(input);
     let output = BufReader::new(child.stdout.take().context("its output")?);
     let mut timings = None;
-    let mut progress = Progress::new();
+    let count = plan.candidates.len() as u64;
+    let mut progress = Progress::rounds("trying", count);
+    let mut tried = 0;
     for line in output.lines() {
         match serde_json::from_str(&line?)? {
-            Word::Progress(text) => progress.show(&text),
+            Word::Trying(_) => {
+                progress.to(tried);
+                tried += 1;
+            }
+            Word::Round(1, of) => {
+                progress = Progress::rounds("measuring", of);
+            }
+            Word::Round(round, _) => progress.to(round - 1),
             Word::Done(done) => timings = Some(done),
         }
     }
-    progress.show("");
+    drop(progress);
     let status = child.wait()?;
     match timings {
         Some(timings) if status.success() => Ok(timings),
         _ => bail!("the stopwatch failed ({status})"),
-    }
-}
-
-/// One line on stderr, rewritten again and again; in a pipe, a few lines.
-struct Progress {
-    is_terminal: bool,
-    count: usize,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        Progress { is_terminal: std::io::stderr().is_terminal(), count: 0 }
-    }
-
-    fn show(&mut self, text: &str) {
-        match self.is_terminal {
-            true => eprint!("\r  {text:<60}\r"),
-            false if self.count % 25 == 0 && !text.is_empty() => {
-                eprintln!("  {text}");
-            }
-            false => {}
-        }
-        self.count += 1;
     }
 }
 

@@ -29,8 +29,10 @@ pub struct Candidate {
 /// A line from the stopwatch.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Word {
-    /// What the stopwatch is doing.
-    Progress(String),
+    /// What the stopwatch is doing before the first round.
+    Trying(String),
+    /// Which round has begun, of how many.
+    Round(u64, u64),
     /// The last line: one for each candidate.
     Done(Vec<Timing>),
 }

@@ -39,7 +39,7 @@ fn run() -> Result<()> {
     let plan: Plan = serde_json::from_str(&text).context("read the plan")?;
     let mut timings = Vec::new();
     for candidate in &plan.candidates {
-        say(&Word::Progress(format!("trying {}", candidate.name)))?;
+        say(&Word::Trying(candidate.name.clone()))?;
         timings.push(look(candidate));
     }
     rounds(&plan, &mut timings)?;
@@ -88,8 +88,7 @@ fn rounds(plan: &Plan, timings: &mut [Timing]) -> Result<()> {
         let is_warm = round >= plan.warm_up;
         if is_warm {
             let round = round - plan.warm_up + 1;
-            let text = format!("round {round} of {}", plan.rounds);
-            say(&Word::Progress(text))?;
+            say(&Word::Round(round as u64, plan.rounds as u64))?;
         }
         for turn in 0..count {
             let index = if round % 2 == 0 { turn } else { count - 1 - turn };

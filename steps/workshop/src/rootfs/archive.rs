@@ -13,6 +13,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use anyhow::{Context, Result, anyhow};
 use flate2::read::MultiGzDecoder;
 
+use crate::progress::Progress;
+use crate::text::printable;
+
 /// (first bytes, the program that unpacks files that begin with them)
 const FILTERS: &[(&[u8], &str)] = &[
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
@@ -31,16 +34,27 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     let mut start = Vec::new();
     file.by_ref().take(6).read_to_end(&mut start).with_context(named)?;
     file.rewind().with_context(named)?;
+    let name = format!("unpacking {}", name_of(path));
+    let length = file.metadata().with_context(named)?.len();
     if start.starts_with(&[0x1f, 0x8b]) {
+        let file = Progress::bytes(&name, Some(length)).of(file);
         // "Multi": parallel gzip programs write many members in a row.
         return Ok(Box::new(MultiGzDecoder::new(file)));
     }
     for (magic, program) in FILTERS {
         if start.starts_with(magic) {
-            return Ok(Box::new(Filter::start(program, file)?));
+            // How much of the file its program has read, nobody tells.
+            let filter = Filter::start(program, file)?;
+            return Ok(Box::new(Progress::bytes(&name, None).of(filter)));
         }
     }
+    let file = Progress::bytes(&name, Some(length)).of(file);
     Ok(Box::new(io::BufReader::new(file)))
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    printable(&name.chars().take(24).collect::<String>())
 }
 
 /// A running `PROGRAM -dc`. Its end-of-file counts only together with its exit

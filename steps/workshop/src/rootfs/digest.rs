@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::progress::Progress;
+
 /// Succeeds when the contents of `path` have this SHA-256, given as 64
 /// hexadecimal digits in either case.
 ///
@@ -15,7 +17,11 @@ use sha2::{Digest, Sha256};
 pub fn check(path: &Path, expected: &str) -> Result<()> {
     let mut hasher = Sha256::new();
     File::open(path)
-        .and_then(|mut file| io::copy(&mut file, &mut hasher))
+        .and_then(|file| {
+            let length = Some(file.metadata()?.len());
+            let progress = Progress::bytes("checking", length);
+            io::copy(&mut progress.of(file), &mut hasher)
+        })
         .with_context(|| format!("read {}", path.display()))?;
     let digits =
         hasher.finalize().into_iter().map(|byte| format!("{byte:02x}"));

@@ -29,6 +29,7 @@ use clap::Args;
 use step03::rootfs::{self, Source};
 
 use crate::arch;
+use crate::progress::Progress;
 use crate::text::{shown, size};
 use remove::remove;
 use store::Staging;
@@ -169,7 +170,10 @@ fn import_stdin(args: &Rootfs, out: &mut impl Write) -> Result<()> {
     let staging = begin("stdin", args)?;
     let tar = staging.scratch("stdin");
     fs::File::create(&tar)
-        .and_then(|mut file| io::copy(&mut io::stdin(), &mut file))
+        .and_then(|mut file| {
+            let stdin = Progress::bytes("reading stdin", None);
+            io::copy(&mut stdin.of(io::stdin()), &mut file)
+        })
         .context("copy what stdin brings")?;
     import_file(staging, &tar, args, out)
 }
