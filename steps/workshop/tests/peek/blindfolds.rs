@@ -1,7 +1,8 @@
 //! Namespaces: whose, and shared with whom.
 
 use crate::lab::{
-    blind, boxed, bubblewrap, is_root, peek, peek_as_nobody, report, row,
+    blind, boxed, bubblewrap, copy_busybox, is_root, peek, peek_as_nobody,
+    report, row,
 };
 use witness::namespace;
 
@@ -97,7 +98,7 @@ fn chroot_is_no_namespace() {
         return;
     }
     let folder = witness::Folder::new();
-    std::fs::copy("/bin/busybox", folder.join("cat")).expect("copy it");
+    copy_busybox(&folder.join("cat"));
     let path = folder.path().to_str().expect("a path");
     let there = crate::lab::running(&["chroot", path, "/cat"], "cat");
     let found = report(there.pid);

@@ -67,6 +67,15 @@ impl Drop for Box {
     }
 }
 
+/// Copies busybox to `to`, by another program: would this one hold the copy
+/// open for writing while another test forks, it could not be executed.
+pub fn copy_busybox(to: &std::path::Path) {
+    let busybox = witness::find("busybox").expect("busybox-static");
+    let mut cp = witness::command("cp");
+    let copied = witness::output(cp.arg(busybox).arg(to));
+    assert!(copied.status.success(), "{copied:?}");
+}
+
 /// bubblewrap with these flags, and the machine's files.
 pub fn bubblewrap(flags: &[&'static str]) -> Vec<&'static str> {
     let mut command = vec!["bwrap", "--ro-bind", "/", "/", "--dev", "/dev"];

@@ -12,8 +12,7 @@ use crate::lab::{blind, report, row, running};
 fn bundle() -> Folder {
     let folder = Folder::new();
     fs::create_dir_all(folder.join("rootfs/bin")).expect("make a folder");
-    fs::copy("/bin/busybox", folder.join("rootfs/bin/cat"))
-        .expect("copy busybox");
+    crate::lab::copy_busybox(&folder.join("rootfs/bin/cat"));
     let mut spec = Command::new("runc");
     spec.arg("spec").current_dir(folder.path());
     assert!(spec.status().expect("start runc").success());
