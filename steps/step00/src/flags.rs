@@ -4,6 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Arg, Command, Parser};
 
+/// All packages of the workshop have one version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// What every rung understands.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "step00: the process")]
@@ -23,7 +26,8 @@ pub struct Args {
 /// `-h` shows the flags that are new on this rung, `--help` those of the rungs
 /// below it as well: a flag belongs to the rung that its heading names.
 pub fn arguments<A: Parser>(rung: &'static str) -> A {
-    let command = shorten(A::command().name(rung), rung)
+    let command = A::command().name(rung).version(VERSION);
+    let command = shorten(command.propagate_version(true), rung)
         .mut_subcommands(|command| shorten(command, rung));
     let mut matches = command.get_matches();
     A::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())

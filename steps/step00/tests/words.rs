@@ -79,7 +79,7 @@ fn colours_are_for_terminals_and_for_those_who_want_them() {
 }
 
 #[test]
-fn help_comes_on_stdout_and_there_is_no_version() {
+fn help_and_version_come_on_stdout() {
     let _machine = Machine::new();
     for flag in ["-h", "--help"] {
         let report = run(STEP00, &[flag]);
@@ -91,11 +91,15 @@ fn help_comes_on_stdout_and_there_is_no_version() {
     let more = "--help explains";
     assert!(run(STEP00, &["-h"]).stdout.contains(more));
     assert!(!run(STEP00, &["--help"]).stdout.contains(more));
-    for flag in ["--version", "-V", "--no-such-flag"] {
+    for flag in ["--version", "-V"] {
         let report = run(STEP00, &[flag]);
-        assert_eq!((report.status, &*report.stdout), (2, ""), "{flag}");
-        assert!(report.stderr.contains(flag), "{}", report.stderr);
+        let version = format!("step00 {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!((report.status, report.stdout), (0, version), "{flag}");
+        assert_eq!(report.stderr, "", "{flag}");
     }
+    let report = run(STEP00, &["--no-such-flag"]);
+    assert_eq!((report.status, &*report.stdout), (2, ""));
+    assert!(report.stderr.contains("--no-such-flag"), "{}", report.stderr);
 }
 
 #[test]

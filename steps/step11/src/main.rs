@@ -1,6 +1,7 @@
 //! step11: several containers, and a way back into each.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use step00::{Ending, ExitCode, Result};
 use step11::{Names, end, exec, inspect, ps, run, stats};
 
@@ -32,6 +33,11 @@ enum Command {
     Rm(end::Remove),
     /// Print all that is known of containers, as JSON
     Inspect(Names),
+    /// Print what completes these commands in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
 }
 
 fn main() -> ExitCode {
@@ -48,5 +54,12 @@ fn run(args: Args) -> Result<Ending> {
         Command::Stop(args) => end::stop(&args),
         Command::Rm(args) => end::remove(&args),
         Command::Inspect(args) => inspect::inspect(&args),
+        Command::Completions { shell } => complete(shell),
     }
+}
+
+fn complete(shell: Shell) -> Result<Ending> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), NAME, &mut text);
+    step00::print(&String::from_utf8_lossy(&text))
 }

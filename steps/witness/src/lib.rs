@@ -24,6 +24,7 @@ pub mod process;
 mod reachable;
 mod running;
 pub mod selinux;
+pub mod shape;
 pub mod terminal;
 mod tools;
 mod watch;

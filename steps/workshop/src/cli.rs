@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Error, Result};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::check::command::{self, AttemptArgs, Check};
 use crate::ladder::{self, Repository};
@@ -15,7 +16,8 @@ use crate::{apparmor, clean, doctor, measure, peek, rootfs};
 
 /// The companion of the workshop Blindfolds & Handcuffs
 #[derive(Parser)]
-#[command(name = "workshop", bin_name = "cargo workshop", version)]
+#[command(name = "workshop", bin_name = "cargo workshop")]
+#[command(version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -52,6 +54,15 @@ enum Command {
     /// Print the rungs, a line for each, for scripts
     #[command(hide = true)]
     Ladder,
+    /// Print what completes the commands of `workshop` in a shell
+    ///
+    /// For bash: cargo workshop completions bash >>~/.bash_completion. It
+    /// completes the name under which `cargo install` installs it, `workshop`.
+    #[command(verbatim_doc_comment)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
     /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
@@ -93,6 +104,10 @@ fn run(out: &mut impl Write) -> Result<ExitCode> {
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
         Some(Command::Measure(args)) => measure::run(&args, out)?,
         Some(Command::Ladder) => ladder::print(out)?,
+        Some(Command::Completions { shell }) => {
+            let mut cli = Cli::command().bin_name("workshop");
+            clap_complete::generate(shell, &mut cli, "workshop", out);
+        }
         Some(Command::Clean) => clean::run(out)?,
     }
     out.flush()?;

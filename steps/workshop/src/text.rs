@@ -74,6 +74,9 @@ pub fn malformed(error: &serde_json::Error) -> String {
     format!("line {}, column {}: {what}", error.line(), error.column())
 }
 
+/// The version of what `--json` prints: book/src/beyond/json.md.
+pub const VERSION: u32 = 1;
+
 /// A path as a learner would type it here.
 #[must_use]
 pub fn shown(path: &Path) -> String {

@@ -161,3 +161,32 @@ fn what_cannot_start_is_reported_and_leaves_no_record() {
     let flags = ["run", "-qd", "--network", "none", "/nonexistent"];
     assert_eq!(run(STEP11, &flags).status, 127);
 }
+
+#[test]
+fn what_programs_are_told_is_what_the_book_lists() {
+    let page = include_str!("../../../../book/src/beyond/json.md");
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let running = container.call(&["inspect"]).stdout;
+    witness::shape::compare(page, "step11 inspect", &running);
+    let used = container.call(&["stats", "--json"]).stdout;
+    witness::shape::compare(page, "step11 stats", &used);
+    assert_eq!(container.call(&["stop", "--time", "0"]).status, 0);
+    let ended = container.call(&["inspect"]).stdout;
+    witness::shape::compare(page, "step11 inspect", &ended);
+    assert!(ended.contains("\"status\": 137"), "{ended}");
+}
+
+#[test]
+fn it_has_a_version_and_a_shell_can_complete_it() {
+    let _machine = Machine::new();
+    let version = format!("step11 {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(STEP11, &["--version"]).stdout, version);
+    let run_version = run(STEP11, &["run", "--version"]);
+    assert_eq!(run_version.status, 0, "{}", run_version.stderr);
+    let script = run(STEP11, &["completions", "bash"]).stdout;
+    for word in ["inspect", "--detach", "--publish"] {
+        assert!(script.contains(word), "{word}");
+    }
+    assert_eq!(run(STEP11, &["completions", "no-shell"]).status, 2);
+}

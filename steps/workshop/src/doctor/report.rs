@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::finding::{ALL, Finding, Rungs, State, name};
-use crate::text::{WIDTH, fit, wrap};
+use crate::text::{VERSION, WIDTH, fit, wrap};
 
 /// Where a finding's text begins.
 const INDENT: usize = 22;
@@ -106,6 +106,7 @@ impl Report {
             })
         });
         let page = json!({
+            "version": VERSION,
             "all_rungs_run": self.is_well(),
             "rungs": rungs.collect::<Vec<_>>(),
             "findings": self.findings,

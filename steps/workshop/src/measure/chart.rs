@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::numbers::Spread;
 use super::remarks;
 use super::row::Row;
-use crate::text::{fit, wrap};
+use crate::text::{VERSION, fit, wrap};
 
 /// The width of the longest bar: with it a line has 80 columns.
 const BAR: usize = 20;
@@ -125,6 +125,32 @@ pub fn print_json(rows: &[Row<'_>], out: &mut impl Write) -> Result<()> {
             "error": row.timing.error,
         })
     });
-    let page = json!({ "measured": rows.collect::<Vec<_>>() });
+    let page =
+        json!({ "version": VERSION, "measured": rows.collect::<Vec<_>>() });
     Ok(writeln!(out, "{page:#}")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::candidates::Entry;
+    use crate::measure::plan::{Candidate, Timing};
+
+    #[test]
+    fn the_keys_are_those_that_the_book_lists() {
+        let page = include_str!("../../../../book/src/beyond/json.md");
+        let candidate = Candidate {
+            name: "step00".into(),
+            quick: vec!["true".into()],
+            wait: Vec::new(),
+        };
+        let entry = Entry { candidate, base: Some("plain".into()) };
+        let times = vec![Some(1.0), Some(2.0)];
+        let timing = Timing { times: times.clone(), ..Timing::default() };
+        let rows = [Row::new(&entry, &timing, Some(&times))];
+        let mut json = Vec::new();
+        print_json(&rows, &mut json).expect("print it");
+        let json = String::from_utf8(json).expect("text");
+        witness::shape::compare(page, "cargo workshop measure", &json);
+    }
 }

@@ -10,7 +10,7 @@ use super::census::{Census, Resident};
 use super::proc::KINDS;
 use super::row::{processes, unreadable};
 use super::tree::{Group, Key, groups, roots};
-use crate::text::{columns, fit, wrap};
+use crate::text::{VERSION, columns, fit, wrap};
 
 /// Prints the tree.
 ///
@@ -28,6 +28,7 @@ pub fn run(census: &Census, json: bool, out: &mut impl Write) -> Result<()> {
     if json {
         let apart = roots.iter().map(|key| group_to_json(key, &groups));
         let page = json!({
+            "version": VERSION,
             "machine": home,
             "apart": apart.collect::<Vec<Value>>(),
             "not_readable": hidden,

@@ -31,7 +31,7 @@ use clap::Args;
 use serde_json::json;
 use step00::Advice;
 
-use crate::text::{fit, printable, wrap};
+use crate::text::{VERSION, fit, printable, wrap};
 use census::Census;
 use proc::Process;
 use row::Row;
@@ -145,6 +145,7 @@ impl Report {
     fn print_json(&self, out: &mut impl Write) -> Result<()> {
         let [blindfolds, handcuffs, gags] = &self.parts;
         let page = json!({
+            "version": VERSION,
             "pid": self.pid,
             "name": self.name,
             "command": self.command,
