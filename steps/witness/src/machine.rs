@@ -203,7 +203,7 @@ fn switches(is_alone: bool) -> Vec<String> {
 
 /// On the machine's own network interfaces come and go with their switches,
 /// and an administrator's ip_forward sets them all. A rung sets one, of an
-/// interface that was there before.
+/// interface that was there before, to 1.
 fn keep_comparable_switches(
     before: &mut BTreeSet<String>,
     now: &mut BTreeSet<String>,
@@ -218,8 +218,11 @@ fn keep_comparable_switches(
         names(before).intersection(&names(now)).cloned().collect();
     let all = |set: &BTreeSet<String>| set.contains("forwarding all 1");
     let is_one_by_one = all(before) == all(now);
+    // A neighbour may have given back what it had borrowed before.
+    let is_on = |name: &str| now.contains(&format!("forwarding {name} 1"));
+    let on: Vec<String> = both.into_iter().filter(|it| is_on(it)).collect();
     let counts = |what: &String| {
-        switch_of(what).is_none_or(|it| is_one_by_one && both.contains(&it))
+        switch_of(what).is_none_or(|it| is_one_by_one && on.contains(&it))
     };
     before.retain(counts);
     now.retain(counts);
@@ -378,6 +381,8 @@ mod tests {
         let plugged = [&before[..], &["forwarding veth7 1"]].concat();
         assert_eq!(kept(&before, &plugged), [""; 0]);
         assert_eq!(kept(&[], &before), [""; 0]);
+        let borrowed = ["forwarding all 0", "forwarding eth0 1"];
+        assert_eq!(kept(&borrowed, &before), [""; 0]);
         // The control: a rung has not given back what it borrowed.
         let left = ["forwarding all 0", "forwarding eth0 1"];
         assert_eq!(kept(&before, &left), ["forwarding eth0 1"]);

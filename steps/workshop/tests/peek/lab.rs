@@ -24,7 +24,7 @@ pub fn boxed(launcher: &[&str]) -> Box {
 
 /// Runs a command and waits until it, or a descendant, has this name.
 pub fn running(command: &[&str], name: &str) -> Box {
-    let launcher = Command::new(command[0])
+    let launcher = witness::command(command[0])
         .args(&command[1..])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
