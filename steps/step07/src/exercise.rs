@@ -12,7 +12,8 @@
 //! A group is a folder, and its limits are files in it; there is no system
 //! call to be learnt here, only their names. They are in the kernel document
 //! admin-guide/cgroup-v2.rst (docs.kernel.org). On a machine with cgroup v1
-//! nothing gets here: put `scripts/vm` before these commands.
+//! nothing gets here: there it is `cargo workshop check 7 --vm`, and
+//! `scripts/vm` to look around.
 //! Replace each `unwritten(…)` by a body of your own; the solution is in
 //! `cgroup.rs`.
 

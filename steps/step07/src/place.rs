@@ -24,6 +24,12 @@ pub const MOUNT: &str = "/sys/fs/cgroup";
 /// The group of which all containers' groups are children.
 pub const PARENT: &str = "workshop";
 
+/// What one can do on a machine without version 2. Doctor, README, chapter and
+/// exercise name the same two commands.
+pub const WITHOUT_VERSION_2: &str =
+    "cargo workshop check 7 --vm, or scripts/vm to look around
+  or boot with systemd.unified_cgroup_hierarchy=1";
+
 /// A place for groups, or why there is none.
 #[derive(Debug)]
 pub enum Place {
@@ -49,8 +55,7 @@ impl Place {
             };
             return Ok(Place::None {
                 why: format!("no handcuffs: cgroups here are {kind}"),
-                advice: "scripts/vm cargo run -p step07\n  \
-                         or boot with systemd.unified_cgroup_hierarchy=1",
+                advice: WITHOUT_VERSION_2,
             });
         }
         if geteuid().is_root() {

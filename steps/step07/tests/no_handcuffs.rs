@@ -23,7 +23,8 @@ fn the_ledger_says_what_was_found_and_two_ways_out() {
     assert_eq!(report.status, 0, "{}", report.stderr);
     let ledger = &report.stderr;
     assert!(ledger.contains("no handcuffs: cgroups here are v1"), "{ledger}");
-    assert!(ledger.contains("scripts/vm cargo run -p step07"), "{ledger}");
+    assert!(ledger.contains("cargo workshop check 7 --vm"), "{ledger}");
+    assert!(ledger.contains("scripts/vm to look around"), "{ledger}");
     assert!(ledger.contains("systemd.unified_cgroup_hierarchy=1"));
     assert!(!ledger.contains("cuffed"), "{ledger}");
     assert!(!report.stdout.contains("/workshop/"), "{}", report.stdout);

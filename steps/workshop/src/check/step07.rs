@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use step00::Advice;
+use step07::place::WITHOUT_VERSION_2;
 
 use super::{Attempt, Causes, outside};
 
@@ -78,10 +79,7 @@ pub fn is_possible() -> Result<()> {
     let error = anyhow!(
         "control groups are those of version 1 here, and step07 does without"
     );
-    Err(error).advice(
-        "cargo workshop check 7 --vm, in a machine that has version 2\n  \
-         or boot with systemd.unified_cgroup_hierarchy=1",
-    )
+    Err(error).advice(WITHOUT_VERSION_2)
 }
 
 /// Looks at it.

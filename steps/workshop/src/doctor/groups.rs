@@ -9,6 +9,9 @@ use super::machine::Machine;
 
 const SUBJECT: &str = "cgroups";
 const MOUNT: &str = "/sys/fs/cgroup";
+/// Where the groups are as step07 takes them (step07::place says the same).
+const ELSEWHERE: &str =
+    "cargo workshop check 7 --vm   (or scripts/vm, to look around)";
 
 /// What step07 cannot do without, and what only some of its flags need.
 const NEEDED: [&str; 3] = ["memory", "cpu", "pids"];
@@ -54,8 +57,7 @@ fn old(machine: &Machine, kind: &str) -> Finding {
         "{kind}; step07 takes version 2 (the kernel parameter \
          systemd.unified_cgroup_hierarchy=1 brings it)"
     );
-    Finding::missing(SUBJECT, Rungs::only(7), text)
-        .mend("scripts/vm cargo run -p step07")
+    Finding::missing(SUBJECT, Rungs::only(7), text).mend(ELSEWHERE)
 }
 
 fn unified(machine: &Machine) -> Vec<Finding> {
@@ -63,7 +65,7 @@ fn unified(machine: &Machine) -> Vec<Finding> {
     if machine.mounts.at(MOUNT).is_some_and(Mount::is_read_only) {
         let text = "version 2, but read-only: this container may make none";
         let finding = Finding::missing(SUBJECT, rungs, text);
-        return vec![finding.mend("scripts/vm cargo run -p step07")];
+        return vec![finding.mend(ELSEWHERE)];
     }
     let here = controllers(machine, MOUNT);
     let lost = |wanted: &[&'static str]| -> Vec<&str> {
@@ -77,7 +79,7 @@ fn unified(machine: &Machine) -> Vec<Finding> {
         let text = "version 2, but a container's group, with processes in \
                     it: such a one may not hand down controllers";
         let finding = Finding::missing(SUBJECT, rungs, text);
-        return vec![finding.mend("scripts/vm cargo run -p step07")];
+        return vec![finding.mend(ELSEWHERE)];
     }
     let wanted = lost(&WANTED);
     let mut found = vec![match wanted.is_empty() {
@@ -90,8 +92,7 @@ fn unified(machine: &Machine) -> Vec<Finding> {
                 "version 2, without {}: some flags fail",
                 wanted.join(", ")
             );
-            Finding::note(SUBJECT, Rungs::only(7), text)
-                .mend("scripts/vm cargo run -p step07")
+            Finding::note(SUBJECT, Rungs::only(7), text).mend(ELSEWHERE)
         }
     }];
     found.extend(delegated(machine));
@@ -118,8 +119,7 @@ fn without(lost: &[&str], here: &str) -> Finding {
          cgroup_enable=memory in /boot/firmware/cmdline.txt; in a container, \
          the group above must hand it down"
     );
-    Finding::missing(SUBJECT, Rungs::from(7), text)
-        .mend("scripts/vm cargo run -p step07")
+    Finding::missing(SUBJECT, Rungs::from(7), text).mend(ELSEWHERE)
 }
 
 fn controllers(machine: &Machine, group: &str) -> String {

@@ -27,7 +27,7 @@ fn version_1_and_hybrid_leave_step07_without_handcuffs() {
     {
         let report = with(groups).doctor();
         assert_eq!(report.blocked(), "7", "{word}");
-        let mend = "scripts/vm cargo run -p step07";
+        let mend = "cargo workshop check 7 --vm   (or scripts/vm, to";
         let text = report.says("cgroups", "missing", mend);
         assert!(text.starts_with(word), "{text}");
     }

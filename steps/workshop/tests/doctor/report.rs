@@ -33,9 +33,9 @@ fn each_rung_that_does_not_run_comes_with_one_command() {
     let wanted = format!(
         "  step00 … step06     yes
   step07 … step09     NO: cgroups
-           try: scripts/vm cargo run -p step07
+           try: cargo workshop check 7 --vm   (or scripts/vm, to look around)
   step10 … step{LAST:02}     NO: cgroups, memfd
-           try: scripts/vm cargo run -p step07
+           try: cargo workshop check 7 --vm   (or scripts/vm, to look around)
 7 of {count} rungs run here.
 "
     );
