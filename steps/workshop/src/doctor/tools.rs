@@ -5,10 +5,16 @@ use step03::rootfs::Source;
 use super::finding::{Finding, Rungs};
 use super::machine::Machine;
 
-/// What `scripts/vm` is made with: program, and Debian's package.
-const VM: [(&str, &str); 4] = [
+/// What `scripts/vm` is made with: program or file, and Debian's package, as
+/// in scripts/packages.
+const VM: [(&str, &str); 6] = [
     ("mmdebstrap", "mmdebstrap"),
+    (
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+        "debian-archive-keyring",
+    ),
     ("fakeroot", "fakeroot"),
+    ("newuidmap", "uidmap"),
     ("mke2fs", "e2fsprogs"),
     ("setpriv", "util-linux"),
 ];
@@ -48,7 +54,10 @@ fn vm(machine: &Machine) -> Finding {
     if machine.find(&qemu).is_none() {
         lost.push(package);
     }
-    let tools = VM.iter().filter(|(tool, _)| machine.find(tool).is_none());
+    let tools = VM.iter().filter(|(tool, _)| match tool.starts_with('/') {
+        true => !machine.has(tool),
+        false => machine.find(tool).is_none(),
+    });
     lost.extend(tools.map(|(_, package)| *package));
     if lost.is_empty() {
         let text = "everything for a machine of its own, with cgroup v2";

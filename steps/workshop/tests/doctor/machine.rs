@@ -44,6 +44,7 @@ const FILES: &[(&str, &str)] = &[
     ("/usr/bin/qemu-system-x86_64", ""),
     ("/usr/bin/qemu-system-aarch64", ""),
     ("/usr/bin/mmdebstrap", ""),
+    ("/usr/share/keyrings/debian-archive-keyring.gpg", ""),
     ("/usr/bin/fakeroot", ""),
     ("/usr/bin/setpriv", ""),
     ("/sbin/mke2fs", ""),
