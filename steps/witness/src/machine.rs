@@ -50,13 +50,20 @@ impl Machine {
     /// reverse, marked -.
     pub fn changes(&self) -> Vec<String> {
         beat("its own work");
-        let mut now = everything();
+        let (is_alone, mut now) = (has_own_network(), everything());
         let mut before = self.before.clone();
         keep_comparable_switches(&mut before, &mut now);
         let new = now.difference(&before).map(|what| format!("+{what}"));
-        // A process that has ended in the meantime is not left behind.
+        // A process that has ended in the meantime is not left behind, nor is
+        // what a neighbour has taken away with its container.
+        let is_neighbours = |what: &str| {
+            let kinds = ["rules ", "interface ", "claim ", "cgroup "];
+            !is_alone && kinds.iter().any(|kind| what.starts_with(kind))
+        };
         let gone = before.difference(&now);
-        let gone = gone.filter(|what| !what.starts_with("process "));
+        let gone = gone.filter(|what| {
+            !what.starts_with("process ") && !is_neighbours(what)
+        });
         let gone = gone.map(|what| format!("-{what}"));
         new.chain(gone).collect()
     }

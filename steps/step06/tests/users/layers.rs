@@ -107,6 +107,8 @@ fn on_a_disk_nothing_is_copied() {
 fn an_image_of_the_person_is_used_as_it_is() {
     let _machine = Machine::new();
     let (image, files) = (Image::of(1500), person());
+    // An overlay may lie on one other overlay, and not on two.
+    image.assert_on_a_disk();
     program("chown", &["-hR", "1500:1600", &image.text()]);
     program("chmod", &["4755", &image.folder.text("image/odd/setuid")]);
     let no_programs = [&["PATH=/nowhere"], &as_sudo(&[])[..]].concat();
@@ -147,6 +149,7 @@ fn several_layers_may_have_several_owners() {
 fn the_folder_for_the_writes_belongs_to_root_inside() {
     let _machine = Machine::new();
     let image = Image::of(0);
+    image.assert_on_a_disk();
     let upper = image.folder.text("kept");
     let flags = ["--upper", &upper, "--image", &image.text()];
     let command = ["--", "sh", "-c", "echo new >/new; rm /odd/one"];
