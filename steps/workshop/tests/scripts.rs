@@ -1,0 +1,87 @@
+//! What the scripts do with names that others have chosen.
+
+mod target;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+use nix::unistd::geteuid;
+use target::{Target, names, output_of};
+
+/// Runs `scripts/vm` with a machine that ends at once, in `target/cwd`, with
+/// `target/tmp` for its temporary files.
+fn vm(target: &Target) -> Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = script.ancestors().nth(2).unwrap_or(script);
+    let mut vm = Command::new(script.join("scripts/vm"));
+    vm.arg("--image").arg(target.path("image")).args(["--", "true"]);
+    vm.env("TMPDIR", target.path("tmp")).env("VM_ACCEL", "tcg");
+    vm.env("CARGO_TARGET_DIR", target.path("empty"));
+    let path = std::env::var("PATH").unwrap_or_default();
+    vm.env("PATH", format!("{}:{path}", target.path("bin").display()));
+    vm.current_dir(target.path("cwd")).output()?;
+    Ok(())
+}
+
+/// Makes a folder of this name, an hour old, as somebody else.
+fn plant(target: &Target, name: &str, user: u32) -> Result<()> {
+    let script = "mkdir \"$0\" && touch -d '1 hour ago' \"$0\"";
+    let mut shell = Command::new("setpriv");
+    let (uid, gid) = (user.to_string(), user.to_string());
+    shell.args(["--reuid", &uid, "--regid", &gid, "--clear-groups"]);
+    shell.args(["sh", "-c", script, name]).current_dir(target.path("tmp"));
+    output_of(shell.output()?).map(drop)
+}
+
+#[test]
+fn vm_removes_no_folder_that_somebody_else_has_named() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: nobody else is there");
+        return Ok(());
+    }
+    let target = Target::new()?;
+    for name in ["tmp", "bin", "cwd/precious", "empty"] {
+        fs::create_dir_all(target.path(name))?;
+    }
+    fs::set_permissions(target.path("tmp"), Permissions::from_mode(0o1777))?;
+    fs::write(target.path("image"), "")?;
+    for machine in ["qemu-system-x86_64", "qemu-system-aarch64"] {
+        let path = target.path("bin").join(machine);
+        fs::write(&path, "#!/bin/sh\nexit 0\n")?;
+        fs::set_permissions(&path, Permissions::from_mode(0o755))?;
+    }
+    plant(&target, "workshop-vm.x\nprecious", 65534)?;
+    plant(&target, "workshop-vm.theirs", 65534)?;
+    // The control: what is ours goes, whatever it is called.
+    plant(&target, "workshop-vm.y\nprecious", 0)?;
+    plant(&target, "workshop-vm.ours", 0)?;
+    vm(&target)?;
+    assert_eq!(names(&target.path("cwd"))?, ["precious"]);
+    let left = ["workshop-vm.theirs", "workshop-vm.x\nprecious"];
+    assert_eq!(names(&target.path("tmp"))?, left);
+    Ok(())
+}
+
+/// Names below /tmp that can be foretold can be taken by somebody else.
+#[test]
+fn nothing_has_a_fixed_name_in_tmp() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root.ancestors().nth(2).unwrap_or(root);
+    let mut git = Command::new("git");
+    git.args(["grep", "-nE", r"temp_dir\(|>\s*/tmp/|\$\{TMPDIR"]);
+    git.args(["--", "steps/*/src", "scripts", ".ci", "book/*/src"]);
+    let output = git.current_dir(root).output()?;
+    let found = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(found.contains("mktemp"), "the control: {found}");
+    for line in found.lines() {
+        let safe = ["mktemp", "find \"${TMPDIR", "steps/witness/"];
+        // room.rs: the line below it calls mkdtemp(3).
+        let well = safe.iter().any(|word| line.contains(word))
+            || line.contains("check/room.rs");
+        assert!(well, "{line}");
+    }
+    Ok(())
+}
