@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use crate::check::command::{self, AttemptArgs, Check};
 use crate::ladder::{self, Repository};
 use crate::learn::{hint, overview, reset, solution};
-use crate::text::columns;
+use crate::text::{columns, tell};
 use crate::{apparmor, clean, doctor, measure, peek, rootfs};
 
 /// The companion of the workshop Blindfolds & Handcuffs
@@ -71,10 +71,14 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     step00::narrator::choose_colour(&io::stdout());
-    match run(&mut io::stdout().lock()) {
+    let matches = Cli::command().term_width(columns()).try_get_matches();
+    let cli = match matches.and_then(|m| Cli::from_arg_matches(&m)) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
+    match run(cli, &mut io::stdout().lock()) {
         Err(error) if !is_broken_pipe(&error) => {
-            // `eprintln!` would panic where stderr is closed.
-            let _ = writeln!(io::stderr(), "workshop: {error:#}");
+            tell(format_args!("{error:#}"));
             ExitCode::FAILURE
         }
         // A reader who has seen enough (`| head`) is no error.
@@ -83,17 +87,28 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(out: &mut impl Write) -> Result<ExitCode> {
-    let matches = Cli::command().term_width(columns()).get_matches();
-    let Cli { command, repository } =
-        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+/// A wrong command line, or a wish for help: help that nobody gets is an
+/// error as well (`ENOSPC` on a full disk).
+fn refuse(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        _ if error.use_stderr() => ExitCode::from(2),
+        Err(io) if io.kind() != io::ErrorKind::BrokenPipe => {
+            tell(format_args!("print the help: {io}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
+    let Cli { command, repository } = cli;
     let repository = Repository::open(repository);
     let mut code = ExitCode::SUCCESS;
     match command {
         None => overview::run(&repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => command::run(&args, &repository, out)?,
-        Some(Command::Attempt(args)) => command::run_attempt(&args)?,
+        Some(Command::Attempt(args)) => command::run_attempt(&args, out)?,
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
         Some(Command::Solution(args)) => {
             solution::run(&args, &repository, out)?;

@@ -7,6 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use nix::unistd::geteuid;
 
+use crate::text::tell;
+
 /// Where Debian keeps programs for root; not in everybody's PATH.
 const ROOTS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
@@ -40,7 +42,7 @@ pub fn as_root(program: &str, why: &str, line: &str) -> Result<Command> {
     if geteuid().is_root() {
         return Ok(Command::new(&path));
     }
-    eprintln!("workshop: {why}: sudo {line}");
+    tell(format_args!("{why}: sudo {line}"));
     let mut command = Command::new("sudo");
     command.arg("--").arg(&path);
     Ok(command)

@@ -1,7 +1,10 @@
 //! Text for people: what fits in a line, what is safe on a terminal, and how
 //! paths and sizes are written.
 
-use std::io::IsTerminal;
+use std::ffi::OsStr;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 mod window {
@@ -77,12 +80,21 @@ pub fn malformed(error: &serde_json::Error) -> String {
 /// The version of what `--json` prints: book/src/beyond/json.md.
 pub const VERSION: u32 = 1;
 
+/// How much of a stranger's name an error shows, in characters.
+const QUOTED: usize = 120;
+
+/// Says something on stderr. A closed or full stderr (`EBADF`, `ENOSPC`) is no
+/// reason to fail, and `eprintln!` would panic there.
+pub fn tell(text: impl Display) {
+    let _ = writeln!(io::stderr(), "workshop: {}", lines(&text.to_string()));
+}
+
 /// A path as a learner would type it here.
 #[must_use]
 pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = path.strip_prefix(&here).unwrap_or(path);
-    path.display().to_string()
+    printable(path)
 }
 
 /// A number of bytes for people.
@@ -94,11 +106,72 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// A process names itself as it likes: no control characters on a terminal.
+/// A name that a stranger has chosen, safe on a terminal and on one line:
+/// whatever is not a visible character is escaped. That goes for control
+/// characters, for those that turn the writing round or have no width, for
+/// line and paragraph separators (U+2028, U+2029) and for bytes that are no
+/// UTF-8.
 #[must_use]
-pub fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().map(safe).collect()
+pub fn printable(text: &(impl AsRef<OsStr> + ?Sized)) -> String {
+    let mut safe = String::new();
+    for chunk in text.as_ref().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match is_invisible(c) {
+                true => safe.extend(c.escape_default()),
+                false => safe.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            safe += &format!("\\x{byte:02x}");
+        }
+    }
+    safe
+}
+
+/// A stranger's name in quotes, cut where it is very long.
+#[must_use]
+pub fn quoted(text: &(impl AsRef<OsStr> + ?Sized)) -> String {
+    let bytes = text.as_ref().as_bytes();
+    let start = &bytes[..bytes.len().min(4 * QUOTED)];
+    let safe = printable(OsStr::from_bytes(start));
+    match safe.char_indices().nth(QUOTED) {
+        Some((end, _)) => {
+            format!("\"{}…\" ({} bytes)", &safe[..end], bytes.len())
+        }
+        None => format!("\"{safe}\""),
+    }
+}
+
+/// Text of several lines that may have a stranger's words in it.
+#[must_use]
+pub fn lines(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(printable).collect();
+    lines.join("\n")
+}
+
+/// Control characters (Unicode's Cc, so C1 too), the separators of lines and
+/// paragraphs, and the format characters (Cf) that change what is beside them:
+/// Unicode Standard, 23.2 "Layout Controls" and 23.3 "Deprecated Format
+/// Characters"; UTS 55 "Source Code Handling" on what they are abused for.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{600}'..='\u{605}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// Breaks a text at its spaces. A word that is longer than a line is cut:
@@ -154,5 +227,30 @@ mod tests {
             assert!(words.contains(told), "{words}");
             assert!(!words.contains("secret"), "{words}");
         }
+    }
+
+    #[test]
+    fn what_nobody_sees_is_escaped() {
+        for (text, shown) in [
+            ("plain, ünï\u{301} 日本 \"it\" \\", None),
+            ("\u{1b}[31m", Some("\\u{1b}[31m")),
+            ("a\nb\tc\r\u{7f}", Some("a\\nb\\tc\\r\\u{7f}")),
+            ("\u{9b}2J", Some("\\u{9b}2J")),
+            ("\u{202e}txt.exe\u{2069}", Some("\\u{202e}txt.exe\\u{2069}")),
+            ("a\u{200b}b\u{feff}", Some("a\\u{200b}b\\u{feff}")),
+            ("\u{2028}\u{2029}", Some("\\u{2028}\\u{2029}")),
+        ] {
+            assert_eq!(printable(text), shown.unwrap_or(text));
+        }
+        let bytes = OsStr::from_bytes(b"a\xffb\xe2\x80");
+        assert_eq!(printable(bytes), "a\\xffb\\xe2\\x80");
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        assert_eq!(quoted("short"), "\"short\"");
+        let long = quoted(&"\u{1b}".repeat(100_000));
+        assert!(long.len() < 200, "{long}");
+        assert!(long.ends_with("…\" (100000 bytes)"), "{long}");
     }
 }

@@ -292,3 +292,51 @@ fn an_installed_program_keeps_it_with_the_data_of_its_user() -> Result<()> {
     assert!(words.contains("HOME is not set\n  try: "), "{words}");
     Ok(())
 }
+
+#[test]
+fn a_full_or_closed_stderr_is_no_panic() -> Result<()> {
+    let target = Target::new()?;
+    // Not root, so that it has something to say about sudo.
+    fs::create_dir(target.path("run"))?;
+    let commands: [&[&str]; 9] = [
+        &["clean"],
+        &[],
+        &["doctor"],
+        &["--help"],
+        &["nonsense"],
+        &["peek", "999999999"],
+        &["rootfs", "missing.tar"],
+        &["hint", "3"],
+        &["rootfs"],
+    ];
+    for words in commands {
+        for (redirections, all) in [
+            ("2>/dev/full", false),
+            (">/dev/full", true),
+            (">/dev/full 2>/dev/full", true),
+            ("2>&-", false),
+            (">&-", true),
+            ("<&- >&- 2>&-", true),
+        ] {
+            let line = format!("exec \"$@\" {redirections}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &line, "sh"]).arg(target.binary()).args(words);
+            shell.env("WORKSHOP_RUN", target.path("run"));
+            shell.env("XDG_RUNTIME_DIR", target.path("own"));
+            // A sudo that asks nobody.
+            shell.env("PATH", "/nowhere:/usr/bin:/bin");
+            if geteuid().is_root() {
+                shell.uid(65534).gid(65534);
+            }
+            let output = shell.stdin(Stdio::null()).output()?;
+            let code = output.status.code();
+            let well = matches!(code, Some(0..=2));
+            assert!(well, "{words:?} {redirections}: {code:?}");
+            // The control: where nothing can be printed, that is an error.
+            let lost = all && redirections.contains("full");
+            let silent = words.first() == Some(&"clean");
+            assert!(!lost || silent || code != Some(0), "{words:?}");
+        }
+    }
+    Ok(())
+}

@@ -12,6 +12,7 @@ use nix::unistd::geteuid;
 use super::{Attempt, build, outside, step07, watch};
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::progress::Progress;
+use crate::text::tell;
 
 /// The flags of `workshop check`.
 #[derive(Debug, Args)]
@@ -145,10 +146,10 @@ fn explain_root(rung: &Rung, args: &Check) {
         return;
     }
     let name = rung.name();
-    eprintln!(
-        "workshop: {name} makes namespaces, and whoever looks at a process of \
-         root's must\n  be root, too; so sudo may ask for your password"
-    );
+    tell(format_args!(
+        "{name} makes namespaces, and whoever looks at a process of root's \
+         must\n  be root, too; so sudo may ask for your password"
+    ));
 }
 
 /// The flags of `workshop attempt`.
@@ -164,7 +165,7 @@ pub struct AttemptArgs {
 ///
 /// # Errors
 /// Something is not as expected.
-pub fn run_attempt(args: &AttemptArgs) -> Result<()> {
+pub fn run_attempt(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
     let rung = args.rung.0;
     let mut attempt =
         Attempt::new(args.binary.clone(), rung.number, rung.subcommand);
@@ -176,6 +177,5 @@ pub fn run_attempt(args: &AttemptArgs) -> Result<()> {
     if missed > 0 {
         bail!("{met} of {} as expected", met + missed);
     }
-    println!("All {met} are as expected.");
-    Ok(())
+    Ok(writeln!(out, "All {met} are as expected.")?)
 }

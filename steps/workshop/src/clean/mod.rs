@@ -17,7 +17,7 @@ use step03::rootfs;
 use crate::apparmor;
 use crate::rootfs::remove::remove;
 use crate::rootfs::store::target;
-use crate::text::shown;
+use crate::text::{printable, shown, tell};
 
 /// Removes it all. What cannot be removed does not stop it.
 ///
@@ -25,30 +25,30 @@ use crate::text::shown;
 /// Something could not be removed; the reason has been printed by then.
 pub fn run(out: &mut impl Write) -> Result<()> {
     let (mut found, mut failed) = (0, 0);
-    let mut tell = |what: String, removed: Result<()>| -> Result<()> {
+    let mut note = |what: String, removed: Result<()>| -> Result<()> {
         found += 1;
         match removed {
             Ok(()) => writeln!(out, "removed {what}")?,
             Err(error) => {
                 failed += 1;
-                let _ = writeln!(std::io::stderr(), "workshop: {error:#}");
+                tell(format_args!("{error:#}"));
             }
         }
         Ok(())
     };
     for path in ours(&target()?)? {
         if path.symlink_metadata().is_ok() {
-            tell(shown(&path), remove(&path))?;
+            note(shown(&path), remove(&path))?;
         }
     }
     for folder in records::ended()? {
-        tell(folder, Ok(()))?;
+        note(folder, Ok(()))?;
     }
     for group in step07::leftovers() {
-        tell(group.display().to_string(), remove_group(&group))?;
+        note(printable(&group), remove_group(&group))?;
     }
     if apparmor::is_loaded() {
-        tell("the AppArmor profile".into(), apparmor::unload())?;
+        note("the AppArmor profile".into(), apparmor::unload())?;
     }
     match (found, failed) {
         (0, _) => writeln!(out, "nothing to remove")?,
@@ -65,8 +65,8 @@ fn remove_group(group: &Path) -> Result<()> {
     if fs::remove_dir(group).is_ok() {
         return Ok(());
     }
-    let path = group.display();
-    eprintln!("workshop: {path} was made by root, so: sudo rmdir {path}");
+    let path = printable(group);
+    tell(format_args!("{path} was made by root, so: sudo rmdir {path}"));
     let status = Command::new("sudo").arg("rmdir").arg(group).status();
     match status.context("run sudo")?.success() {
         true => Ok(()),

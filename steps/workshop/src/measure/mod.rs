@@ -33,6 +33,7 @@ use crate::elevate::find;
 use crate::ladder::LADDER;
 use crate::progress::Progress;
 use crate::rootfs::store::target;
+use crate::text::tell;
 use bundle::Bundle;
 use candidates::Entry;
 use plan::{Plan, Timing, Word};
@@ -128,15 +129,13 @@ fn build(release: &Path) -> Result<()> {
         command.arg("--target-dir").arg(target);
     }
     let folder = folder.ancestors().nth(2).unwrap_or(folder);
-    eprintln!(
-        "workshop: optimised builds: cargo build --release --bin step00 …"
-    );
+    tell("optimised builds: cargo build --release --bin step00 …");
     match command.current_dir(folder).status() {
         Ok(status) => {
             ensure!(status.success(), "cargo build --release failed");
         }
         Err(_) if stopwatch.exists() => {
-            eprintln!("workshop: no cargo here; what was built is measured");
+            tell("no cargo here; what was built is measured");
         }
         Err(error) => return Err(error).context("run cargo"),
     }
@@ -156,7 +155,7 @@ fn stopwatch(
             find("sudo").is_some(),
             "only root starts rungs: no sudo here"
         );
-        eprintln!("workshop: the rungs take root, so: sudo {shown}");
+        tell(format_args!("the rungs take root, so: sudo {shown}"));
         command = Command::new("sudo");
         command.arg("--").arg(program);
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use step00::Mark;
 
-use crate::text::{WIDTH, fit, wrap};
+use crate::text::{WIDTH, fit, printable, wrap};
 
 /// Where the text of a row begins, after mark and subject.
 const INDENT: usize = 19;
@@ -43,7 +43,9 @@ impl Row {
         text: impl Into<String>,
         facts: Value,
     ) -> Row {
-        Row { mark: Some(mark), subject, text: text.into(), facts }
+        // Interfaces, groups and mounts have names that anybody may choose.
+        let text = printable(&text.into());
+        Row { mark: Some(mark), subject, text, facts }
     }
 
     /// A row about what we may not look at.

@@ -126,7 +126,7 @@ fn names_cannot_play_with_the_terminal() {
     let there = running(&[&cat], name);
     // The lab looks for escapes in what is printed.
     let page = peek(&[&there.pid.to_string()]);
-    assert!(page.contains("red?[31m?line"), "{page}");
+    assert!(page.contains(r"red\u{1b}[31m\nline"), "{page}");
     fs::remove_file(cat).expect("remove it");
 }
 
@@ -170,5 +170,30 @@ fn colour_is_for_terminals_and_can_be_refused() {
         let powers = ["FREE   powers", "gagged powers"];
         assert!(powers.iter().any(|text| page.contains(text)), "{page}");
         assert!(!page.contains('\u{1b}'), "{page:?}");
+    }
+}
+
+#[test]
+fn names_do_not_speak_to_the_terminal() {
+    if !is_root() {
+        return;
+    }
+    // An escape sequence, C1's short form of it, and writing turned round.
+    let names = ["q\u{1b}]0;h\u{7}", "p\u{9b}2J", "x\u{202e}evil"];
+    let mut script = String::new();
+    for name in names {
+        script += &format!("ip link add '{name}' type veth || exit; ");
+    }
+    script += "exec cat";
+    let it = running(&["unshare", "-n", "sh", "-c", &script], "cat");
+    let number = it.pid.to_string();
+    for arguments in [&[number.as_str()][..], &["--json", &number]] {
+        let page = peek(arguments);
+        for bad in ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}'] {
+            assert!(!page.contains(bad), "{page:?}");
+        }
+        // The control: the names are there.
+        let page: String = page.split_whitespace().collect();
+        assert!(page.contains("evil") && page.contains("]0;h"), "{page}");
     }
 }
