@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, id};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use nix::unistd::mkdtemp;
+use step00::Advice;
 use step03::rootfs;
+
+use crate::rootfs::remove::remove;
 
 /// The folder. The rung may do anything to it.
 #[derive(Debug)]
@@ -17,9 +21,13 @@ impl Scratch {
     /// # Errors
     /// The machine's temporary folder is not writable.
     pub fn new() -> Result<Scratch> {
-        let path = std::env::temp_dir().join(format!("workshop-{}", id()));
-        let made = fs::create_dir(&path);
-        made.with_context(|| format!("make {}", path.display()))?;
+        // A name that can be foretold could be taken, or be a link, by the
+        // time that we come. mkdtemp(3) makes one up, for its owner alone.
+        let folder = std::env::temp_dir();
+        let made = mkdtemp(&folder.join("workshop-check.XXXXXX"));
+        let path = made
+            .with_context(|| format!("make a folder in {}", folder.display()))
+            .advice("set TMPDIR to a folder that you can write to")?;
         Ok(Scratch(path))
     }
 
@@ -75,6 +83,33 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // It holds nothing but copies.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = remove(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn nobody_can_take_its_name_or_look_in() -> Result<()> {
+        // Who knew the name could be there first.
+        let known = format!("workshop-{}", std::process::id());
+        let known = std::env::temp_dir().join(known);
+        fs::create_dir(&known)?;
+        let (one, two) = (Scratch::new(), Scratch::new());
+        fs::remove_dir(&known)?;
+        let (one, two) = (one?, two?);
+        assert_ne!(one.0, two.0);
+        for folder in [&one.0, &two.0] {
+            let mode = folder.metadata()?.permissions().mode();
+            assert_eq!(mode & 0o7777, 0o700);
+        }
+        let gone = one.0.clone();
+        drop(one);
+        assert!(!gone.exists() && two.0.exists());
+        Ok(())
     }
 }

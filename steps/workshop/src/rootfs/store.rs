@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail, ensure};
 use step03::rootfs::{self, Removal};
 
 use super::remove::remove;
-use crate::text::shown;
+use crate::text::{quoted, shown, tell};
 
 /// The folder that holds `rootfs` and `images`, normally `target`.
 ///
@@ -43,8 +43,9 @@ impl Staging {
     pub fn begin(name: &str, force: bool) -> Result<Self> {
         ensure!(
             is_plain(name),
-            "call an image {name:?}: letters, digits, '.', '_' and '-' make \
-             a name, and neither '.' nor '-' begins one; choose with --name"
+            "call an image {}: letters, digits, '.', '_' and '-' make \
+             a name, and neither '.' nor '-' begins one; choose with --name",
+            quoted(name)
         );
         let images = target()?.join("images");
         fs::create_dir_all(target()?).with_context(|| {
@@ -111,7 +112,10 @@ fn sweep(images: &Path) -> Result<()> {
         let name = name.to_string_lossy();
         let Some((image, _)) = name.rsplit_once(".new-") else { continue };
         for left_over in rootfs::abandoned(&images.join(image))? {
-            remove(&left_over)?;
+            // Old rubbish is no reason to refuse new work.
+            if let Err(error) = remove(&left_over) {
+                tell(format_args!("left where it is: {error:#}"));
+            }
         }
     }
     Ok(())
