@@ -63,6 +63,9 @@ enum Command {
         /// Which shell
         shell: Shell,
     },
+    /// The part of `clean` that looks into root's folder, as root
+    #[command(hide = true)]
+    Forget { base: PathBuf },
     /// Remove what the workshop made: files, groups, the AppArmor profile
     Clean,
 }
@@ -123,6 +126,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
             let mut cli = Cli::command().bin_name("workshop");
             clap_complete::generate(shell, &mut cli, "workshop", out);
         }
+        Some(Command::Forget { base }) => clean::forget(&base, out)?,
         Some(Command::Clean) => clean::run(out)?,
     }
     out.flush()?;

@@ -6,7 +6,8 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use anyhow::Result;
 use nix::unistd::geteuid;
@@ -135,5 +136,125 @@ fn what_belongs_to_root_comes_with_the_command_that_removes_it() -> Result<()>
     // What could be removed is gone all the same.
     assert_eq!(names(&target.0)?, ["debug", "rootfs"]);
     output_of(target.command(&["clean"]).output()?)?;
+    Ok(())
+}
+
+/// Makes a folder in a folder, and so on, beyond what a path can name.
+fn dig(folder: &Path, depth: usize) -> Result<()> {
+    let script = "import os, sys\n\
+         os.chdir(sys.argv[1])\n\
+         for _ in range(int(sys.argv[2])): os.mkdir('d'); os.chdir('d')\n\
+         open('bottom', 'w').close(); os.symlink('/', 'up')\n";
+    let mut python = Command::new("python3");
+    python.args(["-c", script]).arg(folder).arg(depth.to_string());
+    output_of(python.output()?).map(drop)
+}
+
+/// What the descriptors of a usual process are limited to.
+fn with_1024_descriptors(command: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -n 1024; exec \"$@\"", "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
+#[test]
+fn no_tree_is_too_deep_to_be_removed() -> Result<()> {
+    let target = Target::new()?;
+    fs::create_dir_all(target.path("images/deep/side/x"))?;
+    dig(&target.path("images/deep"), 3000)?;
+    let bottom = "d/".repeat(3000);
+    // The control: it is too deep for a walk with one descriptor a level.
+    let mut rm = Command::new("sh");
+    rm.arg("-c").arg("cd images/deep && ls \"$0\"").arg(&bottom);
+    assert!(!rm.current_dir(&target.0).output()?.status.success());
+    output_of(with_1024_descriptors(&target.command(&["clean"])).output()?)?;
+    assert_eq!(names(&target.0)?, ["debug"]);
+    Ok(())
+}
+
+#[test]
+fn a_leftover_that_stays_does_not_stop_the_next_import() -> Result<()> {
+    let target = Target::new()?;
+    let mut dead = Command::new("true").spawn()?;
+    dead.wait()?;
+    let left = format!("images/other.new-{}", dead.id());
+    fs::create_dir_all(target.path(&left).join("mnt"))?;
+    fs::create_dir_all(target.path("mine"))?;
+    fs::write(target.path("file.tar"), target::tar_of(&[])?)?;
+    let whole = target::tar_of(&[(tar::EntryType::Regular, "f", "fine")])?;
+    fs::write(target.path("file.tar"), whole)?;
+    if !geteuid().is_root() {
+        eprintln!("not root: nothing can be mounted, so nothing stays");
+        return Ok(());
+    }
+    let script = format!(
+        "mount --bind mine {left}/mnt && ./debug/workshop rootfs file.tar"
+    );
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "sh", "-c", &script]).current_dir(&target.0);
+    let output = unshare.output()?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{words}");
+    assert!(words.contains("left where it is") && words.contains("umount"));
+    assert!(target.path("images/file/f").exists());
+    // The control: unmounted, it goes with the next one.
+    target.run(&["rootfs", "file.tar", "--name", "next"])?;
+    assert_eq!(target.images()?, ["file", "next"]);
+    Ok(())
+}
+
+/// `workshop clean` in a /tmp of its own, prepared by `script` as nobody.
+fn clean_in_tmp(target: &Target, script: &str) -> Result<(i32, String)> {
+    let prepare = "mount -t tmpfs -o mode=1777 tmpfs /tmp && \
+         setpriv --reuid 65534 --regid 65534 --clear-groups sh -c \"$1\"; \
+         mkdir -m 755 /tmp/machine; \"$0\" clean 2>&1; echo \"rc=$?\"; \
+         find /tmp -mindepth 1 | sort";
+    // Not below /tmp, which is about to be covered.
+    let program = env!("CARGO_BIN_EXE_workshop");
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--mount", "sh", "-c", prepare, program, script]);
+    unshare.env("WORKSHOP_RUN", target.path("run"));
+    unshare.env_remove("XDG_RUNTIME_DIR");
+    let output = unshare.output()?;
+    let words = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output.status.code().unwrap_or(-1), words))
+}
+
+#[test]
+fn nobody_elses_folder_in_tmp_is_followed_or_emptied() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: no folder can belong to somebody else");
+        return Ok(());
+    }
+    let target = Target::new()?;
+    let user = "umask 0; mkdir -p /tmp/workshop-0/box; \
+         touch /tmp/workshop-0/box/lock; ln -s /tmp/machine /tmp/workshop-0/x";
+    let (_, words) = clean_in_tmp(&target, user)?;
+    assert!(words.contains("left alone"), "{words}");
+    assert!(words.contains("/tmp/workshop-0/box/lock\n"), "{words}");
+    assert!(!words.contains("/tmp/machine/lock"), "{words}");
+    // A link in its place.
+    let (_, words) =
+        clean_in_tmp(&target, "ln -s /tmp/machine /tmp/workshop-0")?;
+    assert!(words.contains("left alone"), "{words}");
+    assert!(words.contains("/tmp/workshop-0\n"), "{words}");
+    // The control: its own folder is emptied, and a link in it is no record.
+    let own = target.path("own/workshop");
+    fs::create_dir_all(own.join("box"))?;
+    fs::create_dir_all(own.join("begun"))?;
+    fs::create_dir_all(target.path("machine"))?;
+    fs::write(own.join("box/lock"), "")?;
+    symlink(target.path("machine"), own.join("x"))?;
+    let printed = target.run(&["clean"])?;
+    assert!(printed.contains("own/workshop/box\n"), "{printed}");
+    assert_eq!(names(&own)?, ["x"]);
+    assert_eq!(names(&target.path("machine"))?, [""; 0]);
     Ok(())
 }

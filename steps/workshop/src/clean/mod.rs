@@ -59,6 +59,17 @@ pub fn run(out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
+/// Forgets the containers on record below `base` that have ended.
+///
+/// # Errors
+/// `base` is not the caller's.
+pub fn forget(base: &Path, out: &mut impl Write) -> Result<()> {
+    for folder in records::forget(base)? {
+        writeln!(out, "{folder}")?;
+    }
+    Ok(())
+}
+
 /// A control group is removed as an empty folder is. It belongs to the
 /// machine's root, and so this one command needs root.
 fn remove_group(group: &Path) -> Result<()> {
