@@ -10,7 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
-use nix::unistd::geteuid;
+use nix::fcntl::{OFlag, open, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::{geteuid, symlinkat};
 use target::{Target, names, output_of};
 
 #[test]
@@ -141,13 +143,13 @@ fn what_belongs_to_root_comes_with_the_command_that_removes_it() -> Result<()>
 
 /// Makes a folder in a folder, and so on, beyond what a path can name.
 fn dig(folder: &Path, depth: usize) -> Result<()> {
-    let script = "import os, sys\n\
-         os.chdir(sys.argv[1])\n\
-         for _ in range(int(sys.argv[2])): os.mkdir('d'); os.chdir('d')\n\
-         open('bottom', 'w').close(); os.symlink('/', 'up')\n";
-    let mut python = Command::new("python3");
-    python.args(["-c", script]).arg(folder).arg(depth.to_string());
-    output_of(python.output()?).map(drop)
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+    let mut here = open(folder, flags, Mode::empty())?;
+    for _ in 0..depth {
+        mkdirat(&here, "d", Mode::S_IRWXU)?;
+        here = openat(&here, "d", flags, Mode::empty())?;
+    }
+    Ok(symlinkat("/", &here, "up")?)
 }
 
 /// What the descriptors of a usual process are limited to.

@@ -4,14 +4,18 @@
 //! which nearly every image uses, is unpacked in this process. For the rarer
 //! formats the system's own program runs as a filter, so that the companion
 //! needs no library for each of them.
+//!
+//! A compressed file may have several members, one after the other, and zeros
+//! after the last: tapes were filled up to a block, and bsdtar fills up what
+//! it writes to a pipe. Anything else behind it is an error.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, anyhow};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use crate::progress::Progress;
 use crate::text::printable;
@@ -19,9 +23,19 @@ use crate::text::printable;
 /// (first bytes, the program that unpacks files that begin with them)
 const FILTERS: &[(&[u8], &str)] = &[
     (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    // lzma, before xz.
+    (&[0x5d, 0, 0], "xz"),
+    (b"LZIP", "lzip"),
+    // compress(1).
+    (&[0x1f, 0x9d], "gzip"),
+    (&[0x04, 0x22, 0x4d, 0x18], "lz4"),
     (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
     (b"BZh", "bzip2"),
 ];
+
+/// 0x184D2A50 to 0x184D2A5F, little-endian, without the first byte (RFC 8878,
+/// 3.1.2).
+const SKIPPED: [u8; 3] = [0x2a, 0x4d, 0x18];
 
 /// The tar stream inside `path`.
 ///
@@ -38,8 +52,11 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
     let length = file.metadata().with_context(named)?.len();
     if start.starts_with(&[0x1f, 0x8b]) {
         let file = Progress::bytes(&name, Some(length)).of(file);
-        // "Multi": parallel gzip programs write many members in a row.
-        return Ok(Box::new(MultiGzDecoder::new(file)));
+        return Ok(Box::new(Members::begin(file)));
+    }
+    // A frame that zstd skips may stand first: pzstd puts a size there.
+    if start.len() > 4 && start[0] & 0xf0 == 0x50 && start[1..4] == SKIPPED {
+        return Ok(Box::new(Filter::start("zstd", file)?));
     }
     for (magic, program) in FILTERS {
         if start.starts_with(magic) {
@@ -55,6 +72,53 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>> {
 fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     printable(&name.chars().take(24).collect::<String>())
+}
+
+/// The members of a gzip file, as one stream (RFC 1952, 2.2).
+struct Members<R> {
+    /// `None` after the last.
+    member: Option<GzDecoder<BufReader<R>>>,
+}
+
+impl<R: Read> Members<R> {
+    fn begin(file: R) -> Self {
+        let file = BufReader::with_capacity(1 << 16, file);
+        Self { member: Some(GzDecoder::new(file)) }
+    }
+}
+
+impl<R: Read> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.member {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                return Ok(count);
+            }
+            let Some(member) = self.member.take() else { break };
+            let mut file = member.into_inner();
+            match file.fill_buf()?.first() {
+                Some(0x1f) => self.member = Some(GzDecoder::new(file)),
+                _ => only_zeros(&mut file)?,
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Reads to the end of a file in which nothing more must come.
+fn only_zeros(file: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let rest = file.fill_buf()?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        if rest.iter().any(|byte| *byte != 0) {
+            let problem = "something follows its end that is no gzip";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
+        let count = rest.len();
+        file.consume(count);
+    }
 }
 
 /// A running `PROGRAM -dc`. Its end-of-file counts only together with its exit

@@ -7,33 +7,40 @@
 //!
 //! - [`download`] and [`digest`] - a file from elsewhere, and whether it is the
 //!   one that is meant; [`archive`] opens it, [`mod@unpack`] unpacks it.
+//! - [`mod@tar`] - what an archive says; [`attributes`] - what of that a file
+//!   can have; [`budget`] - how much of it there may be.
 //! - [`oci`] - the layers of an image layout; [`whiteout`] - what one of them
 //!   deletes, as overlayfs understands it.
 //! - [`store`] - where images lie; [`mod@remove`] - how a tree is removed.
 
 mod archive;
+mod attributes;
+mod budget;
 mod digest;
 mod download;
 mod oci;
 pub mod remove;
 pub mod store;
+mod tar;
 mod unpack;
 mod whiteout;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use step03::rootfs::{self, Source};
 
 use crate::arch;
 use crate::progress::Progress;
-use crate::text::{shown, size};
+use crate::text::{shown, size, tell};
+use attributes::LeftOut;
+use budget::{Budget, Limits};
 use remove::remove;
 use store::Staging;
-use unpack::{Kind, Unpacked, unpack};
+use unpack::{Unpacked, unpack};
 use whiteout::Layer;
 
 /// What `workshop rootfs` is asked for.
@@ -67,6 +74,9 @@ pub struct Rootfs {
     /// Replace what is there
     #[arg(long)]
     force: bool,
+
+    #[command(flatten)]
+    limits: Limits,
 }
 
 fn sha256(text: &str) -> Result<String, String> {
@@ -127,10 +137,10 @@ fn alpine(args: &Rootfs, out: &mut impl Write) -> Result<()> {
         "https://dl-cdn.alpinelinux.org/alpine/v{branch}/releases/{arch}/\
          alpine-minirootfs-{version}-{arch}.tar.gz"
     );
-    let staging = begin("alpine", args)?;
-    let tar = staging.scratch("download");
-    fetch(&url, sha256, &tar)?;
-    import_tar(staging, &tar, args, out)
+    let import = Import::begin("alpine", args)?;
+    let tar = import.staging.scratch("download");
+    fetch(&url, sha256, &tar, &import.budget)?;
+    import.tar(&tar, out)
 }
 
 /// A source that is a place: an address, stdin, a folder or a file.
@@ -139,7 +149,8 @@ fn import(source: &str, args: &Rootfs, out: &mut impl Write) -> Result<()> {
         return import_address(source, args, out);
     }
     if source == "-" {
-        return import_stdin(args, out);
+        // `docker export NAME | cargo workshop rootfs - --name NAME`.
+        return Import::begin("stdin", args)?.stream(&mut io::stdin(), out);
     }
     let path = Path::new(source);
     let metadata = path.metadata().with_context(|| {
@@ -148,7 +159,13 @@ fn import(source: &str, args: &Rootfs, out: &mut impl Write) -> Result<()> {
     if metadata.is_dir() {
         return import_folder(path, args, out);
     }
-    import_file(begin(source, args)?, path, args, out)
+    let import = Import::begin(source, args)?;
+    if metadata.is_file() {
+        return import.file(path, out);
+    }
+    // A pipe, as in `rootfs <(docker export …)`, can be read but once.
+    let file = fs::File::open(path);
+    import.stream(&mut file.with_context(|| format!("open {source}"))?, out)
 }
 
 fn import_address(
@@ -159,23 +176,10 @@ fn import_address(
     let sha256 = args.sha256.as_ref().with_context(|| {
         format!("fetch {url}: --sha256 must say what it has to be")
     })?;
-    let staging = begin(url, args)?;
-    let tar = staging.scratch("download");
-    fetch(url, sha256, &tar)?;
-    import_tar(staging, &tar, args, out)
-}
-
-/// `docker export NAME | cargo workshop rootfs - --name NAME`.
-fn import_stdin(args: &Rootfs, out: &mut impl Write) -> Result<()> {
-    let staging = begin("stdin", args)?;
-    let tar = staging.scratch("stdin");
-    fs::File::create(&tar)
-        .and_then(|mut file| {
-            let stdin = Progress::bytes("reading stdin", None);
-            io::copy(&mut stdin.of(io::stdin()), &mut file)
-        })
-        .context("copy what stdin brings")?;
-    import_file(staging, &tar, args, out)
+    let import = Import::begin(url, args)?;
+    let tar = import.staging.scratch("download");
+    fetch(url, sha256, &tar, &import.budget)?;
+    import.tar(&tar, out)
 }
 
 fn import_folder(
@@ -194,13 +198,7 @@ fn import_folder(
         "check the folder {name}: --sha256 is for tars; a layout is checked \
          against itself"
     );
-    let staging = begin(&name.to_string(), args)?;
-    import_layout(staging, folder, args, out)
-}
-
-fn begin(source: &str, args: &Rootfs) -> Result<Staging> {
-    let name = args.name.clone().unwrap_or_else(|| name_after(source));
-    Staging::begin(&name, args.force)
+    Import::begin(&name.to_string(), args)?.layout(folder, out)
 }
 
 /// `./dir/Debian_12.tar.gz` is called `Debian_12`.
@@ -213,124 +211,130 @@ fn name_after(source: &str) -> String {
     name.to_owned()
 }
 
-fn fetch(url: &str, sha256: &str, tar: &Path) -> Result<()> {
-    let _ = writeln!(io::stderr(), "workshop: fetching {url}");
-    download::fetch(url, tar)?;
+fn fetch(url: &str, sha256: &str, tar: &Path, budget: &Budget) -> Result<()> {
+    tell(format_args!("fetching {url}"));
+    download::fetch(url, tar, budget)?;
     digest::check(tar, sha256).with_context(|| {
         format!("check {url}: it is not what it should be, nothing was kept")
     })
 }
 
-/// A file of the learner's, checked only when they gave a hash.
-fn import_file(
+/// An import that has begun.
+struct Import<'a> {
     staging: Staging,
-    tar: &Path,
-    args: &Rootfs,
-    out: &mut impl Write,
-) -> Result<()> {
-    if let Some(sha256) = &args.sha256 {
-        digest::check(tar, sha256)
-            .with_context(|| format!("check {}", tar.display()))?;
+    args: &'a Rootfs,
+    budget: Budget,
+}
+
+impl<'a> Import<'a> {
+    fn begin(source: &str, args: &'a Rootfs) -> Result<Self> {
+        let name = args.name.clone().unwrap_or_else(|| name_after(source));
+        let staging = Staging::begin(&name, args.force)?;
+        Ok(Self { staging, args, budget: Budget::new(&args.limits) })
     }
-    import_tar(staging, tar, args, out)
-}
 
-/// Only unpacking tells what a tar holds: a root filesystem, or
-/// an image layout, whose layers are tars again.
-fn import_tar(
-    staging: Staging,
-    tar: &Path,
-    args: &Rootfs,
-    out: &mut impl Write,
-) -> Result<()> {
-    let tree = staging.tree();
-    let unpacked = open_and_unpack(tar, &tree, Kind::Tree)?;
-    if oci::is_layout(&tree) {
-        let layout = staging.scratch("layout");
-        fs::rename(&tree, &layout)
-            .and_then(|()| fs::create_dir(&tree))
-            .context("make room for the layers")?;
-        return import_layout(staging, &layout, args, out);
+    /// What can be read only once is copied first.
+    fn stream(
+        self,
+        input: &mut impl Read,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        let tar = self.staging.scratch("stream");
+        let mut file = fs::File::create(&tar).context("make a file for it")?;
+        let mut input = Progress::bytes("reading stdin", None).of(input);
+        self.budget
+            .copy(&mut input, &mut file)
+            .context("copy what comes through the pipe")?;
+        self.file(&tar, out)
     }
-    let file = tar.display();
-    ensure!(unpacked.entries > 0, "unpack {file}: there is nothing in it");
-    ensure!(
-        !tree.join("manifest.json").is_file(),
-        "import {file}: this is the archive that Docker wrote before version \
-         25, and podman without --format oci-archive, with no image layout in \
-         it. skopeo copy docker-archive:{file} oci:DIR makes one of it"
-    );
-    unpacked.seal()?;
-    report(&[unpacked], out)?;
-    let image = shown(&staging.commit()?);
-    writeln!(out, "step into it, or stack it:")?;
-    writeln!(out, "  cargo run -p step03 -- --rootfs {image}")?;
-    writeln!(out, "  cargo run -p step04 -- --image {image}")?;
-    Ok(())
-}
 
-fn open_and_unpack(tar: &Path, to: &Path, kind: Kind) -> Result<Unpacked> {
-    unpack(archive::open(tar)?, to, kind)
-        .map_err(without_contents)
-        .with_context(|| format!("unpack {}", tar.display()))
-}
-
-/// The reader of tars says which number it could not read, and that is a piece
-/// of the file: of whatever file was named.
-fn without_contents(error: Error) -> Error {
-    let is_readers = |cause: &io::Error| {
-        cause.kind() == io::ErrorKind::Other && cause.raw_os_error().is_none()
-    };
-    let causes: Vec<_> = error.chain().collect();
-    let first = causes
-        .iter()
-        .position(|cause| cause.downcast_ref().is_some_and(is_readers));
-    let Some(first) = first else { return error };
-    let words = causes[..first].iter().map(|cause| cause.to_string());
-    let words: Vec<_> = words.collect();
-    anyhow!("{}: no header of a tar is there", words.join(": "))
-}
-
-fn import_layout(
-    staging: Staging,
-    layout: &Path,
-    args: &Rootfs,
-    out: &mut impl Write,
-) -> Result<()> {
-    let architecture = arch::here()?.image;
-    let files = oci::layers(layout, architecture, args.tag.as_deref())?;
-    ensure!(!files.is_empty(), "import the image: it has no layers");
-    let layers = unpack_layers(&staging.tree(), &files)?;
-    let unpacked: Vec<_> =
-        layers.into_iter().map(|layer| layer.unpacked).collect();
-    report(&unpacked, out)?;
-    let image = staging.commit()?;
-    let count = unpacked.len();
-    let paths = (0..count).map(|number| image.join(number.to_string()));
-    let flags = paths.map(|path| format!("    --image {}", shown(&path)));
-    let flags: Vec<_> = flags.collect();
-    writeln!(out, "stack the layers, lowest first:")?;
-    writeln!(out, "  cargo run -p step04 -- \\\n{}", flags.join(" \\\n"))?;
-    Ok(())
-}
-
-/// Each layer into a directory of its own, 0 1 2 …, lowest first. Modes come
-/// last of all, since deletions are looked up in the layers below.
-fn unpack_layers(tree: &Path, files: &[PathBuf]) -> Result<Vec<Layer>> {
-    let mut layers: Vec<Layer> = Vec::new();
-    for (number, file) in files.iter().enumerate() {
-        let root = tree.join(number.to_string());
-        fs::create_dir(&root)
-            .with_context(|| format!("make {}", root.display()))?;
-        let unpacked = open_and_unpack(file, &root, Kind::Layer)?;
-        let mut layer = Layer { root, unpacked };
-        layer.hide(&layers)?;
-        layers.push(layer);
+    /// A file of the learner's, checked only when they gave a hash.
+    fn file(self, tar: &Path, out: &mut impl Write) -> Result<()> {
+        if let Some(sha256) = &self.args.sha256 {
+            digest::check(tar, sha256)
+                .with_context(|| format!("check {}", shown(tar)))?;
+        }
+        self.tar(tar, out)
     }
-    for layer in &layers {
-        layer.unpacked.seal()?;
+
+    /// Only unpacking tells what a tar holds: a root filesystem, or
+    /// an image layout, whose layers are tars again.
+    fn tar(self, tar: &Path, out: &mut impl Write) -> Result<()> {
+        let tree = self.staging.tree();
+        let mut unpacked = self.unpack(tar, &tree, None)?;
+        if oci::is_layout(&tree) {
+            let layout = self.staging.scratch("layout");
+            fs::rename(&tree, &layout)
+                .and_then(|()| fs::create_dir(&tree))
+                .context("make room for the layers")?;
+            return self.layout(&layout, out);
+        }
+        let file = shown(tar);
+        ensure!(unpacked.entries > 0, "unpack {file}: there is nothing in it");
+        ensure!(
+            !tree.join("manifest.json").is_file(),
+            "import {file}: this is the archive that Docker wrote before \
+             version 25, and podman without --format oci-archive, with no \
+             image layout in it. skopeo copy docker-archive:{file} oci:DIR \
+             makes one of it"
+        );
+        unpacked.seal()?;
+        report(&[unpacked], out)?;
+        let image = shown(&self.staging.commit()?);
+        writeln!(out, "step into it, or stack it:")?;
+        writeln!(out, "  cargo run -p step03 -- --rootfs {image}")?;
+        writeln!(out, "  cargo run -p step04 -- --image {image}")?;
+        Ok(())
     }
-    Ok(layers)
+
+    fn unpack(
+        &self,
+        tar: &Path,
+        to: &Path,
+        below: Option<&[Layer]>,
+    ) -> Result<Unpacked> {
+        unpack(archive::open(tar)?, to, below, &self.budget)
+            .with_context(|| format!("unpack {}", shown(tar)))
+    }
+
+    fn layout(self, layout: &Path, out: &mut impl Write) -> Result<()> {
+        let architecture = arch::here()?.image;
+        let files =
+            oci::layers(layout, architecture, self.args.tag.as_deref())?;
+        ensure!(!files.is_empty(), "import the image: it has no layers");
+        let layers = self.layers(&files)?;
+        let unpacked: Vec<_> =
+            layers.into_iter().map(|layer| layer.unpacked).collect();
+        report(&unpacked, out)?;
+        let image = self.staging.commit()?;
+        let count = unpacked.len();
+        let paths = (0..count).map(|number| image.join(number.to_string()));
+        let flags = paths.map(|path| format!("    --image {}", shown(&path)));
+        let flags: Vec<_> = flags.collect();
+        writeln!(out, "stack the layers, lowest first:")?;
+        writeln!(out, "  cargo run -p step04 -- \\\n{}", flags.join(" \\\n"))?;
+        Ok(())
+    }
+
+    /// Each layer into a directory of its own, 0 1 2 …, lowest first. Modes
+    /// come last of all, since deletions are looked up in the layers below.
+    fn layers(&self, files: &[PathBuf]) -> Result<Vec<Layer>> {
+        let tree = self.staging.tree();
+        let mut layers: Vec<Layer> = Vec::new();
+        for (number, file) in files.iter().enumerate() {
+            let root = tree.join(number.to_string());
+            fs::create_dir(&root)
+                .with_context(|| format!("make {}", shown(&root)))?;
+            let unpacked = self.unpack(file, &root, Some(&layers))?;
+            let mut layer = Layer { root, unpacked };
+            layer.hide(&layers)?;
+            layers.push(layer);
+        }
+        for layer in &mut layers {
+            layer.unpacked.seal()?;
+        }
+        Ok(layers)
+    }
 }
 
 /// One line on what came in, and one on what was left out.
@@ -342,12 +346,26 @@ fn report(unpacked: &[Unpacked], out: &mut impl Write) -> Result<()> {
         1 => writeln!(out, "{entries} entries, {bytes}")?,
         count => writeln!(out, "{entries} entries, {bytes}, {count} layers")?,
     }
-    let devices = sum(|one| one.devices);
-    if devices > 0 {
-        writeln!(
-            out,
-            "left out: {devices} device nodes (a container gets its own /dev)"
-        )?;
+    let LeftOut { devices, owners, bits, attributes } = LeftOut {
+        devices: sum(|one| one.left_out.devices),
+        owners: sum(|one| one.left_out.owners),
+        bits: sum(|one| one.left_out.bits),
+        attributes: sum(|one| one.left_out.attributes),
+    };
+    let all = [
+        (devices, "device node", " (a container gets its own /dev)"),
+        (owners, "owner", " (root alone can give files away)"),
+        (bits, "set-user-ID bit", " of those"),
+        (attributes, "extended attribute", ""),
+    ];
+    let some = all.iter().filter(|(count, ..)| *count > 0);
+    let some = some.map(|(count, what, why)| {
+        let s = if *count == 1 { "" } else { "s" };
+        format!("{count} {what}{s}{why}")
+    });
+    let some: Vec<String> = some.collect();
+    if !some.is_empty() {
+        writeln!(out, "left out: {}", some.join(", "))?;
     }
     Ok(())
 }

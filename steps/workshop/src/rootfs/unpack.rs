@@ -7,39 +7,31 @@
 //! and `..` included, and everything else is done relative to the directory
 //! that it returned, on a single name, never following a link.
 //!
-//! What is kept: contents, modes with setuid, times of files, links, fifos.
-//! What is not:
-//! - owners. Everything belongs to the caller, even if that is root: whose
-//!   files they are inside is up to the container's uid map, not the archive;
-//! - device nodes (counted): a container gets its own `/dev`;
-//! - extended attributes, and with them file capabilities.
+//! What is kept: contents with their holes, modes, times, links, fifos, and,
+//! if root imports, owners and capabilities. What is not, and is counted:
+//! device nodes, owners where the importer is not root, attributes that are
+//! not a program's own ([`super::attributes`]). How much of it all there may
+//! be is the [`Budget`]'s to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Permissions};
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
-use nix::sys::stat::{Mode, SFlag, fchmod, fstatat, mkdirat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, mkfifoat, symlinkat, unlinkat};
-use tar::{Entry, EntryType};
 
-/// What an archive is to become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A whole tree; names mean themselves.
-    Tree,
-    /// One layer of an image; names that begin with `.wh.` delete
-    /// (OCI image specification, layer.md, "Whiteouts").
-    Layer,
-}
+use super::attributes::{Importer, Kept, LeftOut, Owner};
+use super::budget::Budget;
+use super::tar::{Archive, Attributes, Entry, Kind, Time};
+use super::whiteout::{Layer, through_links};
+use crate::text::quoted;
 
 /// An archive, unpacked below a directory.
 ///
@@ -48,127 +40,187 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Unpacked {
     root: OwnedFd,
-    kind: Kind,
     /// Entries made.
     pub entries: u64,
-    /// Bytes of file contents written.
+    /// Bytes of file contents, holes included.
     pub bytes: u64,
-    /// Device nodes left out.
-    pub devices: u64,
-    /// The modes that directories are to have in the end, by path.
-    pub modes: BTreeMap<PathBuf, u32>,
+    /// What has not been kept.
+    pub left_out: LeftOut,
+    /// What directories are to be in the end, by path.
+    pub folders: BTreeMap<PathBuf, Folder>,
     /// Directories that the archive puts files into but does not list.
     pub implied: Vec<PathBuf>,
     /// Paths that a layer deletes from the layers below it.
-    pub whiteouts: Vec<PathBuf>,
+    pub whiteouts: BTreeSet<PathBuf>,
     /// Directories in which a layer hides all that lower layers have.
-    pub opaque: Vec<PathBuf>,
+    pub opaque: BTreeSet<PathBuf>,
 }
 
-/// Unpacks `archive` below the empty directory `root`.
+/// What a directory is to be in the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Folder {
+    /// Its permissions.
+    pub mode: u32,
+    /// Its owner, if that is not the importer.
+    pub owner: Option<Owner>,
+    /// When it was changed: `None`, now.
+    pub time: Option<Time>,
+}
+
+impl Folder {
+    /// One of which nothing is known.
+    pub const USUAL: Self = Self { mode: 0o755, owner: None, time: None };
+}
+
+/// Unpacks `archive` below the empty directory `root`. With `below`, it is a
+/// layer on top of those (lowest first), and names that begin with `.wh.`
+/// delete (OCI image specification, layer.md, "Whiteouts").
 ///
 /// # Errors
 /// The archive is damaged or cut short, an entry tries to leave `root` by
-/// `..`, or the filesystem refuses one. What was unpacked until then remains.
+/// `..`, it costs too much, or the filesystem refuses one. What was unpacked
+/// until then remains.
 pub fn unpack(
-    mut archive: impl Read,
+    archive: impl Read,
     root: &Path,
-    kind: Kind,
+    below: Option<&[Layer]>,
+    budget: &Budget,
 ) -> Result<Unpacked> {
-    let mut unpacked = Unpacked::below(root, kind)?;
-    let mut tar = tar::Archive::new(&mut archive);
-    let entries = tar.entries().context("read the tar archive")?;
-    for entry in entries {
-        let mut entry = entry.context("read the archive: is it a tar?")?;
-        let name = entry.path_bytes().into_owned();
-        unpacked.add(&mut entry, &name).with_context(|| {
-            format!("unpack the entry {:?}", OsStr::from_bytes(&name))
-        })?;
+    let mut unpacker = Unpacker::below(root, below, budget)?;
+    let mut tar = Archive::new(archive, budget);
+    while let Some(entry) = tar.entry()? {
+        let name = || {
+            let name = OsStr::from_bytes(&entry.name);
+            format!("unpack the entry {}", quoted(name))
+        };
+        unpacker.add(&entry, &mut tar).with_context(name)?;
     }
     // gzip keeps its checksum, and a filter its exit status, for the very end.
-    io::copy(&mut archive, &mut io::sink()).context("read to the end")?;
-    if kind == Kind::Tree {
-        unpacked.settle_implied(|_| 0o755);
+    tar.finish()?;
+    let mut unpacked = unpacker.unpacked;
+    if below.is_none() {
+        unpacked.settle_implied(|_| Folder::USUAL);
     }
     Ok(unpacked)
 }
 
 impl Unpacked {
-    fn below(root: &Path, kind: Kind) -> Result<Self> {
-        let root = File::open(root)
-            .with_context(|| format!("open {}", root.display()))?
-            .into();
-        Ok(Self {
-            root,
-            kind,
-            entries: 0,
-            bytes: 0,
-            devices: 0,
-            modes: BTreeMap::new(),
-            // Archives rarely list the directory that they were made from.
-            implied: vec![PathBuf::new()],
-            whiteouts: Vec::new(),
-            opaque: Vec::new(),
-        })
-    }
-
-    /// Decides on the modes of directories that the archive did not list.
-    pub fn settle_implied(&mut self, mode: impl Fn(&Path) -> u32) {
+    /// Decides on the directories that the archive did not list.
+    pub fn settle_implied(&mut self, folder: impl Fn(&Path) -> Folder) {
         for path in self.implied.drain(..) {
-            let mode = mode(&path);
-            self.modes.entry(path).or_insert(mode);
+            let folder = folder(&path);
+            self.folders.entry(path).or_insert(folder);
         }
     }
 
-    /// Gives directories the modes that the archive wants. This comes last,
-    /// and deepest first: one without `w` or `x` could not be filled.
-    pub fn seal(&self) -> Result<()> {
-        for (path, mode) in self.modes.iter().rev() {
+    /// Gives directories the modes and times that the archive wants. This
+    /// comes last, and deepest first: one without `w` or `x` could not be
+    /// filled, and filling one changes its time.
+    ///
+    /// # Errors
+    /// The filesystem refuses.
+    pub fn seal(&mut self) -> Result<()> {
+        for (path, folder) in self.folders.iter().rev() {
             let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-            let folder = match self.resolve(path, flags) {
-                Ok(folder) => folder,
-                // A later entry put something else in its place.
-                Err(Errno::ENOENT | Errno::ENOTDIR) => continue,
-                Err(error) => Err(error)
-                    .with_context(|| format!("open {}", path.display()))?,
-            };
-            fchmod(&folder, Mode::from_bits_truncate(*mode))
-                .with_context(|| format!("chmod {}", path.display()))?;
+            let open =
+                match resolve(&self.root, path, flags | OFlag::O_NOFOLLOW) {
+                    Ok(open) => open,
+                    // A later entry put something else in its place.
+                    Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => {
+                        continue;
+                    }
+                    Err(error) => Err(error)
+                        .with_context(|| format!("open {}", quoted(path)))?,
+                };
+            let Folder { mode, owner, time } = *folder;
+            // The image itself belongs to the importer: by that, step06 knows
+            // whose numbers the owners are.
+            let owner = owner.filter(|_| path != Path::new(""));
+            let now = Time { seconds: 0, nanoseconds: libc::UTIME_OMIT };
+            let kept = Kept { owner, mode, time: time.unwrap_or(now) };
+            kept.put_on(open.as_fd(), &Attributes::new(), &mut self.left_out)
+                .with_context(|| format!("finish {}", quoted(path)))?;
         }
         Ok(())
+    }
+}
+
+/// The directory that something is to lie in.
+struct Place {
+    folder: OwnedFd,
+    /// Where that is below the destination, without a link on the way.
+    path: PathBuf,
+    name: OsString,
+}
+
+impl Place {
+    fn stat(&self) -> nix::Result<FileStat> {
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        fstatat(&self.folder, self.name.as_os_str(), flags)
+    }
+}
+
+/// What unpacks.
+struct Unpacker<'a> {
+    unpacked: Unpacked,
+    budget: &'a Budget,
+    below: Option<&'a [Layer]>,
+    importer: Importer,
+    /// Where the destination is, as the kernel says.
+    home: PathBuf,
+    /// The last directory of a layer that was looked for, and where it is.
+    last: Option<(PathBuf, PathBuf)>,
+}
+
+impl<'a> Unpacker<'a> {
+    fn below(
+        root: &Path,
+        below: Option<&'a [Layer]>,
+        budget: &'a Budget,
+    ) -> Result<Self> {
+        let root: OwnedFd = File::open(root)
+            .with_context(|| format!("open {}", root.display()))?
+            .into();
+        let home = path_of(&root)?;
+        let unpacked = Unpacked {
+            root,
+            entries: 0,
+            bytes: 0,
+            left_out: LeftOut::default(),
+            folders: BTreeMap::new(),
+            // Archives rarely list the directory that they were made from.
+            implied: vec![PathBuf::new()],
+            whiteouts: BTreeSet::new(),
+            opaque: BTreeSet::new(),
+        };
+        let importer = Importer::me();
+        Ok(Self { unpacked, budget, below, importer, home, last: None })
     }
 
     fn add(
         &mut self,
-        entry: &mut Entry<'_, impl Read>,
-        name: &[u8],
+        entry: &Entry,
+        tar: &mut Archive<'_, impl Read>,
     ) -> Result<()> {
-        let path = confined(name)?;
-        if self.kind == Kind::Layer && self.note_whiteout(&path)? {
+        let path = confined(&entry.name)?;
+        self.budget.depth(path.components().count())?;
+        if self.below.is_some() && self.note_whiteout(&path)? {
             return Ok(());
         }
-        // Before 1988 a directory was a file whose name ends in a slash.
-        let kind = match entry.header().entry_type() {
-            EntryType::Regular if name.ends_with(b"/") => EntryType::Directory,
-            kind => kind,
-        };
-        match kind {
-            EntryType::Directory => self.add_directory(entry, &path)?,
-            EntryType::Regular
-            | EntryType::Continuous
-            | EntryType::GNUSparse => self.add_file(entry, &path)?,
-            EntryType::Symlink => self.add_symlink(entry, &path)?,
-            EntryType::Link => self.add_hard_link(entry, &path)?,
-            EntryType::Fifo => self.add_fifo(entry, &path)?,
-            EntryType::Char | EntryType::Block => {
-                self.devices += 1;
-                return Ok(());
-            }
-            // A comment on the archive as a whole, as `git archive` writes.
-            EntryType::XGlobalHeader => return Ok(()),
-            other => bail!("type {:?} is not known here", other.as_byte()),
+        let left_out = &mut self.unpacked.left_out;
+        if entry.kind == Kind::Device {
+            left_out.devices += 1;
+            return Ok(());
         }
-        self.entries += 1;
+        left_out.attributes += entry.others;
+        match entry.kind {
+            Kind::Folder => self.add_folder(entry, &path)?,
+            Kind::File => self.add_file(entry, &path, tar)?,
+            Kind::Symlink => self.add_symlink(entry, &path)?,
+            Kind::Link => self.add_hard_link(entry, &path)?,
+            Kind::Fifo | Kind::Device => self.add_fifo(entry, &path)?,
+        }
+        self.unpacked.entries += 1;
         Ok(())
     }
 
@@ -178,160 +230,284 @@ impl Unpacked {
         let Some(hidden) = name.as_bytes().strip_prefix(b".wh.") else {
             return Ok(false);
         };
+        self.budget.keep(path.as_os_str().len())?;
+        let folder = self.layered(folder)?;
         match hidden {
-            b".wh..opq" => self.opaque.push(folder.to_path_buf()),
+            b".wh..opq" => {
+                self.unpacked.opaque.insert(folder);
+            }
             // Notes that AUFS kept for itself.
             _ if hidden.starts_with(b".wh.") => {}
             b"" | b"." | b".." => bail!("it deletes no name"),
             _ => {
                 let hidden = folder.join(OsStr::from_bytes(hidden));
-                self.whiteouts.push(hidden);
+                self.unpacked.whiteouts.insert(hidden);
             }
         }
+        // What was found to be a link below may be gone now.
+        self.last = None;
         Ok(true)
     }
 
-    fn add_directory(
-        &mut self,
-        entry: &Entry<'_, impl Read>,
-        path: &Path,
-    ) -> Result<()> {
-        let mode = entry.header().mode()? & 0o7777;
+    fn add_folder(&mut self, entry: &Entry, path: &Path) -> Result<()> {
+        let kept = self.importer.keep(entry, &mut self.unpacked.left_out);
+        let mut real = PathBuf::new();
         if path != Path::new("") {
-            let (parent, name) = self.parent(path)?;
-            let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
-            let there = fstatat(&parent, name.as_os_str(), flags);
-            let there = there.is_ok_and(|stat| is_directory(stat.st_mode));
-            if !there {
-                remove(&parent, &name)?;
-                mkdirat(&parent, name.as_os_str(), Mode::S_IRWXU)
-                    .context("make the directory")?;
+            let place = self.place(path)?;
+            let there = place.stat();
+            if !there.is_ok_and(|stat| is_directory(stat.st_mode)) {
+                self.make_room(&place)?;
+                self.make_folder(&place).context("make the directory")?;
             }
+            real = place.path.join(&place.name);
         }
-        self.modes.insert(path.to_path_buf(), mode);
+        if !entry.attributes.is_empty() {
+            let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+            let open = resolve(&self.unpacked.root, &real, flags);
+            let open = open.context("open the directory")?;
+            let open_now = Kept { mode: 0o700, owner: None, ..kept };
+            let left_out = &mut self.unpacked.left_out;
+            open_now.put_on(open.as_fd(), &entry.attributes, left_out)?;
+        }
+        let Kept { mode, owner, time } = kept;
+        self.budget.keep(real.as_os_str().len())?;
+        let folder = Folder { mode, owner, time: Some(time) };
+        self.unpacked.folders.insert(real, folder);
         Ok(())
     }
 
     fn add_file(
         &mut self,
-        entry: &mut Entry<'_, impl Read>,
+        entry: &Entry,
         path: &Path,
+        tar: &mut Archive<'_, impl Read>,
     ) -> Result<()> {
-        let (parent, name) = self.parent(path)?;
-        remove(&parent, &name)?;
+        let place = self.place(path)?;
+        self.make_room(&place)?;
         // O_EXCL: what is opened is what was made just now, never a link.
         let flags = OFlag::O_WRONLY
             | OFlag::O_CREAT
             | OFlag::O_EXCL
             | OFlag::O_CLOEXEC;
         let private = Mode::S_IRUSR | Mode::S_IWUSR;
-        let mut file: File = openat(&parent, name.as_os_str(), flags, private)
+        let name = place.name.as_os_str();
+        let mut file: File = openat(&place.folder, name, flags, private)
             .context("make the file")?
             .into();
-        let copied = io::copy(entry, &mut file).context("write it")?;
-        ensure!(
-            copied == entry.size(),
-            "the archive is cut short: {copied} bytes of {}",
-            entry.size()
-        );
-        self.bytes += copied;
-        // Python and make compare times, so keep them.
-        let time = Duration::from_secs(entry.header().mtime()?);
-        if let Some(time) = UNIX_EPOCH.checked_add(time) {
-            // Some filesystems end in 2038. Do not stop for a wrong time.
-            let _ = file.set_modified(time);
+        self.fill(&mut file, entry, tar)?;
+        let left_out = &mut self.unpacked.left_out;
+        let kept = self.importer.keep(entry, left_out);
+        kept.put_on(file.as_fd(), &entry.attributes, left_out)
+    }
+
+    /// Puts the pieces of a file where they belong. Between them nothing is
+    /// written: the filesystem shows zeros there, and takes no room for them.
+    fn fill(
+        &mut self,
+        file: &mut File,
+        entry: &Entry,
+        tar: &mut Archive<'_, impl Read>,
+    ) -> Result<()> {
+        let stored: u64 = entry.map.pieces.iter().map(|p| p.length).sum();
+        self.budget.spend(entry.map.size - stored)?;
+        let mut buffer = vec![0; 1 << 16];
+        let mut at = 0;
+        // An empty one at the end stands for a hole there: nothing is written.
+        let pieces = entry.map.pieces.iter().filter(|p| p.length > 0);
+        for piece in pieces {
+            if piece.offset != at {
+                file.seek(SeekFrom::Start(piece.offset)).context("seek")?;
+            }
+            at = piece.offset + piece.length;
+            let mut left = piece.length;
+            while left > 0 {
+                let wanted = left.min(buffer.len() as u64);
+                let wanted = usize::try_from(wanted)?;
+                let count = tar.read(&mut buffer[..wanted])?;
+                ensure!(count > 0, "the archive is cut short");
+                file.write_all(&buffer[..count]).context("write it")?;
+                left -= count as u64;
+            }
         }
-        // Last, since writing to a file takes its setuid bit away.
-        let mode = entry.header().mode()? & 0o7777;
-        file.set_permissions(Permissions::from_mode(mode)).context("chmod it")
+        if at != entry.map.size {
+            file.set_len(entry.map.size)
+                .context("make it as long as it is")?;
+        }
+        self.unpacked.bytes += entry.map.size;
+        Ok(())
     }
 
-    fn add_symlink(
-        &mut self,
-        entry: &Entry<'_, impl Read>,
-        path: &Path,
-    ) -> Result<()> {
-        let target = entry.link_name_bytes().context("it has no target")?;
-        let (parent, name) = self.parent(path)?;
-        remove(&parent, &name)?;
+    fn add_symlink(&mut self, entry: &Entry, path: &Path) -> Result<()> {
+        ensure!(!entry.link.is_empty(), "it has no target");
+        let place = self.place(path)?;
+        self.make_room(&place)?;
+        self.last = None;
+        let name = place.name.as_os_str();
         // Only text: where it leads is decided when it is followed.
-        symlinkat(OsStr::from_bytes(&target), &parent, name.as_os_str())
-            .context("make the symbolic link")
+        symlinkat(OsStr::from_bytes(&entry.link), &place.folder, name)
+            .context("make the symbolic link")?;
+        self.put_on_name(entry, &place, false)
     }
 
-    fn add_hard_link(
-        &mut self,
-        entry: &Entry<'_, impl Read>,
-        path: &Path,
-    ) -> Result<()> {
-        let target = entry.link_name_bytes().context("it has no target")?;
-        let target = confined(&target)?;
-        if target == path {
+    fn add_hard_link(&mut self, entry: &Entry, path: &Path) -> Result<()> {
+        ensure!(!entry.link.is_empty(), "it has no target");
+        let target = confined(&entry.link)?;
+        let source = self.place(&target)?;
+        let place = self.place(path)?;
+        let same = |stat: FileStat| (stat.st_dev, stat.st_ino);
+        let is_there = source.stat().ok().map(same);
+        if is_there.is_some() && is_there == place.stat().ok().map(same) {
             return Ok(());
         }
-        let (target_parent, target_name) = self.parent(&target)?;
-        let (parent, name) = self.parent(path)?;
-        remove(&parent, &name)?;
+        let shown = quoted(&target);
+        ensure!(is_there.is_some(), "hard link it to {shown}: it is missing");
+        self.make_room(&place)?;
         // No AT_SYMLINK_FOLLOW: a link to a symbolic link is one more name
         // for the link, not for the host's file that it may point to.
         linkat(
-            &target_parent,
-            target_name.as_os_str(),
-            &parent,
-            name.as_os_str(),
+            &source.folder,
+            source.name.as_os_str(),
+            &place.folder,
+            place.name.as_os_str(),
             AtFlags::empty(),
         )
-        .with_context(|| format!("hard link it to {}", target.display()))
+        .with_context(|| format!("hard link it to {shown}"))
     }
 
-    fn add_fifo(
+    fn add_fifo(&mut self, entry: &Entry, path: &Path) -> Result<()> {
+        let place = self.place(path)?;
+        self.make_room(&place)?;
+        let name = place.name.as_os_str();
+        mkfifoat(&place.folder, name, Mode::S_IRUSR | Mode::S_IWUSR)
+            .context("make the fifo")?;
+        self.put_on_name(entry, &place, true)
+    }
+
+    /// Owner, time and, if it has one, the mode of what was made.
+    fn put_on_name(
         &mut self,
-        entry: &Entry<'_, impl Read>,
-        path: &Path,
+        entry: &Entry,
+        place: &Place,
+        has_mode: bool,
     ) -> Result<()> {
-        let mode = Mode::from_bits_truncate(entry.header().mode()? & 0o777);
-        let (parent, name) = self.parent(path)?;
-        remove(&parent, &name)?;
-        mkfifoat(&parent, name.as_os_str(), mode).context("make the fifo")
+        let left_out = &mut self.unpacked.left_out;
+        let mut kept = self.importer.keep(entry, left_out);
+        if !has_mode {
+            kept.mode = 0;
+        }
+        left_out.attributes += entry.attributes.len() as u64;
+        let name = place.name.as_os_str();
+        kept.put_on_name(&place.folder, name, has_mode, left_out)
     }
 
-    /// The directory that `path` is to lie in, made where it is missing, and
-    /// the last name in `path`.
-    fn parent(&mut self, path: &Path) -> Result<(OwnedFd, OsString)> {
+    /// The directory that `path` is to lie in, made where it is missing.
+    fn place(&mut self, path: &Path) -> Result<Place> {
         let (folder, name) = split(path);
         ensure!(!name.is_empty(), "it would replace the directory itself");
+        let real = self.layered(folder)?;
+        let open = self.folder(&real)?;
+        let path = path_of(&open)?;
+        let path = path.strip_prefix(&self.home);
+        let path = path.context("find it below the destination")?;
+        let path = path.to_path_buf();
+        Ok(Place { folder: open, path, name: name.to_os_string() })
+    }
+
+    /// Opens a directory, made where it is missing.
+    fn folder(&mut self, path: &Path) -> Result<OwnedFd> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        let found = match self.resolve(folder, flags) {
+        let found = match resolve(&self.unpacked.root, path, flags) {
             Err(Errno::ENOENT) => {
-                let (above, missing) = self.parent(folder)?;
-                mkdirat(&above, missing.as_os_str(), Mode::S_IRWXU)
-                    .with_context(|| format!("make {}", folder.display()))?;
-                self.implied.push(folder.to_path_buf());
-                self.resolve(folder, flags)
+                let place = self.place(path)?;
+                self.make_folder(&place)
+                    .with_context(|| format!("make {}", quoted(path)))?;
+                self.budget.keep(path.as_os_str().len())?;
+                let made = place.path.join(&place.name);
+                self.unpacked.implied.push(made);
+                resolve(&self.unpacked.root, path, flags)
             }
             found => found,
         };
-        let found = found.with_context(|| {
-            format!("find {} in the destination", folder.display())
-        })?;
-        Ok((found, name.to_os_string()))
+        found.with_context(|| {
+            format!("find {} in the destination", quoted(path))
+        })
     }
 
-    /// Opens `path` as if the destination were `/` (openat2(2), Linux 5.6).
-    fn resolve(&self, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
-        let path = if path == Path::new("") { Path::new(".") } else { path };
-        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
-            ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-        );
-        loop {
-            match openat2(&self.root, path, how) {
-                // Something was renamed on this machine while a `..` was
-                // resolved: the kernel cannot vouch for the answer. Ask again.
-                Err(Errno::EAGAIN) => {}
-                answer => return answer,
+    fn make_folder(&self, place: &Place) -> Result<()> {
+        // Where it lies: through links an entry with a short name can get to
+        // any depth.
+        self.budget.depth(place.path.components().count() + 1)?;
+        let name = place.name.as_os_str();
+        Ok(mkdirat(&place.folder, name, Mode::S_IRWXU)?)
+    }
+
+    /// Where a directory of a layer is: behind the links of this layer and of
+    /// those below. A whole tree is resolved by the kernel.
+    fn layered(&mut self, folder: &Path) -> Result<PathBuf> {
+        let Some(below) = self.below else { return Ok(folder.to_path_buf()) };
+        if let Some((last, real)) = &self.last {
+            if last == folder {
+                return Ok(real.clone());
             }
         }
+        let real = through_links(&self.unpacked, below, folder)?;
+        self.last = Some((folder.to_path_buf(), real.clone()));
+        Ok(real)
     }
+
+    /// Removes what an earlier entry has put under this name: later ones win.
+    fn make_room(&mut self, place: &Place) -> Result<()> {
+        let name = place.name.as_os_str();
+        let unlink = |flag| unlinkat(&place.folder, name, flag);
+        let removed = match unlink(UnlinkatFlags::NoRemoveDir) {
+            Err(Errno::EISDIR) => unlink(UnlinkatFlags::RemoveDir),
+            removed => removed,
+        };
+        match removed {
+            Err(Errno::ENOENT) => Ok(()),
+            Ok(()) => {
+                self.last = None;
+                Ok(())
+            }
+            Err(error) => Err(error).context("replace an earlier entry"),
+        }
+    }
+}
+
+impl Unpacked {
+    /// What a path without links is in this tree alone, if it is there.
+    pub fn stat(&self, path: &Path) -> nix::Result<FileStat> {
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        fstatat(&self.root, path, flags)
+    }
+
+    /// What a link in this tree leads to.
+    pub fn link(&self, path: &Path) -> nix::Result<PathBuf> {
+        nix::fcntl::readlinkat(&self.root, path).map(PathBuf::from)
+    }
+}
+
+/// Opens `path` as if the destination were `/` (openat2(2), Linux 5.6).
+fn resolve(root: &OwnedFd, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
+    let path = if path == Path::new("") { Path::new(".") } else { path };
+    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
+        ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    loop {
+        match openat2(root, path, how) {
+            // Something was renamed on this machine while a `..` was
+            // resolved: the kernel cannot vouch for the answer. Ask again.
+            Err(Errno::EAGAIN) => {}
+            answer => return answer,
+        }
+    }
+}
+
+/// Where an open directory is.
+fn path_of(open: &OwnedFd) -> Result<PathBuf> {
+    let link = format!("/proc/self/fd/{}", open.as_raw_fd());
+    // ENAMETOOLONG: no path leads there any more.
+    fs::read_link(link).context("ask /proc where a directory is")
 }
 
 /// The path below the destination that an archive's name stands for. A slash
@@ -342,8 +518,8 @@ fn confined(name: &[u8]) -> Result<PathBuf> {
         match part {
             Component::Normal(part) => path.push(part),
             Component::ParentDir => bail!(
-                "{:?} leaves the destination; do not trust this archive",
-                OsStr::from_bytes(name)
+                "{} leaves the destination; do not trust this archive",
+                quoted(OsStr::from_bytes(name))
             ),
             _ => {}
         }
@@ -354,19 +530,6 @@ fn confined(name: &[u8]) -> Result<PathBuf> {
 fn split(path: &Path) -> (&Path, &OsStr) {
     let folder = path.parent().unwrap_or(Path::new(""));
     (folder, path.file_name().unwrap_or_default())
-}
-
-/// Removes what an earlier entry has put under this name: later ones win.
-fn remove(parent: &OwnedFd, name: &OsStr) -> Result<()> {
-    let unlink = |flag| unlinkat(parent, name, flag);
-    let removed = match unlink(UnlinkatFlags::NoRemoveDir) {
-        Err(Errno::EISDIR) => unlink(UnlinkatFlags::RemoveDir),
-        removed => removed,
-    };
-    match removed {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(error) => Err(error).context("replace an earlier entry"),
-    }
 }
 
 fn is_directory(mode: u32) -> bool {

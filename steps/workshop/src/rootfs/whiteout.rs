@@ -9,8 +9,9 @@
 //! set (`trusted.`) and another for user namespaces (`user.`). Here each name
 //! gets a whiteout of its own instead, which both kinds of mount understand.
 //!
-//! Paths are taken literally: a folder in one layer covers a link of that name
-//! below, even where other tools would have put its files behind the link.
+//! A file goes behind the links on its way, into whatever layer they lead, as
+//! umoci and containerd do it. A folder that a layer lists covers a link of
+//! that name below.
 //!
 //! Kernel: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque
 //! directories". Format: OCI image specification, layer.md.
@@ -20,12 +21,13 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::stat::{Mode, SFlag, mknod};
 
-use super::unpack::Unpacked;
+use super::unpack::{Folder, Unpacked};
+use crate::text::printable;
 
 /// A layer, and the directory that it was unpacked in.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl Layer {
     /// The filesystem holds no device nodes (`EPERM`).
     pub fn hide(&mut self, below: &[Self]) -> Result<()> {
         // overlayfs shows a merged directory as its topmost layer has it.
-        self.unpacked.settle_implied(|path| mode_below(below, path));
+        self.unpacked.settle_implied(|path| folder_below(below, path));
         for folder in self.unpacked.opaque.clone() {
             self.hide_all(below, &folder)?;
         }
@@ -115,15 +117,84 @@ impl Layer {
             .mode(0o700)
             .create(&path)
             .with_context(|| format!("make {}", path.display()))?;
-        let mode = mode_below(below, folder);
-        self.unpacked.modes.insert(folder.to_path_buf(), mode);
+        let seen = folder_below(below, folder);
+        self.unpacked.folders.insert(folder.to_path_buf(), seen);
         Ok(())
     }
 }
 
-fn mode_below(below: &[Layer], folder: &Path) -> u32 {
-    let mut modes = below.iter().rev().map(|layer| &layer.unpacked.modes);
-    modes.find_map(|modes| modes.get(folder).copied()).unwrap_or(0o755)
+fn folder_below(below: &[Layer], path: &Path) -> Folder {
+    let mut all = below.iter().rev().map(|layer| &layer.unpacked.folders);
+    let found = all.find_map(|folders| folders.get(path).copied());
+    found.unwrap_or(Folder::USUAL)
+}
+
+/// How many links a path may go through, for the kernel (path_resolution(7)).
+const LINKS: usize = 40;
+
+/// Where `folder` is in the layer `upper`, on top of `below`, once every link
+/// on the way is followed, wherever it leads: its target may be in a lower
+/// layer, or nowhere yet. `/` is the image.
+///
+/// # Errors
+/// There are too many links, or something cannot be read.
+pub fn through_links(
+    upper: &Unpacked,
+    below: &[Layer],
+    folder: &Path,
+) -> Result<PathBuf> {
+    let mut rest: Vec<OsString> =
+        folder.iter().rev().map(OsString::from).collect();
+    let (mut real, mut links) = (PathBuf::new(), 0);
+    while let Some(part) = rest.pop() {
+        if part == ".." {
+            real.pop();
+            continue;
+        }
+        real.push(&part);
+        let Some(link) = link_at(upper, below, &real)? else { continue };
+        links += 1;
+        ensure!(links <= LINKS, "its folder is behind too many links");
+        real.pop();
+        for part in link.components().rev() {
+            match part {
+                Component::Normal(part) => rest.push(part.into()),
+                Component::ParentDir => rest.push("..".into()),
+                Component::RootDir => real = PathBuf::new(),
+                Component::CurDir | Component::Prefix(_) => {}
+            }
+        }
+    }
+    Ok(real)
+}
+
+/// Where the link leads that `path` is, if it is one.
+fn link_at(
+    upper: &Unpacked,
+    below: &[Layer],
+    path: &Path,
+) -> Result<Option<PathBuf>> {
+    let read = || format!("read the link {}", printable(path));
+    match upper.stat(path) {
+        Ok(stat) if stat.st_mode & libc::S_IFMT == libc::S_IFLNK => {
+            return upper.link(path).map(Some).with_context(read);
+        }
+        Ok(_) => return Ok(None),
+        Err(_) => {}
+    }
+    let is_gone = path.ancestors().any(|p| upper.whiteouts.contains(p))
+        || path.ancestors().skip(1).any(|p| upper.opaque.contains(p));
+    for layer in below.iter().rev().take_while(|_| !is_gone) {
+        match look(&layer.root, path)? {
+            Seen::Nothing => {}
+            Seen::Directory | Seen::Gone => return Ok(None),
+            Seen::File => {
+                // EINVAL: it is no link.
+                return Ok(fs::read_link(layer.root.join(path)).ok());
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Whether `layers`, stacked, show `path`: the topmost that knows it decides.
