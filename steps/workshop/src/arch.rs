@@ -67,3 +67,56 @@ pub fn here() -> Result<&'static Architecture> {
         format!("find {ARCH} in steps/workshop/src/arch.rs: add a row for it")
     })
 }
+
+/// What the levels of x86-64 add, as /proc/cpuinfo calls it (x86-64 psABI,
+/// "Micro-Architecture Levels").
+const LEVELS: [(&str, &[&str]); 4] = [
+    ("v1", &[]),
+    ("v2", &["cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"]),
+    ("v3", &["abm", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"]),
+    ("v4", &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"]),
+];
+
+/// Does this machine run what was made for a variant of its processor, as
+/// image layouts call them? Of what is not known: no.
+#[must_use]
+pub fn runs_variant(variant: &str) -> bool {
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    match (variant, ARCH) {
+        ("", _) | ("v8", "aarch64") => true,
+        (_, "x86_64") => runs_level(variant, &flags),
+        _ => false,
+    }
+}
+
+fn runs_level(level: &str, cpuinfo: &str) -> bool {
+    let at = LEVELS.iter().position(|(name, _)| *name == level);
+    let flags = cpuinfo.lines().find_map(|l| l.strip_prefix("flags"));
+    let flags: Vec<&str> = flags.unwrap_or("").split_whitespace().collect();
+    at.is_some_and(|at| {
+        let needed = LEVELS[..=at].iter().flat_map(|(_, flags)| *flags);
+        needed.into_iter().all(|flag| flags.contains(flag))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::runs_level;
+
+    #[test]
+    fn a_level_needs_those_below_it() {
+        let v2 = "flags\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3\n";
+        let v3 = "flags\t: cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 abm avx2 \
+                  bmi1 bmi2 f16c fma movbe\n";
+        for (level, old, new) in [
+            ("v1", true, true),
+            ("v2", true, true),
+            ("v3", false, true),
+            ("v4", false, false),
+            ("v5", false, false),
+        ] {
+            assert_eq!(runs_level(level, v2), old, "{level}");
+            assert_eq!(runs_level(level, v3), new, "{level}");
+        }
+    }
+}

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tar::EntryType::{Directory, Regular};
+use tar::EntryType::{Directory, Link, Regular, Symlink};
 use target::{Line, Target, mode, names, output_of, tar_of};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -390,5 +390,316 @@ fn a_folder_that_is_no_layout_is_explained() -> Result<()> {
     fs::create_dir(target.path("plain"))?;
     let words = target.fail(&["rootfs", "plain"])?;
     assert!(words.contains("--rootfs plain"), "{words}");
+    Ok(())
+}
+
+/// The annotation that carries a tag.
+const TAG: &str = "org.opencontainers.image.ref.name";
+
+/// An image of one file for this machine, and its manifest and configuration
+/// for others to be like.
+fn one_file(layout: &Layout, name: &str) -> Result<Value> {
+    layout.image(here_and_elsewhere().0, &[&[(Regular, name, "")]])
+}
+
+/// A manifest of these types.
+fn manifest(
+    layout: &Layout,
+    kind: &str,
+    config: (&str, &str),
+    more: Value,
+) -> Result<Value> {
+    let config = layout.blob(config.0, config.1.as_bytes())?;
+    let mut manifest = json!({"config": config, "layers": [config]});
+    for (key, value) in more.as_object().into_iter().flatten() {
+        manifest[key] = value.clone();
+    }
+    layout.blob(kind, manifest.to_string().as_bytes())
+}
+
+#[test]
+fn what_is_no_image_is_passed_over() -> Result<()> {
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
+    let tagged = |name: &str| json!({ TAG: name });
+    let image = one_file(&layout, "mine")?;
+    let image = with(&image, "annotations", tagged("latest"));
+    let empty = ("application/vnd.oci.empty.v1+json", "{}");
+    let helm = ("application/vnd.cncf.helm.config.v1+json", "[1]");
+    let own = json!({"architecture": here_and_elsewhere().0, "os": "linux"});
+    let own = own.to_string();
+    let usual = ("application/vnd.oci.image.config.v1+json", &*own);
+    let sbom = json!({"artifactType": "application/spdx+json"});
+    let artifact = "application/vnd.oci.artifact.manifest.v1+json";
+    let none = json!({});
+    let mut others = vec![
+        manifest(&layout, MANIFEST, empty, sbom.clone())?,
+        manifest(&layout, MANIFEST, helm, none.clone())?,
+        manifest(&layout, MANIFEST, usual, sbom)?,
+        layout.blob(artifact, b"{}")?,
+        layout.blob("application/json", b"{")?,
+        // cosign's: an image in form, of no architecture.
+        manifest(
+            &layout,
+            MANIFEST,
+            (usual.0, r#"{"architecture":"","os":""}"#),
+            none.clone(),
+        )?,
+        json!({"mediaType": MANIFEST, "size": 1,
+            "digest": format!("sha256:{}", "0".repeat(64))}),
+        json!({"mediaType": MANIFEST, "size": 1,
+            "digest": format!("sha512:{}", "0".repeat(128))}),
+        with(
+            &manifest(&layout, MANIFEST, empty, none)?,
+            "platform",
+            json!({"os": "linux"}),
+        ),
+    ];
+    // One whose configuration is not there.
+    let lost = json!({"config": {"mediaType": usual.0, "size": 1,
+        "digest": format!("sha256:{}", "1".repeat(64))}, "layers": []});
+    others.push(layout.blob(MANIFEST, lost.to_string().as_bytes())?);
+    for (number, other) in others.iter().enumerate() {
+        let named = with(other, "annotations", tagged("other"));
+        let nested = json!({"manifests": [other]}).to_string();
+        let nested = layout.blob(INDEX, nested.as_bytes())?;
+        for manifests in [
+            [other.clone(), image.clone()],
+            [image.clone(), other.clone()],
+            [named.clone(), image.clone()],
+            [nested, image.clone()],
+        ] {
+            layout.index(&manifests)?;
+            for flags in [&[][..], &["--tag", "latest"]] {
+                let words = [&["rootfs", "image", "--force"], flags].concat();
+                target.run(&words).with_context(|| format!("{number}"))?;
+                assert_eq!(names(&target.path("images/image/0"))?, ["mine"]);
+            }
+        }
+        // The control: alone it is no image, and asked for it is refused.
+        fs::remove_dir_all(target.path("images"))?;
+        layout.index(std::slice::from_ref(other))?;
+        target.fail(&["rootfs", "image"])?;
+        layout.index(&[named, image.clone()])?;
+        target.fail(&["rootfs", "image", "--tag", "other"])?;
+        assert_eq!(target.images()?, [""; 0]);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_tag_means_that_tag() -> Result<()> {
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
+    // As `docker save` of two images writes it.
+    let docker = |name: &str, tag: &str| -> Result<Value> {
+        let image = one_file(&layout, name)?;
+        let full = format!("docker.io/library/{name}:{tag}");
+        let names = json!({"io.containerd.image.name": full, TAG: tag});
+        Ok(with(&image, "annotations", names))
+    };
+    layout.index(&[docker("red", "1")?, docker("blue", "latest")?])?;
+    for (tag, file) in [
+        ("1", "red"),
+        ("latest", "blue"),
+        ("docker.io/library/red:1", "red"),
+        ("docker.io/library/blue:latest", "blue"),
+    ] {
+        target.run(&["rootfs", "image", "--force", "--tag", tag])?;
+        assert_eq!(names(&target.path("images/image/0"))?, [file]);
+    }
+    fs::remove_dir_all(target.path("images"))?;
+    for tag in ["", "lat", "latest2", "library", "docker.io/library/red"] {
+        let words = target.fail(&["rootfs", "image", "--tag", tag])?;
+        assert!(words.contains("find the tag"), "{words}");
+    }
+    // Of the same tag twice, the names choose.
+    layout.index(&[docker("red", "latest")?, docker("blue", "latest")?])?;
+    let words = target.fail(&["rootfs", "image", "--tag", "latest"])?;
+    assert!(words.contains("red") && words.contains("blue"), "{words}");
+    // A tag speaks to no terminal.
+    let image = with(
+        &one_file(&layout, "x")?,
+        "annotations",
+        json!({ TAG: "e\u{1b}[31m\u{202e}\nworkshop: all is well" }),
+    );
+    layout.index(&[image])?;
+    let words = target.fail(&["rootfs", "image", "--tag", "y"])?;
+    assert_eq!(words.lines().count(), 1, "{words}");
+    assert!(!words.contains(['\u{1b}', '\u{202e}']), "{words:?}");
+    Ok(())
+}
+
+#[test]
+fn of_many_platforms_the_first_that_runs_here() -> Result<()> {
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
+    let (here, elsewhere) = here_and_elsewhere();
+    let on = |name: &str, platform: Value| -> Result<Value> {
+        Ok(with(&one_file(&layout, name)?, "platform", platform))
+    };
+    let linux = |variant: &str| json!({"architecture": here, "os": "linux", "variant": variant});
+    let plain = json!({"architecture": here, "os": "linux"});
+    let newer = json!({"architecture": here, "os": "linux",
+        "os.version": "99.1"});
+    let special = json!({"architecture": here, "os": "linux",
+        "os.features": ["erofs"]});
+    let windows = json!({"architecture": here, "os": "windows",
+        "os.version": "10.0.14393.1066"});
+    let other = json!({"architecture": elsewhere, "os": "linux"});
+    for (platforms, chosen) in [
+        (vec![&plain, &plain], 0),
+        (vec![&windows, &plain], 1),
+        (vec![&other, &plain, &windows], 1),
+        // One that no machine has; and one that must not be looked at.
+        (vec![&linux("v99"), &plain], 1),
+        (vec![&special, &plain], 1),
+        // Linux has no such version: it says nothing.
+        (vec![&newer, &plain], 0),
+    ] {
+        let all = platforms.iter().enumerate();
+        let all = all.map(|(at, platform)| {
+            on(&format!("file{at}"), (*platform).clone())
+        });
+        let inner = json!({"manifests": all.collect::<Result<Vec<_>>>()?});
+        let inner = layout.blob(INDEX, inner.to_string().as_bytes())?;
+        layout.index(&[inner])?;
+        target.run(&["rootfs", "image", "--force"])?;
+        let found = names(&target.path("images/image/0"))?;
+        assert_eq!(found, [format!("file{chosen}")], "{platforms:?}");
+    }
+    // The control: alone, what does not fit is named.
+    fs::remove_dir_all(target.path("images"))?;
+    layout.index(&[on("file", linux("v99"))?])?;
+    let words = target.fail(&["rootfs", "image"])?;
+    assert!(words.contains(&format!("{here}/v99")), "{words}");
+    Ok(())
+}
+
+#[test]
+fn a_file_goes_behind_the_links_of_lower_layers() -> Result<()> {
+    let target = target_with(&[
+        &[
+            (Directory, "opt", ""),
+            (Directory, "opt/v1", ""),
+            (Regular, "opt/v1/old", ""),
+            (Directory, "usr", ""),
+            (Directory, "usr/lib", ""),
+            (Regular, "usr/lib/libc.so", ""),
+            (Symlink, "lib", "usr/lib"),
+            (Symlink, "abs", "/opt/../lib"),
+        ],
+        &[
+            // A link of this layer into a lower one.
+            (Symlink, "cur", "opt/v1"),
+            (Regular, "cur/new", "1"),
+            // A link of a lower layer.
+            (Regular, "lib/libm.so", "2"),
+            (Regular, "abs/sub/libz.so", "3"),
+            (Link, "lib/same", "cur/new"),
+            (Regular, "lib/.wh.libc.so", ""),
+            // A link to what is nowhere yet.
+            (Symlink, "var", "later/var"),
+            (Regular, "var/log", "4"),
+        ],
+        // A folder that is listed covers the link; one that was deleted is
+        // no way any more.
+        &[
+            (Directory, "lib", ""),
+            (Regular, "lib/own", ""),
+            (Regular, ".wh.abs", ""),
+            (Regular, "abs/own", ""),
+        ],
+    ])?;
+    target.run(&["rootfs", "image"])?;
+    let image = target.path("images/image");
+    let layer = image.join("1");
+    for (file, text) in [
+        ("opt/v1/new", "1"),
+        ("usr/lib/libm.so", "2"),
+        ("usr/lib/sub/libz.so", "3"),
+        ("usr/lib/same", "1"),
+        ("later/var/log", "4"),
+    ] {
+        assert_eq!(fs::read_to_string(layer.join(file))?, text, "{file}");
+    }
+    assert_eq!(whiteouts(&layer)?, ["usr/lib/libc.so".into()].into());
+    for folder in ["lib", "abs"] {
+        assert!(!layer.join(folder).exists(), "{folder}");
+        let own = image.join("2").join(folder).join("own");
+        assert!(own.is_file(), "{folder}");
+    }
+    // A circle, and a way out.
+    for (link, to, words) in
+        [("a", "a", Some("too many links")), ("a", "../../..", None)]
+    {
+        let target =
+            target_with(&[&[(Symlink, link, to), (Regular, "a/f", "")]])?;
+        match words {
+            Some(words) => {
+                let said = target.fail(&["rootfs", "image"])?;
+                assert!(said.contains(words), "{said}");
+            }
+            None => {
+                target.run(&["rootfs", "image"])?;
+                assert!(target.path("images/image/0/f").is_file());
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn folders_that_a_layer_does_not_list_keep_their_owner() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: no folder can have another owner");
+        return Ok(());
+    }
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
+    let script = "mkdir -p t/home/me; touch -d @1000000 t/home t/home/me; \
+         tar --owner=a:1234 --group=b:1234 -C t -cf base.tar home; \
+         mkdir u; echo hi >u/f; tar --transform=s,^,home/me/, -C u \
+         -cf top.tar f";
+    let mut shell = Command::new("sh");
+    shell.args(["-ec", script]).current_dir(&target.0);
+    output_of(shell.output()?)?;
+    let config =
+        json!({"architecture": here_and_elsewhere().0, "os": "linux"});
+    let config = layout.blob("config", config.to_string().as_bytes())?;
+    let layer = |name| layout.blob("layer", &fs::read(target.path(name))?);
+    let layers = [layer("base.tar")?, layer("top.tar")?];
+    let manifest = json!({"config": config, "layers": layers}).to_string();
+    layout.index(&[layout.blob(MANIFEST, manifest.as_bytes())?])?;
+    target.run(&["rootfs", "image"])?;
+    for layer in ["0", "1"] {
+        let me = target.path("images/image").join(layer).join("home/me");
+        let data = me.metadata()?;
+        assert_eq!((data.uid(), data.mtime()), (1234, 1_000_000), "{layer}");
+    }
+    Ok(())
+}
+
+#[test]
+fn descriptions_cost_no_more_than_they_may() -> Result<()> {
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
+    // Indexes that name each other by the thousand.
+    let mut index = json!({"manifests": []});
+    for _ in 0..3 {
+        let inner = layout.blob(INDEX, index.to_string().as_bytes())?;
+        index = json!({"manifests": vec![inner; 2000]});
+    }
+    fs::write(layout.0.join("index.json"), index.to_string())?;
+    let begun = std::time::Instant::now();
+    let words = target.fail(&["rootfs", "image"])?;
+    assert!(words.contains("too large"), "{words}");
+    // More layers than overlayfs stacks.
+    let file: &[Line<'_>] = &[(Regular, "f", "")];
+    let image = layout.image(here_and_elsewhere().0, &vec![file; 501])?;
+    layout.index(&[image])?;
+    let words = target.fail(&["rootfs", "image"])?;
+    assert!(words.contains("500 at most"), "{words}");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60));
     Ok(())
 }

@@ -5,27 +5,55 @@
 //! the SHA-256 of what it names. So after the first file nothing needs to be
 //! trusted: each blob is checked against its name before it is looked at.
 //!
+//! A layout holds more than images: signatures, lists of contents, charts. What
+//! is not known here is passed over, as the specification wants it; so is what
+//! cannot be read, as long as it is not the one that was asked for.
+//!
 //! Source: OCI image specification 1.1, image-layout.md, image-index.md,
 //! manifest.md, descriptor.md.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::digest;
-use crate::text::malformed;
+use crate::arch;
+use crate::text::{malformed, quoted};
 
 /// JSON in an image is small. More than this is an attack on our memory.
 const JSON_LIMIT: u64 = 4 << 20;
 
+/// And all of it together: an index may name the same blob many times.
+const JSON_SUM: u64 = 64 << 20;
+
+/// What indexes name, all together.
+const NAMED_LIMIT: usize = 10_000;
+
 /// Indexes within indexes: two are usual, a circle is impossible (each would
 /// have to contain its own hash), a long chain is nonsense.
 const DEPTH_LIMIT: usize = 4;
+
+/// overlayfs stacks no more (OVL_MAX_STACK, fs/overlayfs/params.h).
+const LAYER_LIMIT: usize = 500;
+
+const INDEXES: [&str; 2] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
+const MANIFESTS: [&str; 2] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+const CONFIGURATIONS: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
 
 #[derive(Deserialize)]
 struct Index {
@@ -44,23 +72,47 @@ struct Descriptor {
     annotations: BTreeMap<String, String>,
 }
 
-/// The same two fields are in a descriptor and in an image's configuration.
+/// What an image runs on. The same fields are in a descriptor and in an
+/// image's configuration.
 #[derive(Clone, Deserialize)]
 struct Platform {
+    #[serde(default)]
     architecture: String,
+    #[serde(default)]
     os: String,
+    #[serde(default)]
+    variant: String,
+    #[serde(default, rename = "os.features")]
+    features: Vec<String>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Manifest {
     config: Descriptor,
+    #[serde(default)]
     layers: Vec<Descriptor>,
+    #[serde(default)]
+    artifact_type: String,
 }
 
-/// A manifest that might be the one, and the tag it goes by.
+/// A manifest that might be the one, and the names it goes by.
+#[derive(Clone)]
 struct Candidate {
-    tag: Option<String>,
+    names: Vec<String>,
     descriptor: Descriptor,
+}
+
+/// What a manifest turned out to be.
+enum Found {
+    /// An image for this machine.
+    Fits,
+    /// An image for another.
+    Elsewhere(String),
+    /// No image: an artifact, a signature.
+    Other,
+    /// It cannot be read.
+    Broken(Error),
 }
 
 /// True when `folder` holds an image layout.
@@ -74,149 +126,306 @@ pub fn is_layout(folder: &Path) -> bool {
 ///
 /// # Errors
 /// No image is for this architecture; several are, and no tag says which; or a
-/// blob is missing or is not what its name promises.
+/// blob of the chosen one is missing or is not what its name promises.
 pub fn layers(
     layout: &Path,
     architecture: &str,
     tag: Option<&str>,
 ) -> Result<Vec<PathBuf>> {
-    let index = layout.join("index.json");
-    let index: Index = parse(&read_json(&index)?, "index.json")?;
+    let layout = Layout { root: layout, json: Cell::new(0) };
+    let index = layout.root.join("index.json");
+    let index: Index = parse(&layout.read_json(&index)?, "index.json")?;
     let mut candidates = Vec::new();
-    collect(layout, index, None, 0, &mut candidates)?;
-    let manifest = choose(layout, candidates, architecture, tag)?;
+    collect(&layout, index, &[], 0, &mut candidates)?;
+    if let Some(tag) = tag {
+        let all = candidates.clone();
+        candidates.retain(|candidate| candidate.is_called(tag));
+        ensure!(
+            !candidates.is_empty(),
+            "find the tag {} in the layout: it has {}",
+            quoted(tag),
+            names(&all)
+        );
+    }
+    let manifest = choose(&layout, candidates, architecture)?;
+    let count = manifest.layers.len();
+    ensure!(
+        count <= LAYER_LIMIT,
+        "stack {count} layers: overlayfs takes {LAYER_LIMIT} at most"
+    );
     let layers = manifest.layers.iter();
-    layers.map(|layer| checked(layout, layer, "the layer")).collect()
+    layers.map(|layer| layout.checked(layer, "the layer")).collect()
 }
 
 /// Flattens indexes within indexes. A tag stands at the outermost one.
 fn collect(
-    layout: &Path,
+    layout: &Layout<'_>,
     index: Index,
-    tag: Option<&str>,
+    above: &[String],
     depth: usize,
     found: &mut Vec<Candidate>,
 ) -> Result<()> {
     ensure!(depth < DEPTH_LIMIT, "read the image: its indexes never end");
     for descriptor in index.manifests {
-        let tag = tag.or_else(|| tag_of(&descriptor)).map(String::from);
+        let own = names_of(&descriptor);
+        let names = if above.is_empty() { own } else { above.to_vec() };
         let kind = descriptor.media_type.as_str();
-        if kind.contains("image.index") || kind.contains("manifest.list") {
-            let inner = blob(layout, &descriptor, "the index")?;
-            collect(layout, inner, tag.as_deref(), depth + 1, found)?;
-        } else {
-            found.push(Candidate { tag, descriptor });
+        if INDEXES.contains(&kind) {
+            let inner = layout.blob(&descriptor, "the index")?;
+            collect(layout, inner, &names, depth + 1, found)?;
+        } else if MANIFESTS.contains(&kind) || is_unsaid(kind) {
+            found.push(Candidate { names, descriptor });
         }
+        ensure!(
+            found.len() <= NAMED_LIMIT,
+            "read the image: it names more than {NAMED_LIMIT} others"
+        );
     }
     Ok(())
 }
 
-fn tag_of(descriptor: &Descriptor) -> Option<&str> {
-    // containerd (and so Docker) keeps the full name here, others the tag.
+/// A media type has a slash in it (RFC 6838). What has none says nothing, and
+/// is looked at.
+fn is_unsaid(kind: &str) -> bool {
+    !kind.contains('/')
+}
+
+/// containerd (and so Docker) keeps the full name in one place, others the tag
+/// in the other; `docker save` writes both.
+fn names_of(descriptor: &Descriptor) -> Vec<String> {
     ["io.containerd.image.name", "org.opencontainers.image.ref.name"]
         .iter()
-        .find_map(|key| descriptor.annotations.get(*key))
-        .map(String::as_str)
+        .filter_map(|key| descriptor.annotations.get(*key).cloned())
+        .collect()
 }
 
-/// The one manifest for this architecture (and tag).
+impl Candidate {
+    /// By its full name, its tag alone, or the tag in its full name.
+    fn is_called(&self, tag: &str) -> bool {
+        let last = |name: &str| {
+            let name = name.rsplit('/').next().unwrap_or_default();
+            name.split_once(':').map(|(_, tag)| tag.to_owned())
+        };
+        let mut names = self.names.iter();
+        names.any(|name| name == tag || last(name).as_deref() == Some(tag))
+    }
+
+    fn name(&self) -> String {
+        let name = self.names.first().map(quoted);
+        name.unwrap_or_else(|| "one without a tag".into())
+    }
+}
+
+/// The names of all of them, in order, each once.
+fn names(candidates: &[Candidate]) -> String {
+    let names: BTreeSet<String> =
+        candidates.iter().map(Candidate::name).collect();
+    match names.is_empty() {
+        true => "no image".into(),
+        false => some(names),
+    }
+}
+
+/// A list for people, who do not read a thousand names.
+fn some(all: BTreeSet<String>) -> String {
+    let more = all.len().saturating_sub(10);
+    let list: Vec<String> = all.into_iter().take(10).collect();
+    match more {
+        0 => list.join(", "),
+        more => format!("{} and {more} more", list.join(", ")),
+    }
+}
+
+/// The one manifest for this machine. Where an index has several that fit, the
+/// first counts (image-index.md); of several names one has to be chosen.
 fn choose(
-    layout: &Path,
+    layout: &Layout<'_>,
     candidates: Vec<Candidate>,
     architecture: &str,
-    tag: Option<&str>,
 ) -> Result<Manifest> {
-    // By hash: two tags of one image are one image.
-    let mut fitting = BTreeMap::new();
-    let mut others = BTreeSet::new();
-    for Candidate { tag: name, descriptor } in candidates {
-        let name = name.unwrap_or_else(|| "untagged".into());
-        let platform = platform_of(layout, &descriptor)?;
-        let right = platform.os == "linux"
-            && platform.architecture == architecture
-            && tag.is_none_or(|tag| tag == name);
-        if right {
-            fitting.insert(descriptor.digest.clone(), (name, descriptor));
-        } else {
-            others.insert(format!("{name} ({})", platform.architecture));
+    let mut fitting: Vec<Candidate> = Vec::new();
+    let (mut others, mut broken) = (BTreeSet::new(), None);
+    for candidate in candidates {
+        match layout.look(&candidate.descriptor, architecture) {
+            Found::Fits => {
+                let is_new = fitting.iter().all(|other| {
+                    other.names != candidate.names
+                        && other.descriptor.digest
+                            != candidate.descriptor.digest
+                });
+                if is_new {
+                    fitting.push(candidate);
+                }
+            }
+            Found::Elsewhere(platform) => {
+                others.insert(format!("{} ({platform})", candidate.name()));
+            }
+            Found::Other => {}
+            Found::Broken(error) => broken = broken.or(Some(error)),
         }
     }
-    let mut fitting = fitting.into_values();
-    match (fitting.next(), fitting.next()) {
-        (Some((_, only)), None) => blob(layout, &only, "the manifest"),
-        (Some((one, _)), Some((two, _))) => bail!(
-            "choose among the images in the layout: it has {one}, {two}{}; \
-             say which by --tag",
-            fitting.map(|(name, _)| format!(", {name}")).collect::<String>()
-        ),
-        (None, _) => bail!(
-            "find an image for linux/{architecture}{} in the layout: it has \
+    let mut fitting = fitting.into_iter();
+    match (fitting.next(), fitting.next(), broken) {
+        (Some(only), None, _) => layout.blob(&only.descriptor, "the manifest"),
+        (Some(one), Some(two), _) => {
+            let all = [one, two].into_iter().chain(fitting);
+            let all: Vec<Candidate> = all.collect();
+            bail!(
+                "choose among the images in the layout: it has {}; say which \
+                 by --tag",
+                names(&all)
+            )
+        }
+        (None, _, Some(error)) => Err(error),
+        (None, ..) if others.is_empty() => Err(anyhow!(
+            "find an image in the layout: what is in it is none, but \
+             signatures, artifacts or the like"
+        )),
+        (None, ..) => bail!(
+            "find an image for linux/{architecture} in the layout: it has \
              {}; fetch it with --platform linux/{architecture}",
-            tag.map(|tag| format!(" tagged {tag}")).unwrap_or_default(),
-            Vec::from_iter(others).join(", ")
+            some(others)
         ),
     }
 }
 
-/// What an image runs on: from its descriptor, else from its configuration.
-fn platform_of(layout: &Path, descriptor: &Descriptor) -> Result<Platform> {
-    if let Some(platform) = &descriptor.platform {
-        return Ok(platform.clone());
+impl Platform {
+    /// Does this machine run it? A variant is a newer processor of the family
+    /// (image-index.md, "Platform Variants"; for amd64, the levels of the
+    /// x86-64 psABI). `os.version` is of no use for Linux, and is not looked
+    /// at; a feature that an image demands is none that we know.
+    fn fits(&self, architecture: &str) -> bool {
+        self.os == "linux"
+            && self.architecture == architecture
+            && arch::runs_variant(&self.variant)
+            && self.features.is_empty()
     }
-    let manifest: Manifest = blob(layout, descriptor, "the manifest")?;
-    blob(layout, &manifest.config, "the image configuration")
-}
 
-/// Reads a checked blob of JSON.
-fn blob<T: DeserializeOwned>(
-    layout: &Path,
-    descriptor: &Descriptor,
-    what: &str,
-) -> Result<T> {
-    let path = checked(layout, descriptor, what)?;
-    parse(&read_json(&path)?, what)
-}
-
-/// The file of a blob whose size and SHA-256 are what its descriptor says.
-fn checked(
-    layout: &Path,
-    descriptor: &Descriptor,
-    what: &str,
-) -> Result<PathBuf> {
-    let Descriptor { digest, size, .. } = descriptor;
-    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-    // The name becomes part of a path: let nothing but digits through.
-    ensure!(
-        digest::is_sha256(hex),
-        "find {what} {digest}: only names of the form sha256:HEX are known"
-    );
-    let path = layout.join("blobs/sha256").join(hex);
-    let damaged = || {
-        format!("check {what} {digest}: it is damaged, fetch the image again")
-    };
-    let metadata = fs::symlink_metadata(&path)
-        .with_context(|| format!("find {what} {digest} in the layout"))?;
-    ensure!(metadata.is_file(), "find {what} {digest}: it is not a file");
-    if metadata.len() != *size {
-        let actual = metadata.len();
-        let problem = format!("it has {actual} bytes and must have {size}");
-        return Err(anyhow::Error::msg(problem)).with_context(damaged);
+    fn name(&self) -> String {
+        let mut parts = vec![&*self.os, &*self.architecture, &*self.variant];
+        parts.retain(|part| !part.is_empty() && *part != "linux");
+        let name = quoted(&parts.join("/"));
+        name.trim_matches('"').to_owned()
     }
-    digest::check(&path, hex).with_context(damaged)?;
-    Ok(path)
 }
 
-fn read_json(path: &Path) -> Result<Vec<u8>> {
-    let mut text = Vec::new();
-    let file = File::open(path).with_context(|| {
-        format!("read {}: is it a whole image layout?", path.display())
-    })?;
-    file.take(JSON_LIMIT + 1)
-        .read_to_end(&mut text)
-        .with_context(|| format!("read {}", path.display()))?;
-    let size = u64::try_from(text.len())?;
-    ensure!(size <= JSON_LIMIT, "read {}: too large", path.display());
-    Ok(text)
+/// A layout that is being read.
+struct Layout<'a> {
+    root: &'a Path,
+    /// Bytes of JSON read so far.
+    json: Cell<u64>,
+}
+
+impl Layout<'_> {
+    /// What a manifest is, from its descriptor, else from its configuration.
+    fn look(&self, descriptor: &Descriptor, architecture: &str) -> Found {
+        if let Some(platform) = &descriptor.platform {
+            // Docker calls its attestations "unknown".
+            if !platform.architecture.is_empty()
+                && !platform.fits(architecture)
+            {
+                return Found::Elsewhere(platform.name());
+            }
+        }
+        match self.platform_of(descriptor) {
+            Ok(None) => Found::Other,
+            Ok(Some(platform)) if platform.fits(architecture) => Found::Fits,
+            Ok(Some(platform)) => Found::Elsewhere(platform.name()),
+            Err(error) => Found::Broken(error),
+        }
+    }
+
+    /// `None` if it is no image. A configuration of a type that is not known
+    /// must not be looked into (manifest.md, "config").
+    fn platform_of(
+        &self,
+        descriptor: &Descriptor,
+    ) -> Result<Option<Platform>> {
+        let manifest: Manifest = self.blob(descriptor, "the manifest")?;
+        let kind = manifest.config.media_type.as_str();
+        let is_image = CONFIGURATIONS.contains(&kind) || is_unsaid(kind);
+        if !is_image || !manifest.artifact_type.is_empty() {
+            return Ok(None);
+        }
+        let config = &manifest.config;
+        let mut own: Platform =
+            self.blob(config, "the image configuration")?;
+        // cosign's signatures have a configuration that says nothing.
+        if own.architecture.is_empty() && own.os.is_empty() {
+            return Ok(None);
+        }
+        // The descriptor knows better which variant it is.
+        if let Some(platform) = &descriptor.platform {
+            if !platform.architecture.is_empty() {
+                own = platform.clone();
+            }
+        }
+        Ok(Some(own))
+    }
+
+    /// Reads a checked blob of JSON.
+    fn blob<T: DeserializeOwned>(
+        &self,
+        descriptor: &Descriptor,
+        what: &str,
+    ) -> Result<T> {
+        let Descriptor { digest, size, .. } = descriptor;
+        ensure!(
+            *size <= JSON_LIMIT,
+            "read {what} {}: too large",
+            quoted(digest)
+        );
+        let path = self.checked(descriptor, what)?;
+        parse(&self.read_json(&path)?, what)
+    }
+
+    /// The file of a blob whose size and SHA-256 are what its descriptor says.
+    fn checked(&self, descriptor: &Descriptor, what: &str) -> Result<PathBuf> {
+        let Descriptor { digest, size, .. } = descriptor;
+        let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+        let digest = quoted(digest);
+        let digest = digest.trim_matches('"');
+        // The name becomes part of a path: let nothing but digits through.
+        ensure!(
+            digest::is_sha256(hex),
+            "find {what} {digest}: only names of the form sha256:HEX are known"
+        );
+        let path = self.root.join("blobs/sha256").join(hex);
+        let damaged = || {
+            format!(
+                "check {what} {digest}: it is damaged, fetch the image again"
+            )
+        };
+        let metadata = fs::symlink_metadata(&path)
+            .with_context(|| format!("find {what} {digest} in the layout"))?;
+        ensure!(metadata.is_file(), "find {what} {digest}: it is not a file");
+        if metadata.len() != *size {
+            let actual = metadata.len();
+            let problem =
+                format!("it has {actual} bytes and must have {size}");
+            return Err(Error::msg(problem)).with_context(damaged);
+        }
+        digest::check(&path, hex).with_context(damaged)?;
+        Ok(path)
+    }
+
+    fn read_json(&self, path: &Path) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let shown = path.display();
+        let file = File::open(path).with_context(|| {
+            format!("read {shown}: is it a whole image layout?")
+        })?;
+        file.take(JSON_LIMIT + 1)
+            .read_to_end(&mut text)
+            .with_context(|| format!("read {shown}"))?;
+        let size = u64::try_from(text.len())?;
+        self.json.set(self.json.get() + size);
+        ensure!(
+            size <= JSON_LIMIT && self.json.get() <= JSON_SUM,
+            "read {shown}: too large"
+        );
+        Ok(text)
+    }
 }
 
 fn parse<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T> {

@@ -168,6 +168,8 @@ struct Unpacker<'a> {
     importer: Importer,
     /// Where the destination is, as the kernel says.
     home: PathBuf,
+    /// For contents on their way.
+    buffer: Vec<u8>,
     /// The last directory of a layer that was looked for, and where it is.
     last: Option<(PathBuf, PathBuf)>,
 }
@@ -194,7 +196,8 @@ impl<'a> Unpacker<'a> {
             opaque: BTreeSet::new(),
         };
         let importer = Importer::me();
-        Ok(Self { unpacked, budget, below, importer, home, last: None })
+        let (buffer, last) = (vec![0; 1 << 16], None);
+        Ok(Self { unpacked, budget, below, importer, home, buffer, last })
     }
 
     fn add(
@@ -310,7 +313,6 @@ impl<'a> Unpacker<'a> {
     ) -> Result<()> {
         let stored: u64 = entry.map.pieces.iter().map(|p| p.length).sum();
         self.budget.spend(entry.map.size - stored)?;
-        let mut buffer = vec![0; 1 << 16];
         let mut at = 0;
         // An empty one at the end stands for a hole there: nothing is written.
         let pieces = entry.map.pieces.iter().filter(|p| p.length > 0);
@@ -321,11 +323,11 @@ impl<'a> Unpacker<'a> {
             at = piece.offset + piece.length;
             let mut left = piece.length;
             while left > 0 {
-                let wanted = left.min(buffer.len() as u64);
+                let wanted = left.min(self.buffer.len() as u64);
                 let wanted = usize::try_from(wanted)?;
-                let count = tar.read(&mut buffer[..wanted])?;
+                let count = tar.read(&mut self.buffer[..wanted])?;
                 ensure!(count > 0, "the archive is cut short");
-                file.write_all(&buffer[..count]).context("write it")?;
+                file.write_all(&self.buffer[..count]).context("write it")?;
                 left -= count as u64;
             }
         }

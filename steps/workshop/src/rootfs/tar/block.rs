@@ -16,7 +16,7 @@ impl Block {
     /// Two of these end an archive.
     #[must_use]
     pub fn is_zero(&self) -> bool {
-        self.0.iter().all(|byte| *byte == 0)
+        self.0 == [0; BLOCK]
     }
 
     /// Is its checksum right? The bytes are summed with blanks in place of the
@@ -24,13 +24,15 @@ impl Block {
     #[must_use]
     pub fn is_header(&self) -> bool {
         let Ok(wanted) = number(&self.0[148..156]) else { return false };
-        let with_blanks = self.0.iter().enumerate().map(|(at, byte)| {
-            let is_sum = (148..156).contains(&at);
-            if is_sum { b' ' } else { *byte }
-        });
-        let unsigned: i64 = with_blanks.clone().map(i64::from).sum();
-        let signed: i64 =
-            with_blanks.map(|byte| i64::from(i8::from_ne_bytes([byte]))).sum();
+        let (mut unsigned, mut signed) = (0, 0);
+        for byte in self.0 {
+            unsigned += i64::from(byte);
+            signed += i64::from(i8::from_ne_bytes([byte]));
+        }
+        for byte in &self.0[148..156] {
+            unsigned += 32 - i64::from(*byte);
+            signed += 32 - i64::from(i8::from_ne_bytes([*byte]));
+        }
         wanted == unsigned || wanted == signed
     }
 
