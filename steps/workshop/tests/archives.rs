@@ -726,3 +726,24 @@ fn what_docker_writes() -> Result<()> {
     file.write_all(&tar.into_inner()?)?;
     same(&target, "Docker")
 }
+
+#[test]
+fn the_page_names_tests_that_exist() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = root.join("../../book/src/beyond/archives.md");
+    let page = fs::read_to_string(page)?;
+    let tests = ["tests/archives.rs", "tests/import.rs"]
+        .map(|file| fs::read_to_string(root.join(file)));
+    let rows = page.lines().filter(|line| line.starts_with("| "));
+    let mut count = 0;
+    for row in rows.skip(1) {
+        let test = row.split('|').nth(3).context("a third column")?;
+        let name = test.split('`').nth(1).context("a test in it")?;
+        let wanted = format!("fn {name}()");
+        let mut all = tests.iter().flatten();
+        assert!(all.any(|text| text.contains(&wanted)), "{name}");
+        count += 1;
+    }
+    assert!(count > 20, "the control: {count} rows");
+    Ok(())
+}
