@@ -1,6 +1,7 @@
 //! The command line, as far as all rungs share it.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 
 use clap::{Arg, Command, Parser};
 
@@ -29,8 +30,20 @@ pub fn arguments<A: Parser>(rung: &'static str) -> A {
     let command = A::command().name(rung).version(VERSION);
     let command = shorten(command.propagate_version(true), rung)
         .mut_subcommands(|command| shorten(command, rung));
-    let mut matches = command.get_matches();
-    A::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    let matches = command.try_get_matches();
+    let parsed = matches.and_then(|mut m| A::from_arg_matches_mut(&mut m));
+    parsed.unwrap_or_else(|error| refuse(&error))
+}
+
+/// Ends with clap's words and status: 2, or 0 where help was asked for. Help
+/// that cannot be printed (`ENOSPC` on /dev/full) is an error of ours: 125.
+fn refuse(error: &clap::Error) -> ! {
+    let printed = error.print();
+    let is_lost = printed.is_err_and(|io| io.kind() != ErrorKind::BrokenPipe);
+    std::process::exit(match is_lost && !error.use_stderr() {
+        true => 125,
+        false => error.exit_code(),
+    })
 }
 
 /// Leaves only what is new on this rung in the short help. A command without

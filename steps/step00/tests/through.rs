@@ -288,7 +288,11 @@ fn what_a_command_writes_to_a_full_disk_is_its_own_affair() {
         // Neither can the error, and its exit status stays.
         ("2>/dev/full", "no-such-command", 127),
         (">/dev/full", "true", 0),
-        // The control: writing to it fails.
+        // Help that nobody gets is an error; a wrong flag is one already.
+        (">/dev/full", "--help", 125),
+        (">/dev/null", "--help", 0),
+        ("2>/dev/full", "--no-such-flag", 2),
+        // The control: it is full for those who write to it.
         (">/dev/full", "echo word", 1),
     ] {
         let wrap = format!("exec \"$1\" {command} {redirection}");
