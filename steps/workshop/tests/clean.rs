@@ -260,3 +260,28 @@ fn nobody_elses_folder_in_tmp_is_followed_or_emptied() -> Result<()> {
     assert_eq!(names(&target.path("machine"))?, [""; 0]);
     Ok(())
 }
+
+#[test]
+fn who_locks_the_folder_for_ever_holds_nobody_up() -> Result<()> {
+    let target = Target::new()?;
+    let own = target.path("own/workshop");
+    fs::create_dir_all(own.join("ended"))?;
+    fs::write(own.join("ended/lock"), "")?;
+    let mut holder = Command::new("flock")
+        .args(["own/workshop", "sh", "-c", "echo; cat"])
+        .current_dir(&target.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let stdout = holder.stdout.as_mut().expect("its stdout");
+    stdout.read_exact(&mut [0])?;
+    let output = target.command(&["clean"]).output()?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(words.contains("it is locked"), "{words}");
+    assert_eq!(names(&own)?, ["ended"]);
+    drop(holder.stdin.take());
+    holder.wait()?;
+    target.run(&["clean"])?;
+    assert!(!own.exists(), "the control");
+    Ok(())
+}

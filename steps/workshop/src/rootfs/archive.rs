@@ -131,14 +131,17 @@ struct Filter {
 
 impl Filter {
     fn start(program: &'static str, input: File) -> Result<Self> {
-        let mut child = Command::new(program)
-            .arg("-dc")
-            .stdin(input)
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| {
-                format!("run {program} to unpack the archive: install it")
-            })?;
+        let mut command = Command::new(program);
+        command.arg("-dc");
+        if program == "xz" {
+            // A dictionary may have four gigabytes; `xz -9` needs 65 MB. zstd
+            // has a limit of its own, of 128 MB.
+            command.arg("--memlimit-decompress=512MiB");
+        }
+        let mut child =
+            command.stdin(input).stdout(Stdio::piped()).spawn().with_context(
+                || format!("run {program} to unpack the archive: install it"),
+            )?;
         let output = child.stdout.take();
         let output = output.ok_or_else(|| anyhow!("no pipe to {program}"))?;
         Ok(Self { program, child, output })

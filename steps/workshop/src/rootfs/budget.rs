@@ -48,11 +48,10 @@ pub struct Limits {
 /// `64K` is 65,536 bytes; K, M, G and T are powers of 1,024.
 fn bytes(text: &str) -> Result<u64, String> {
     let units = [("K", 10), ("M", 20), ("G", 30), ("T", 40)];
-    let unit = units.iter().find(|(unit, _)| text.ends_with(unit));
-    let (digits, shift) = match unit {
-        Some((unit, shift)) => (text.trim_end_matches(unit), *shift),
-        None => (text, 0),
+    let split = |(unit, shift): &(&str, u32)| {
+        text.strip_suffix(unit).map(|digits| (digits, *shift))
     };
+    let (digits, shift) = units.iter().find_map(split).unwrap_or((text, 0));
     // parse() would take "+1" as well.
     let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.parse::<u64>().ok().filter(|_| is_number);

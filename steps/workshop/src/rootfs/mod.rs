@@ -327,7 +327,7 @@ impl<'a> Import<'a> {
                 .with_context(|| format!("make {}", shown(&root)))?;
             let unpacked = self.unpack(file, &root, Some(&layers))?;
             let mut layer = Layer { root, unpacked };
-            layer.hide(&layers)?;
+            layer.hide(&layers, &self.budget)?;
             layers.push(layer);
         }
         for layer in &mut layers {

@@ -26,6 +26,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use nix::sys::stat::{Mode, SFlag, mknod};
 
+use super::budget::Budget;
 use super::unpack::{Folder, Unpacked};
 use crate::text::printable;
 
@@ -58,19 +59,19 @@ impl Layer {
     /// makes no whiteout.
     ///
     /// # Errors
-    /// The filesystem holds no device nodes (`EPERM`).
-    pub fn hide(&mut self, below: &[Self]) -> Result<()> {
+    /// The filesystem holds no device nodes (`EPERM`), or there are too many.
+    pub fn hide(&mut self, below: &[Self], budget: &Budget) -> Result<()> {
         // overlayfs shows a merged directory as its topmost layer has it.
         self.unpacked.settle_implied(|path| folder_below(below, path));
         for folder in self.unpacked.opaque.clone() {
-            self.hide_all(below, &folder)?;
+            self.hide_all(below, &folder, budget)?;
         }
         for path in self.unpacked.whiteouts.clone() {
             match look(&self.root, &path)? {
                 // Deleted and made anew: nothing of the old one shows through.
-                Seen::Directory => self.hide_all(below, &path)?,
+                Seen::Directory => self.hide_all(below, &path, budget)?,
                 Seen::Nothing if is_shown(below, &path)? => {
-                    self.make_whiteout(below, &path)?;
+                    self.make_whiteout(below, &path, budget)?;
                 }
                 Seen::Nothing | Seen::File | Seen::Gone => {}
             }
@@ -79,20 +80,34 @@ impl Layer {
     }
 
     /// Hides everything that the layers below show in `folder`.
-    fn hide_all(&mut self, below: &[Self], folder: &Path) -> Result<()> {
+    fn hide_all(
+        &mut self,
+        below: &[Self],
+        folder: &Path,
+        budget: &Budget,
+    ) -> Result<()> {
+        budget.spend(0)?;
         for name in shown(below, folder)? {
             let path = folder.join(name);
             match look(&self.root, &path)? {
-                Seen::Nothing => self.make_whiteout(below, &path)?,
+                Seen::Nothing => {
+                    self.make_whiteout(below, &path, budget)?;
+                }
                 // overlayfs would merge the two: hide what is in it as well.
-                Seen::Directory => self.hide_all(below, &path)?,
+                Seen::Directory => self.hide_all(below, &path, budget)?,
                 Seen::File | Seen::Gone => {}
             }
         }
         Ok(())
     }
 
-    fn make_whiteout(&mut self, below: &[Self], path: &Path) -> Result<()> {
+    fn make_whiteout(
+        &mut self,
+        below: &[Self],
+        path: &Path,
+        budget: &Budget,
+    ) -> Result<()> {
+        budget.enter()?;
         self.make_parents(below, path.parent().unwrap_or(Path::new("")))?;
         let file = self.root.join(path);
         mknod(&file, SFlag::S_IFCHR, Mode::empty(), 0).with_context(|| {

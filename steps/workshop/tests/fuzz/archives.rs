@@ -66,8 +66,9 @@ fn once(target: &Target, victim: &Victim, seed: u64) -> Result<i32> {
 
 /// Bytes that are an archive, more or less.
 fn archive(random: &mut Random, outside: &str) -> Vec<u8> {
-    let mut tar = entries(random, outside);
-    if random.percent(60) {
+    let is_honest = random.percent(60);
+    let mut tar = entries(random, outside, is_honest);
+    if !is_honest {
         for _ in 0..1 + random.below(4) {
             mutate(random, &mut tar);
         }
@@ -75,35 +76,36 @@ fn archive(random: &mut Random, outside: &str) -> Vec<u8> {
     pack(random, tar)
 }
 
+/// The first twenty are honest.
 const NAMES: [&str; 30] = [
     "a",
     "b",
     "c",
-    "a/b",
-    "a/b/c",
+    "d/b",
+    "d/e/c",
     "./a",
     "dir/",
     "etc/passwd",
     ".wh.a",
     ".wh..wh..opq",
-    ".wh..",
-    ".wh.",
     "a\u{1b}b",
     "ü",
-    "",
-    ".",
-    "/",
-    "//",
-    "s/pwn",
-    "s/victim",
-    "s/sub/second",
     "h",
     "proc",
     "dev/null",
-    "oci-layout",
-    "index.json",
+    "f",
+    "g/h",
+    "x/",
+    "y",
     "blobs",
+    "s/pwn",
+    "s/victim",
+    "s/sub/second",
+    "oci-layout",
     "manifest.json",
+    ".wh..",
+    "",
+    ".",
     "../pwn",
     "a/../../pwn",
 ];
@@ -124,16 +126,22 @@ const LINKS: [&str; 14] = [
     "\u{1b}[31m",
 ];
 const LETTERS: &[u8] = b"00000\x0011222555346 7SZgxLKVMDN\xff";
+const HONEST: &[u8] = b"000000\x0022355567";
 
-fn entries(random: &mut Random, outside: &str) -> Vec<u8> {
+/// With honest ones much is unpacked before something is refused: their links
+/// lead outside all the same.
+fn entries(random: &mut Random, outside: &str, is_honest: bool) -> Vec<u8> {
+    let letters = if is_honest { HONEST } else { LETTERS };
+    let names = if is_honest { &NAMES[..20] } else { &NAMES };
+
     let mut tar = Vec::new();
     if random.percent(50) {
         let link = random.one(&LINKS).replace("OUTSIDE", outside);
         add(&mut tar, random, b'2', "s", &link, b"");
     }
     for _ in 0..1 + random.below(8) {
-        let letter = LETTERS[random.below(LETTERS.len())];
-        let mut name = random.one(&NAMES).to_owned();
+        let letter = letters[random.below(letters.len())];
+        let mut name = random.one(names).to_owned();
         if random.percent(5) {
             name = format!("{outside}/pwn");
         }
@@ -148,7 +156,7 @@ fn entries(random: &mut Random, outside: &str) -> Vec<u8> {
         };
         add(&mut tar, random, letter, &name, &link, &contents);
     }
-    let zeros = [0, 512, 1024, 10_240][random.below(4)];
+    let zeros = [1024, 512, 0, 10_240][random.below(4)];
     tar.resize(tar.len() + zeros, 0);
     tar
 }

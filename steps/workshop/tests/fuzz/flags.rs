@@ -153,8 +153,10 @@ fn no_command_line_breaks_the_companion() -> Result<()> {
         let (command, flags) = &all[random.below(all.len())];
         let mut line = vec![OsString::from(command)];
         add_flags(&mut random, flags, &target, &mut line);
-        for _ in 0..random.below(3) {
-            line.push(value(&mut random, &target));
+        match random.below(4) {
+            0 => line.push(value(&mut random, &target)),
+            1 => line.push(random.one(&["1", "7", "step03", "a.tar"]).into()),
+            _ => {}
         }
         let mut command = confined(&target, &binary, &line);
         let what = || format!("seed {seed}: workshop {line:?}");
@@ -193,7 +195,29 @@ fn rungs() -> Result<Vec<(String, Vec<String>)>> {
     Ok(rungs)
 }
 
-/// `--name`, and `--name=` where it takes a value.
+/// Right values for what `--help` calls so.
+fn fitting(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "N" | "NUMBER" | "SECONDS" => &["1", "64", "0.5"],
+        "SIZE" | "BYTES" | "BYTES/S" => &["64M", "1G"],
+        "NAME" => &["box", "ALL", "NET_ADMIN"],
+        "DIR" => &["/", "/etc", "."],
+        "LIST" => &["0", "0-1"],
+        "IP" => &["10.0.0.1", "::1"],
+        "IPC" | "NETWORK" => &["none", "host", "private"],
+        "PROFILE" => &["none", "default"],
+        "K=V" => &["A=B", "A="],
+        "NAME=SOFT[:HARD]" => &["nofile=64", "nproc=32:64"],
+        "UID[:GID]" => &["0", "1000:1000", "33"],
+        "INSIDE:OUTSIDE:COUNT" => &["0:100000:65536", "0:0:1"],
+        "HOST:INSIDE" => &["18080:80", "18443:443"],
+        "HOST:INSIDE[:ro]" => &["/etc:/x:ro", ".:/y"],
+        "HEX" | "TAG" => &["00", "latest"],
+        _ => &[],
+    }
+}
+
+/// `--name`, and `--name=KIND` where it takes a value.
 fn flags_in(help: &str) -> Vec<String> {
     let mut flags = Vec::new();
     for line in help.lines().map(str::trim) {
@@ -203,11 +227,12 @@ fn flags_in(help: &str) -> Vec<String> {
             continue;
         };
         let name = name.split(['[', '=']).next().unwrap_or(name);
-        let takes = line.contains(&format!("{name} <"))
-            || line.contains(&format!("{name}="));
+        let kind = line.split_once(&format!("{name} <"));
+        let kind = kind.and_then(|(_, rest)| rest.split('>').next());
+        let kind = kind.map(|kind| format!("={kind}"));
         let is_unfit = matches!(name, "--help" | "--version" | "--detach");
         if !is_unfit && name.len() > 2 {
-            flags.push(format!("{name}{}", if takes { "=" } else { "" }));
+            flags.push(format!("{name}{}", kind.unwrap_or_default()));
         }
     }
     flags
@@ -229,8 +254,14 @@ fn add_flags(
         }
         let flag = &flags[random.below(flags.len())];
         let mut word = OsString::from(flag);
-        if flag.ends_with('=') {
-            word.push(value(random, target));
+        // Half of the values are of the kind that the flag is for.
+        if let Some((name, kind)) = flag.split_once('=') {
+            word = format!("{name}=").into();
+            match fitting(kind) {
+                [] => word.push(value(random, target)),
+                _ if random.percent(50) => word.push(value(random, target)),
+                fitting => word.push(random.one(fitting)),
+            }
         }
         line.push(word);
     }
