@@ -118,7 +118,11 @@ enum Found {
 /// True when `folder` holds an image layout.
 #[must_use]
 pub fn is_layout(folder: &Path) -> bool {
-    folder.join("oci-layout").is_file() && folder.join("index.json").is_file()
+    // From a tar it could be a link to one of the machine's files.
+    ["oci-layout", "index.json"].iter().all(|name| {
+        let data = folder.join(name).symlink_metadata();
+        data.is_ok_and(|data| data.is_file())
+    })
 }
 
 /// The layers of the image for `architecture`, lowest first, each a file that

@@ -3,8 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::process::{Command, Output, id};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, Output};
 
 use super::answer::Report;
 
@@ -91,10 +90,8 @@ pub struct Machine {
 impl Machine {
     /// All rungs run on it.
     pub fn good() -> Machine {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("workshop-doctor-{}-{number}", id());
-        let machine = Machine { root: std::env::temp_dir().join(name) };
+        let path = std::env::temp_dir().join("workshop-doctor.XXXXXX");
+        let machine = Machine { root: nix::unistd::mkdtemp(&path).unwrap() };
         for (path, text) in FILES {
             machine.write(path, text);
         }

@@ -8,8 +8,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, id};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 use tar::{Builder, EntryType, Header};
@@ -20,11 +19,10 @@ pub struct Target(pub PathBuf);
 impl Target {
     /// Makes a new one.
     pub fn new() -> Result<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = format!("workshop-test-{}-{number}", id());
-        let target = Self(std::env::temp_dir().join(path));
-        fs::create_dir_all(target.0.join("debug"))?;
+        // Tests run as root: nobody is to know where, and be there first.
+        let path = std::env::temp_dir().join("workshop-test.XXXXXX");
+        let target = Self(nix::unistd::mkdtemp(&path)?);
+        fs::create_dir(target.0.join("debug"))?;
         fs::set_permissions(&target.0, Permissions::from_mode(0o755))?;
         // A process of its own copies: would this one hold the copy open for
         // writing while another thread forks, exec would find it "busy".
