@@ -124,7 +124,10 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
         Some(Command::Ladder) => ladder::print(out)?,
         Some(Command::Completions { shell }) => {
             let mut cli = Cli::command().bin_name("workshop");
-            clap_complete::generate(shell, &mut cli, "workshop", out);
+            // It panics where it cannot write, and memory takes all of it.
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut cli, "workshop", &mut text);
+            out.write_all(&text)?;
         }
         Some(Command::Forget { base }) => clean::forget(&base, out)?,
         Some(Command::Clean) => clean::run(out)?,

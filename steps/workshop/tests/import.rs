@@ -430,7 +430,7 @@ fn an_interrupt_leaves_nothing_half_made() -> Result<()> {
         let half_made = format!("piped.new-{}", import.id());
         let half_made = target.path("images").join(half_made);
         witness::eventually("the import to begin", || {
-            half_made.join("stdin").exists()
+            half_made.join("stream").exists()
         });
         let pid = nix::unistd::Pid::from_raw(import.id() as i32);
         kill(pid, signal)?;
@@ -448,7 +448,7 @@ fn what_is_no_tar_is_not_shown() -> Result<()> {
     let text = "password: secret, and more of it\n".repeat(40);
     fs::write(target.path("file"), &text)?;
     let words = target.fail(&["rootfs", "file"])?;
-    assert!(words.contains("no header of a tar is there"), "{words}");
+    assert!(words.contains("it is no tar archive"), "{words}");
     assert!(!words.contains("secret"), "{words}");
     assert_eq!(words.lines().count(), 1, "{words}");
     Ok(())
