@@ -4,6 +4,8 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::unistd::setsid;
 use step00::child::close_all_but;
 use step00::{Gate, Stage};
 
@@ -12,6 +14,7 @@ use crate::Args;
 /// Sets the stage for a process that shares no files with the launcher.
 pub fn set_stage(stage: &mut Stage<'_>, args: &Args, uts: &step01::Args) {
     clean_environment(stage, args, uts);
+    stage.hooks.before_exec.push(leave_terminal);
     stage.hooks.before_exec.push(close_what_is_open);
 }
 
@@ -37,6 +40,20 @@ pub fn clean_environment(
     }
     for (key, value) in &args.env {
         stage.command.set(key, value);
+    }
+}
+
+/// Inside, where no terminal was made (in a pipe): a session without one.
+///
+/// /dev/tty is the terminal of the session that a process belongs to. If that
+/// were the launcher's still, the command could ask the person in front of it
+/// for a password, whatever its own stdin, stdout and stderr are. (Those have
+/// been the caller's choice, and stay.)
+fn leave_terminal(_: &Gate) -> Result<()> {
+    match setsid() {
+        // It leads one already, with a terminal of its own.
+        Ok(_) | Err(Errno::EPERM) => Ok(()),
+        Err(errno) => Err(errno).context("start a session"),
     }
 }
 

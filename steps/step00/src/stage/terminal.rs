@@ -12,11 +12,11 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::signal::{Signal, raise};
-use nix::sys::stat::Mode;
+use nix::sys::stat::fstat;
 use nix::sys::termios::{
     LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
     cfmakeraw, tcgetattr, tcsetattr,
@@ -44,8 +44,7 @@ pub(super) fn is_wanted() -> bool {
 /// Inside: makes the pair out of the devpts that is mounted *here*, with the
 /// size and the settings of the launcher's terminal. Returns master, slave.
 pub(super) fn open() -> Result<(OwnedFd, OwnedFd)> {
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let master = nix::fcntl::open("/dev/ptmx", flags, Mode::empty())
+    let master = open_master()
         .context("open /dev/ptmx, for a terminal of the container's own")
         .advice("run it in a pipe, where none is needed: step03 ... | cat")?;
     let fd = master.as_raw_fd();
@@ -57,6 +56,30 @@ pub(super) fn open() -> Result<(OwnedFd, OwnedFd)> {
     copy_size(master.as_fd());
     Ok((master, slave))
 }
+
+/// Opens /dev/ptmx where that is what it should be. A container that runs
+/// (step11) may have put something else there: a link to what the launcher has
+/// open, or another device.
+fn open_master() -> Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let open = |flags| {
+        let how = OpenHow::new()
+            .flags(flags)
+            .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(AT_FDCWD, "/dev/ptmx", how)
+    };
+    // To open a device is to do something; to look at it is not.
+    let look = fstat(open(OFlag::O_PATH | OFlag::O_CLOEXEC)?)?;
+    let is_device = look.st_mode & libc::S_IFMT == libc::S_IFCHR;
+    ensure!(is_device && look.st_rdev == PTMX, "it is another file");
+    let master = open(flags)?;
+    ensure!(fstat(&master)?.st_rdev == PTMX, "it is another file by now");
+    Ok(master)
+}
+
+/// Major and minor number, in all kernels (Documentation/admin-guide/
+/// devices.txt).
+const PTMX: libc::dev_t = libc::makedev(5, 2);
 
 /// The slave of a master. Opening /dev/pts/N by name could meet another
 /// devpts than the master's.

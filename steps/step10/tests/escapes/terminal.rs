@@ -72,26 +72,41 @@ fn nothing_can_be_typed_on_a_terminal_of_ones_own() {
 }
 
 #[test]
-fn in_a_pipe_only_the_filter_stands_before_the_machines_terminal() {
+fn in_a_pipe_the_machines_terminal_is_out_of_reach() {
     let _machine = Machine::new();
-    // `step10 ... | less`: there is no other terminal, stdin is the machine's.
-    for (flags, answer, count) in [
-        (&[][..], "EPERM", 0),
-        // The control: it has escaped.
+    // `step10 ... | less`: no terminal is made, and stdin is the machine's.
+    let attempts = ["type", "open /dev/tty"];
+    for (flags, typing) in [
+        (&[][..], "EPERM"),
+        // Behind the filter: it is in a session of its own, and that terminal
+        // is not its controlling one.
         (
             &NO_FILTER[..],
-            without_filter(),
-            i32::from(without_filter() == "done"),
+            if without_filter() == "done" {
+                "EPERM"
+            } else {
+                without_filter()
+            },
         ),
     ] {
-        let arguments = container(flags, PROGRAM, &["type"]);
+        let arguments = container(flags, PROGRAM, &attempts);
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let (mut terminal, mut stdout) =
             Terminal::start_in_a_pipe("env", &arguments);
         let mut text = String::new();
         stdout.read_to_string(&mut text).expect("read its stdout");
-        assert_eq!(find_answers(&text), [answer], "{flags:?}");
+        assert_eq!(find_answers(&text), [typing, "ENXIO"], "{flags:?}");
         assert_eq!(terminal.wait(), 0);
-        assert_eq!(typed(&terminal), count, "{flags:?}");
+        assert_eq!(typed(&terminal), 0, "{flags:?}");
     }
+    // The control: the same program in the same pipe, without a container.
+    let variable = format!("{VARIABLE}={}", attempts.join(";"));
+    let program = own_program();
+    let command = [&[&*variable, &*program][..], &ATTEMPT].concat();
+    let (mut terminal, mut stdout) =
+        Terminal::start_in_a_pipe("env", &command);
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).expect("read its stdout");
+    assert_eq!(find_answers(&text), [without_filter(), "done"]);
+    assert_eq!(terminal.wait(), 0);
 }
