@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, setsid};
+use step00::child::close_all_but;
 use step00::{Ending, Failure, process};
 
 /// The launcher of one container. A detached one has a pipe to the process
@@ -45,7 +46,10 @@ fn detach(run: impl FnOnce(&Launcher) -> Result<Ending>) -> Result<Ending> {
             wait(reader)
         }
         None => {
-            drop(reader);
+            // Not what the caller has open: a lock of a script's is not ours to
+            // keep, and who reads a pipe of it waits for its end.
+            let _ = close_all_but(&[Some(writer.as_raw_fd())]);
+            std::mem::forget(reader);
             let launcher = Launcher(Cell::new(Some(writer)));
             let status = match leave_terminal().and_then(|()| run(&launcher)) {
                 Ok(ending) => ending.status(),

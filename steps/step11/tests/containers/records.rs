@@ -190,3 +190,25 @@ fn it_has_a_version_and_a_shell_can_complete_it() {
     }
     assert_eq!(run(STEP11, &["completions", "no-shell"]).status, 2);
 }
+
+#[test]
+fn what_the_caller_has_open_is_not_kept() {
+    let _machine = Machine::new();
+    let container = Container { name: new_name() };
+    // A lock of a script's, and a pipe on whose other end somebody reads.
+    let folder = witness::Folder::new();
+    let lock = folder.text("lock");
+    let script = format!(
+        "exec 9>{lock}; flock 9; \"$0\" run -q --detach --network none \
+         --name {} sleep 1000 7>&1 >/dev/null",
+        container.name
+    );
+    let report = run("sh", &["-c", &script, STEP11]);
+    // That `run` has returned says that nobody has the pipe open.
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    let free = || run("flock", &["--nonblock", &lock, "true"]).status;
+    assert_eq!(free(), 0);
+    assert_eq!(container.inspect()["status"], "running");
+    let held = format!("exec 9>{lock}; flock 9; flock -n {lock} true");
+    assert_eq!(run("sh", &["-c", &held]).status, 1, "the control");
+}
