@@ -39,3 +39,4 @@ pub use flags::Args;
 pub use ids::Maps;
 pub use ledger::LEDGER;
 pub use rootless::connection;
+pub use writing::give_up_groups;

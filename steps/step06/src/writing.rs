@@ -1,24 +1,38 @@
 //! The two ways in which a map is written: into /proc, by us, or by a helper
 //! that may write more than we may.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use anyhow::{Context, Result, bail};
-use nix::unistd::Pid;
+use anyhow::{Context, Error, Result, bail};
+use nix::unistd::{Pid, geteuid, setgroups};
 use step00::Advice;
+use step00::proc::own;
 
 use crate::mapping::Mapping;
 
 /// Writes a file of the process in /proc.
 pub(crate) fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
-    let path = format!("/proc/{pid}/{file}");
-    fs::write(&path, text).or_else(|error| {
+    let path = format!("{pid}/{file}");
+    own::write(Path::new(&path), text).or_else(|error| {
         let advice = why_not(&error);
-        Err(error)
-            .with_context(|| format!("write {:?} to {path}", text.trim_end()))
-            .advice(advice)
+        Err(error).advice(advice)
     })
+}
+
+/// Gives up the launcher's groups, by the word of a /proc that is the
+/// kernel's: for who is about to enter a container that runs, which may have
+/// put another file there.
+///
+/// # Errors
+/// When /proc is not the kernel's own.
+pub fn give_up_groups() -> Result<()> {
+    match own::read(Path::new("self/setgroups"))?.trim() {
+        "deny" => Ok(()),
+        _ if !geteuid().is_root() => Ok(()),
+        _ => setgroups(&[]).context("give up the launcher's groups"),
+    }
 }
 
 /// One line for each range: inside, outside, how many.
@@ -53,8 +67,9 @@ pub(crate) fn run_helper(
 }
 
 /// The likeliest reason why a map could not be written.
-fn why_not(error: &io::Error) -> &'static str {
-    if error.raw_os_error() == Some(libc::EINVAL) {
+fn why_not(error: &Error) -> &'static str {
+    let cause = error.downcast_ref::<io::Error>();
+    if cause.and_then(io::Error::raw_os_error) == Some(libc::EINVAL) {
         return "ranges that do not overlap, inside or outside, 340 at most";
     }
     let file = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use step00::proc::own;
 use step00::{Advice, Proc, Subject};
 
 use crate::Args;
@@ -83,16 +84,17 @@ pub fn set(args: &Args) -> Result<()> {
 // ANCHOR_END: set
 
 fn write(files: &[&str], text: &str) -> Result<()> {
-    let paths = files.iter().map(|f| format!("/proc/thread-self/attr/{f}"));
-    let Some(path) = paths.into_iter().find(|path| Path::new(path).exists())
-    else {
+    let paths = files.iter().map(|f| format!("thread-self/attr/{f}"));
+    let exists = |path: &String| Path::new("/proc").join(path).exists();
+    let Some(path) = paths.into_iter().find(exists) else {
         bail!("find /proc/thread-self/attr/{}", files[0]);
     };
-    fs::write(&path, text)
-        .with_context(|| format!("write {text:?} to {path}"))?;
+    let path = Path::new(&path);
+    // Any other file would keep the word as well, and nothing would come of it.
+    own::write(path, text)?;
     // SELinux without a policy takes any word, and keeps to its own. AppArmor
     // adds the mode: "profile (enforce)".
-    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = own::read(path).unwrap_or_default();
     let kept = clean(&kept).split(" (").next().unwrap_or_default();
     match kept == text.trim_start_matches("exec ") {
         true => Ok(()),

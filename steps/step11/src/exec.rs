@@ -70,6 +70,10 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let apart = namespaces::between(target.pid)?;
     let before = namespaces::before_birth(apart);
     let join_first = || {
+        // The process is born in the container's PID namespace, where others
+        // can see it, but still among the machine's files; and its memory is a
+        // copy of ours (CVE-2016-9962). It inherits this, until its execve.
+        hide()?;
         setns(target.pidfd.as_fd(), before).context("join the PID namespace")
     };
     stage.hooks.before_birth = Some(&join_first);
@@ -81,11 +85,13 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
 
     // ANCHOR: inside
     let inside = |_: &Gate| {
-        // From the moment at which it is inside, others can see it there; and
-        // its memory is a copy of the launcher's (CVE-2016-9962).
-        prctl::set_dumpable(false).context("hide this process's memory")?;
+        // As long as /proc is the machine's: what is read there after that,
+        // somebody inside may have put there.
+        step06::give_up_groups()?;
         enter::join(&target, apart.difference(before))?;
         step06::user::become_user(0, 0)?;
+        // A change of user makes it what /proc/sys/fs/suid_dumpable says.
+        hide()?;
         step03::enter(&run.root.workdir)
             .with_context(|| format!("enter {}", run.root.workdir.display()))
             .advice("--workdir takes a folder that the container has")?;
@@ -95,6 +101,12 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     // ANCHOR_END: inside
 
     Ok(stage.run(outside, inside, &[])?.ending)
+}
+
+/// Nobody but the machine's root may trace this process or look through it
+/// (PR_SET_DUMPABLE(2const), ptrace(2)).
+fn hide() -> Result<()> {
+    prctl::set_dumpable(false).context("hide this process's memory")
 }
 
 fn recorded(state: &State) -> Result<Run> {

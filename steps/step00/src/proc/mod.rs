@@ -8,6 +8,7 @@
 //! - [`Mounts`], [`Mount`] - `mountinfo`, and which of them is its `/`.
 //! - [`IdMap`], [`Range`] - `uid_map` and `gid_map`.
 //! - [`Route`] - `net/route`.
+//! - [`own`] - files that are written to, or believed: surely the kernel's.
 //!
 //! Not promised: that two answers fit together. A process goes on living
 //! between two reads, and its number may be another's after its end, unless
@@ -15,6 +16,7 @@
 
 mod id_map;
 mod mounts;
+pub mod own;
 mod routes;
 
 use std::fs::{self, File};

@@ -1,11 +1,17 @@
 //! `exec`: a second process that is in the same container as the first.
 
 use std::fs;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
-use witness::{Machine, eventually, namespace, run};
+use serde_json::Value;
+use witness::terminal::Terminal;
+use witness::{Machine, eventually, namespace, process, run};
 
+use crate::person::{self, Person};
 use crate::{Container, MAP, STEP11};
 
 const LOOK: &str = "grep -E '^(Cap|Seccomp|NoNewPrivs|Uid|Gid|Groups)' \
@@ -138,6 +144,84 @@ fn who_waits_inside_cannot_look_at_the_launcher() {
     eventually("the spy to see it", || container.log().contains("SEEN=yes"));
     second.end();
     assert!(!container.log().contains("SECRET"));
+}
+
+/// Before the wall is up, nobody inside may touch the process: it is born in
+/// the container's PID namespace, and still among the machine's files.
+#[test]
+fn who_enters_a_rootless_container_cannot_be_traced_on_the_way() {
+    let _machine = Machine::new();
+    let person = Person::new();
+    let usual = ["run", "-q", "--rootless", "--detach", "--name", "it"];
+    let more = ["--cap-add", "sys_ptrace", "--", "sleep", "1000"];
+    let report = person.run(&[&usual[..], &more].concat());
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    let inspect = person.run(&["inspect", "--rootless", "it"]);
+    let all: Value = serde_json::from_str(&inspect.stdout).expect("JSON");
+    let first = all[0]["pid"].as_i64().expect("a number");
+    // Who may look into a process's folder is told by its owner (proc(5)).
+    let owner = |pid| fs::metadata(format!("/proc/{pid}/environ")).ok();
+    let owner = |pid: i64| owner(pid).map(|found| found.uid());
+    assert_eq!(owner(first), Some(person::UID), "the control: it is theirs");
+
+    let machines = namespace("self", "mnt");
+    let mut seen = 0;
+    for _ in 0..20 {
+        let words = person.starts(&["exec", "--rootless", "it", "true"]);
+        let mut launcher = Command::new("setpriv").args(words).spawn();
+        let launcher = launcher.as_mut().expect("start it");
+        while launcher.try_wait().expect("look at it").is_none() {
+            for child in process::children(launcher.id() as i32) {
+                let link = fs::read_link(format!("/proc/{child}/ns/mnt"));
+                let is_outside =
+                    link.is_ok_and(|l| l.as_os_str() == &*machines);
+                let Some(owner) = owner(child.into()) else { continue };
+                if is_outside && process::name(child) != "guardian" {
+                    assert_eq!(owner, 0, "process {child} can be traced");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 0, "the control: it was never seen among our files");
+    let report = person.run(&["rm", "--rootless", "--force", "it"]);
+    assert_eq!(report.status, 0, "{}", report.stderr);
+}
+
+/// What `exec` is told by the container's /proc, the container may have made.
+#[test]
+fn a_forged_proc_does_not_keep_the_launchers_groups() {
+    let _machine = Machine::new();
+    let free = ["--cap-add", "sys_admin", "--seccomp", "none"];
+    let script = "mkdir -p /f/self && echo deny >/f/self/setgroups && \
+        mount -t tmpfs x /proc && mkdir /proc/self && \
+        echo deny >/proc/self/setgroups && echo forged; exec sleep 1000";
+    let container = Container::start(&free, script);
+    eventually("the forgery", || container.log().contains("forged"));
+    let forged = container.exec(&[], &["cat", "/proc/self/setgroups"]);
+    assert_eq!(forged.stdout, "deny\n", "the control: {}", forged.stderr);
+    // Started by root of many groups; `id` shows those that it knows.
+    let call = ["--groups", "100001,100002", STEP11, "exec"];
+    let report =
+        run("setpriv", &[&call[..], &[&container.name, "id", "-G"]].concat());
+    assert_eq!(report.stdout, "0\n", "{}", report.stderr);
+    let outside = run("setpriv", &["--groups", "100001,100002", "id", "-G"]);
+    assert!(outside.stdout.contains("100001"), "the control");
+}
+
+#[test]
+fn in_a_pipe_it_has_no_terminal_at_all() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let script = "echo asked >/dev/tty; echo over";
+    let call = ["exec", &container.name, "--", "sh", "-c", script];
+    let (mut terminal, mut stdout) = Terminal::start_in_a_pipe(STEP11, &call);
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).expect("read its stdout");
+    assert_eq!(text, "over\n");
+    terminal.expect("/dev/tty: ");
+    assert_eq!(terminal.wait(), 0);
+    assert!(!terminal.screen.contains("asked"), "{}", terminal.screen);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod crash;
 mod end;
 mod enter;
 mod handcuffs;
+mod person;
 mod records;
 mod terminal;
 

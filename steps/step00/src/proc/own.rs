@@ -1,0 +1,91 @@
+//! Files of /proc that are written to, or believed.
+//!
+//! What lies at the path `/proc/self/uid_map` need not be the kernel's file:
+//! who may mount there can put another one in its place, be it a plain file
+//! that keeps every word, or another file of /proc that does something else
+//! (CVE-2025-52881). So before it is opened, /proc is asked for what it is,
+//! and on the way from there nothing may be mounted.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+
+/// The top folder of every proc filesystem (PROC_ROOT_INO, <linux/proc_ns.h>):
+/// no other file of it has this number.
+const TOP: u64 = 1;
+
+/// Opens `/proc/PATH` where that is the kernel's own file.
+///
+/// # Errors
+/// When /proc is something else; EXDEV when something is mounted on the way,
+/// ELOOP for a magic link, and as for open(2).
+pub fn open(path: &Path, flags: OFlag) -> Result<File> {
+    let proc = top()?;
+    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
+        ResolveFlag::RESOLVE_BENEATH
+            | ResolveFlag::RESOLVE_NO_XDEV
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    openat2(&proc, path, how)
+        .map(File::from)
+        .with_context(|| format!("open /proc/{}", path.display()))
+}
+
+/// Reads `/proc/PATH` whole.
+///
+/// # Errors
+/// As for [`open`].
+pub fn read(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    open(path, OFlag::O_RDONLY)?
+        .read_to_string(&mut text)
+        .with_context(|| format!("read /proc/{}", path.display()))?;
+    Ok(text)
+}
+
+/// Writes `/proc/PATH` in one piece, as most files of /proc want it.
+///
+/// # Errors
+/// As for [`open`], and what the kernel says to the text.
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    let mut file = open(path, OFlag::O_WRONLY)?;
+    file.write_all(text.as_bytes()).with_context(|| {
+        format!("write {:?} to /proc/{}", text.trim_end(), path.display())
+    })
+}
+
+fn top() -> Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+    let mut options = fs::File::options();
+    let proc = options.read(true).custom_flags(flags).open("/proc");
+    let proc = OwnedFd::from(proc.context("open /proc")?);
+    let is_proc = fstatfs(&proc)?.filesystem_type() == PROC_SUPER_MAGIC
+        && fstat(&proc)?.st_ino == TOP;
+    ensure!(is_proc, "trust /proc: it is not the kernel's own");
+    Ok(proc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_file_is_opened_and_no_other() {
+        let own = read(Path::new("self/status")).unwrap();
+        assert!(own.starts_with("Name:"), "{own}");
+        let thread = read(Path::new("thread-self/comm")).unwrap();
+        assert!(!thread.is_empty(), "a link that is not magic is followed");
+        for path in ["self/root/etc/passwd", "self/cwd", "../etc/passwd"] {
+            let error = open(Path::new(path), OFlag::O_RDONLY);
+            let error = error.expect_err(path).to_string();
+            assert_eq!(error, format!("open /proc/{path}"));
+        }
+    }
+}
