@@ -10,7 +10,7 @@ use step00::{Advice, Guardian, Process};
 use crate::address::{self, Claim};
 use crate::nat::Masquerade;
 use crate::publish::{self, Published};
-use crate::{Args, Kind, forwarding, names, network};
+use crate::{Args, Kind, forwarding, guard, names, network};
 
 /// A container's connection to the machine and the world, or the lack of it.
 #[derive(Debug)]
@@ -39,10 +39,7 @@ impl Connection {
         let claim = is_private.then(address::claim).transpose()?;
         let masquerade = claim.as_ref().map(|claim| {
             let Claim { cable, .. } = claim;
-            Masquerade::start(
-                &format!("workshop-{}", cable.name),
-                cable.inside,
-            )
+            Masquerade::start(&format!("workshop-{}", cable.name), cable)
         });
         let forwarding = match is_private {
             true => forwarding::borrow_uplink()?,
@@ -80,6 +77,7 @@ impl Connection {
     pub fn connect(&self, process: &Process) -> Result<()> {
         let Some(Claim { cable, .. }) = &self.claim else { return Ok(()) };
         network::plug_in(cable, process.pid)?;
+        guard::shut(&cable.name)?;
         forwarding::switch_on(&cable.name)?;
         publish::serve(&self.published, cable.inside)
     }

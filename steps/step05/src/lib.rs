@@ -8,9 +8,7 @@
 //! - [`netlink`] - the language in which the kernel is asked for it.
 //! - [`nat`], [`forwarding`] - the way out: the machine as a router.
 //! - [`address`], [`names`], [`publish`] - addresses, names, ports.
-//! - [`Args`] - `--network`, `--publish`, `--dns`.
-//! - [`Connection`] - all of these together: `connect` plugs the cable in,
-//!   outside, and `bring_up` configures the container's end, inside.
+//! - [`Args`], [`Connection`] - what is asked for, and all of it together.
 //! - [`ledger`] - interfaces and addresses, as the process has them.
 //!
 //! Not promised: IPv6. Still visible: users. Root inside is the machine's root.
@@ -36,7 +34,9 @@ pub mod publish;
 
 mod connection;
 mod flags;
+mod guard;
 mod messages;
+mod nf_requests;
 mod nf_tables;
 
 pub use connection::Connection;

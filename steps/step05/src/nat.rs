@@ -15,7 +15,10 @@ use nix::errno::Errno;
 use nix::sys::socket::SockProtocol;
 use step00::Advice;
 
-use crate::netlink::{ACK, CREATE, DUMP, Netlink, Request, attributes};
+use crate::address::Cable;
+use crate::guard;
+use crate::netlink::{DUMP, Netlink, Request, attributes};
+use crate::nf_requests::{chain, message, rule, table};
 use crate::nf_tables::*;
 
 /// The rule, for as long as this lives.
@@ -32,25 +35,37 @@ impl Masquerade {
     ///     flags owner
     ///     chain postrouting {
     ///         type nat hook postrouting priority srcnat
-    ///         ip saddr ADDRESS masquerade
+    ///         ip saddr INSIDE masquerade
     ///     }
     /// }
     /// ```
     ///
+    /// with the chains of `guard.rs`.
+    ///
     /// # Errors
     /// EOPNOTSUPP or ENOENT when the kernel lacks nf_tables or its NAT.
-    pub fn start(name: &str, address: Ipv4Addr) -> Result<Masquerade> {
+    pub fn start(name: &str, cable: &Cable) -> Result<Masquerade> {
         // All or nothing: between `begin` and `end` lies one transaction.
-        let batch = [
+        let mut batch = vec![
             message(NFNL_MSG_BATCH_BEGIN, 0, NFNL_SUBSYS_NFTABLES),
             table(name),
-            chain(name),
-            rule(name, address),
-            message(NFNL_MSG_BATCH_END, 0, NFNL_SUBSYS_NFTABLES),
+            // After routing, where the source address may be changed.
+            chain(
+                name,
+                "postrouting",
+                "nat",
+                NF_INET_POST_ROUTING,
+                NF_IP_PRI_NAT_SRC,
+            ),
+            masquerade(name, cable.inside),
         ];
+        batch.extend(guard::chains(name, cable));
+        batch.push(message(NFNL_MSG_BATCH_END, 0, NFNL_SUBSYS_NFTABLES));
         Masquerade::send_patiently(&batch)
             .context("masquerade the container's address with nf_tables")
-            .advice("sudo modprobe nft_chain_nat; or: --network none")
+            .advice(
+                "sudo modprobe -a nft_chain_nat nft_ct; or: --network none",
+            )
     }
 
     /// Parts of nf_tables may be modules, which the kernel loads when they are
@@ -77,75 +92,18 @@ impl Masquerade {
     }
 }
 
-fn table(name: &str) -> Request {
-    message(NFT_MSG_NEWTABLE, CREATE, 0)
-        .text(NFTA_TABLE_NAME, name)
-        .number(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER)
-}
-
-fn chain(table: &str) -> Request {
-    message(NFT_MSG_NEWCHAIN, CREATE, 0)
-        .text(NFTA_CHAIN_TABLE, table)
-        .text(NFTA_CHAIN_NAME, "postrouting")
-        // After routing, where the source address may be changed.
-        .nested(NFTA_CHAIN_HOOK, |hook| {
-            hook.number(NFTA_HOOK_HOOKNUM, NF_INET_POST_ROUTING)
-                .number(NFTA_HOOK_PRIORITY, NF_IP_PRI_NAT_SRC)
-        })
-        .text(NFTA_CHAIN_TYPE, "nat")
-}
-
 // ANCHOR: rule
 /// Three expressions in a row: load, compare, masquerade. A comparison that
 /// fails ends the rule.
-fn rule(table: &str, address: Ipv4Addr) -> Request {
-    message(NFT_MSG_NEWRULE, CREATE | ACK, 0)
-        .text(NFTA_RULE_TABLE, table)
-        .text(NFTA_RULE_CHAIN, "postrouting")
-        .nested(NFTA_RULE_EXPRESSIONS, |expressions| {
-            expressions
-                .expression("payload", |load| {
-                    load.number(NFTA_PAYLOAD_DREG, NFT_REG_1)
-                        .number(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER)
-                        .number(NFTA_PAYLOAD_OFFSET, SOURCE_OFFSET)
-                        .number(NFTA_PAYLOAD_LEN, SOURCE_LENGTH)
-                })
-                .expression("cmp", |compare| {
-                    compare
-                        .number(NFTA_CMP_SREG, NFT_REG_1)
-                        .number(NFTA_CMP_OP, NFT_CMP_EQ)
-                        .nested(NFTA_CMP_DATA, |data| {
-                            data.attribute(NFTA_DATA_VALUE, &address.octets())
-                        })
-                })
-                .expression("masq", |nothing| nothing)
-        })
+fn masquerade(table: &str, address: Ipv4Addr) -> Request {
+    rule(table, "postrouting", |expressions| {
+        expressions
+            .load_header(SOURCE_OFFSET, SOURCE_LENGTH)
+            .compare(NFT_CMP_EQ, &address.octets())
+            .expression("masq", |nothing| nothing)
+    })
 }
 // ANCHOR_END: rule
-
-/// struct nfgenmsg: family, version 0, and for a batch its subsystem.
-fn message(kind: u16, flags: u16, subsystem: u16) -> Request {
-    let [high, low] = subsystem.to_be_bytes();
-    let family = if subsystem == 0 { NFPROTO_IPV4 } else { 0 };
-    Request::new(kind, flags, &[family, 0, high, low])
-}
-
-impl Request {
-    /// nf_tables wants its numbers in network order.
-    fn number(self, kind: u16, number: u32) -> Request {
-        self.attribute(kind, &number.to_be_bytes())
-    }
-
-    fn expression(
-        self,
-        name: &str,
-        fill: impl FnOnce(Request) -> Request,
-    ) -> Request {
-        self.nested(NFTA_LIST_ELEM, |element| {
-            element.text(NFTA_EXPR_NAME, name).nested(NFTA_EXPR_DATA, fill)
-        })
-    }
-}
 
 /// The chains that drop what the machine would forward, as `table chain`.
 ///

@@ -18,11 +18,14 @@ pub(crate) const NFT_MSG_NEWRULE: u16 = NFTABLES | 6;
 pub(crate) const NFPROTO_IPV4: u8 = libc::NFPROTO_IPV4 as u8;
 
 // The hook at which a chain is called, and what becomes of the packet.
+pub(crate) const NF_INET_PRE_ROUTING: u32 = libc::NF_INET_PRE_ROUTING as u32;
 pub(crate) const NF_INET_FORWARD: u32 = libc::NF_INET_FORWARD as u32;
 pub(crate) const NF_INET_POST_ROUTING: u32 = libc::NF_INET_POST_ROUTING as u32;
 pub(crate) const NF_DROP: u32 = libc::NF_DROP as u32;
-/// Among the chains of one hook: what `nft` calls `srcnat`.
-pub(crate) const NF_IP_PRI_NAT_SRC: u32 = 100;
+// Among the chains of one hook: what `nft` calls `raw`, `filter`, `srcnat`.
+pub(crate) const NF_IP_PRI_RAW: i32 = -300;
+pub(crate) const NF_IP_PRI_FILTER: i32 = 0;
+pub(crate) const NF_IP_PRI_NAT_SRC: i32 = 100;
 
 // Attributes of a table, a chain and its hook, and a rule.
 pub(crate) const NFTA_TABLE_NAME: u16 = 1;
@@ -61,4 +64,33 @@ pub(crate) const NFTA_CMP_SREG: u16 = 1;
 pub(crate) const NFTA_CMP_OP: u16 = 2;
 pub(crate) const NFTA_CMP_DATA: u16 = 3;
 pub(crate) const NFT_CMP_EQ: u32 = 0;
+pub(crate) const NFT_CMP_NEQ: u32 = 1;
 pub(crate) const NFTA_DATA_VALUE: u16 = 1;
+
+// The expression `meta` loads what is no part of the packet: the name of the
+// interface by which it came, or by which it is to go.
+pub(crate) const NFTA_META_DREG: u16 = 1;
+pub(crate) const NFTA_META_KEY: u16 = 2;
+pub(crate) const NFT_META_IIFNAME: u32 = 6;
+pub(crate) const NFT_META_OIFNAME: u32 = 7;
+
+// The expression `ct` loads what connection tracking says, `bitwise` changes
+// a register. The states are those of <linux/netfilter/nf_conntrack_common.h>,
+// NF_CT_STATE_BIT.
+pub(crate) const NFTA_CT_DREG: u16 = 1;
+pub(crate) const NFTA_CT_KEY: u16 = 2;
+pub(crate) const NFT_CT_STATE: u32 = 0;
+pub(crate) const NF_CT_STATE_ESTABLISHED: u32 = 1 << 1;
+pub(crate) const NF_CT_STATE_RELATED: u32 = 1 << 2;
+pub(crate) const NFTA_BITWISE_SREG: u16 = 1;
+pub(crate) const NFTA_BITWISE_DREG: u16 = 2;
+pub(crate) const NFTA_BITWISE_LEN: u16 = 3;
+pub(crate) const NFTA_BITWISE_MASK: u16 = 4;
+pub(crate) const NFTA_BITWISE_XOR: u16 = 5;
+
+// The expression `immediate` is an answer.
+pub(crate) const NFTA_IMMEDIATE_DREG: u16 = 1;
+pub(crate) const NFTA_IMMEDIATE_DATA: u16 = 2;
+pub(crate) const NFT_REG_VERDICT: u32 = 0;
+pub(crate) const NFTA_DATA_VERDICT: u16 = 2;
+pub(crate) const NFTA_VERDICT_CODE: u16 = 1;

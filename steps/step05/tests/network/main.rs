@@ -5,6 +5,7 @@
 
 mod crowd;
 mod forwarding;
+mod guard;
 mod interfaces;
 mod lab;
 mod names;

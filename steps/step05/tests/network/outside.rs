@@ -56,20 +56,21 @@ fn a_server_outside_sees_the_machines_address() {
     assert_eq!(process.end().status, 0);
 }
 
-/// The control of the above: a packet that the rules do not get to see.
+/// The control of the above: a connection that has got another source first.
 #[test]
 fn without_the_masquerade_it_would_see_the_containers() {
     let lab = Lab::new();
     // No machine outside has a route to a container, unless it is given one.
     lab.outside(|| ip("route add 10.77.0.0/16 via 198.51.100.1"));
-    nft("add table ip control");
-    nft(
-        "add chain ip control c { type filter hook prerouting priority -300 ; }",
-    );
-    nft("add rule ip control c ip saddr 10.77.0.0/16 notrack");
     let server = lab.server_outside();
-    let process = client_of(SERVER, port(&server));
-    assert_eq!(serve(&server), IpAddr::from(address(&process)));
+    let script = format!("read x; nc {SERVER} {} </dev/null", port(&server));
+    let mut process = start(STEP05, &["-q"], &script);
+    let own = address(&process);
+    nft("add table ip control");
+    nft("add chain ip control c { type nat hook postrouting priority 90 ; }");
+    nft(&format!("add rule ip control c ip saddr {own} snat to {own}"));
+    process.say("go on");
+    assert_eq!(serve(&server), IpAddr::from(own));
     assert_eq!(process.end().status, 0);
     nft("delete table ip control");
 }
