@@ -7,7 +7,7 @@
 //! - [`stage`] - sets the three in order for every rung.
 //! - [`proc`] - what the kernel says about one process.
 //! - [`narrator`], [`ledger`] - tell what the process can see and use.
-//! - [`failure`] - errors, their advice, and the exit status.
+//! - [`failure`], [`folder`], [`lock`] - errors, and what is ours alone.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.
@@ -22,6 +22,7 @@ pub mod process;
 
 pub mod child;
 pub mod failure;
+pub mod folder;
 pub mod ledger;
 pub mod lock;
 pub mod narrator;

@@ -1,17 +1,160 @@
-//! Locks by which launchers, which know nothing of each other, take turns:
-//! flock(2).
+//! Locks between launchers: files of our own in a folder of our own.
 //!
-//! A lock belongs to the opened file. The kernel releases it with the last
-//! descriptor for that, so when its holder ends, however it ends, nothing
-//! stays locked.
+//! flock(2) works on every file that one may open, the kernel's own too; but
+//! then so it does for everybody else, and whoever holds such a lock holds up
+//! all who want it. Nobody else can open what is in [`Folder::base`].
+//!
+//! A lock goes with its holder, whatever becomes of that. Its file goes with
+//! the lock, or with the next one of that name when the holder was killed.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use nix::fcntl::{Flock, FlockArg};
+use anyhow::{Context, Result, anyhow};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::stat::{fstat, major, minor};
+use nix::unistd::Pid;
 
-/// Opens a file or a folder, and locks it for as long as the result lives.
+use crate::failure::Advice;
+use crate::folder::Folder;
+use crate::proc::Proc;
+
+/// How long a lock may take. What is done under one takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A lock that nobody else has; the file goes when this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    folder: Folder,
+    name: String,
+    // Dropped after the file is gone: see `take`.
+    _file: Flock<File>,
+}
+
+impl Lock {
+    /// Waits for the lock of this name. It begins with a dot, which no
+    /// container's name does.
+    ///
+    /// # Errors
+    /// When it cannot be had in time, with who has it.
+    pub fn take(name: &str) -> Result<Lock> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let folder = Folder::make_base()?;
+            let Some(file) = make(&folder, name)? else { continue };
+            let file = patiently(file, FlockArg::LockExclusiveNonblock, end)
+                .with_context(|| locking(&folder, name))?;
+            // Who had it before us has removed the file: then this is a lock
+            // on what nobody else will find.
+            if is_current(&folder, name, &file) {
+                return Ok(Lock { folder, name: name.into(), _file: file });
+            }
+        }
+    }
+
+    /// Takes it if nobody has it.
+    ///
+    /// # Errors
+    /// As for open(2).
+    pub fn try_take(name: &str) -> Result<Option<Lock>> {
+        loop {
+            let folder = Folder::make_base()?;
+            let Some(file) = make(&folder, name)? else { continue };
+            let how = FlockArg::LockExclusiveNonblock;
+            match Flock::lock(file, how) {
+                Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+                Err((_, errno)) => {
+                    return Err(errno).with_context(|| locking(&folder, name));
+                }
+                Ok(file) if is_current(&folder, name, &file) => {
+                    let name = name.into();
+                    return Ok(Some(Lock { folder, name, _file: file }));
+                }
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.folder.remove_file(&self.name);
+        Folder::remove_base();
+    }
+}
+
+/// A lock that several can share; the file stays until the last one removes
+/// it.
+#[derive(Debug)]
+pub struct Share {
+    name: String,
+    file: Flock<File>,
+}
+
+impl Share {
+    /// Takes a share.
+    ///
+    /// # Errors
+    /// As for [`Lock::take`].
+    pub fn take(name: &str) -> Result<Share> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let folder = Folder::make_base()?;
+            let Some(file) = make(&folder, name)? else { continue };
+            let file = patiently(file, FlockArg::LockSharedNonblock, end)
+                .with_context(|| locking(&folder, name))?;
+            if is_current(&folder, name, &file) {
+                return Ok(Share { name: name.into(), file });
+            }
+        }
+    }
+
+    /// Has nobody a share? (Nobody holds it alone for longer than a moment.)
+    ///
+    /// # Errors
+    /// As for open(2).
+    pub fn is_free(name: &str) -> Result<bool> {
+        Ok(Lock::try_take(name)?.is_some())
+    }
+
+    /// Gives it back. Was it the last one? A guardian can do this as well,
+    /// which has no other descriptor than that of the share.
+    pub fn give_back(&self) -> bool {
+        // As long as others share the lock, it cannot become exclusive.
+        let how = FlockArg::LockExclusiveNonblock;
+        let is_last = self.file.relock(how).is_ok();
+        if let (true, Ok(Some(folder))) = (is_last, Folder::base()) {
+            let _ = folder.remove_file(&self.name);
+            Folder::remove_base();
+        }
+        let _ = self.file.relock(FlockArg::Unlock);
+        is_last
+    }
+}
+
+/// Removes the files of locks that nobody has: what is left of launchers that
+/// were killed together with their guardians. The names begin with `start`.
+pub fn sweep(start: &str) {
+    let Ok(Some(folder)) = Folder::base() else { return };
+    let names = folder.names().unwrap_or_default();
+    for name in names.iter().filter(|name| name.starts_with(start)) {
+        // It goes when it is given back.
+        drop(Lock::try_take(name));
+    }
+}
+
+impl AsFd for Share {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Opens a file or a folder that only its owner can open, and locks it for as
+/// long as the result lives.
 ///
 /// # Errors
 /// As for open(2); with a `Nonblock` flag EWOULDBLOCK when another process
@@ -34,4 +177,74 @@ pub fn lock_file(
     Flock::lock(file, how)
         .map_err(|(_, errno)| errno)
         .with_context(|| format!("lock {}", path.display()))
+}
+
+/// Waits until `end` at the latest for a lock on this file.
+///
+/// # Errors
+/// When it cannot be had in time, with who has it.
+pub fn patiently(
+    mut file: File,
+    how: FlockArg,
+    end: Instant,
+) -> Result<Flock<File>> {
+    loop {
+        match Flock::lock(file, how) {
+            Ok(lock) => return Ok(lock),
+            Err((same, Errno::EWOULDBLOCK)) if Instant::now() < end => {
+                file = same;
+                sleep(Duration::from_millis(3));
+            }
+            Err((same, Errno::EWOULDBLOCK)) => {
+                let holder = holder(&same);
+                let error = anyhow!(
+                    "{} has it",
+                    holder.as_deref().unwrap_or("somebody")
+                );
+                return Err(error).advice(
+                    "see what that process waits for; the lock goes with it",
+                );
+            }
+            Err((_, errno)) => return Err(errno.into()),
+        }
+    }
+}
+
+/// Makes the file, or opens it. `None` when the folder was removed meanwhile.
+fn make(folder: &Folder, name: &str) -> Result<Option<File>> {
+    match folder.file(name, OFlag::O_RDWR | OFlag::O_CREAT) {
+        Err(Errno::ENOENT) => Ok(None),
+        file => file.map(Some).with_context(|| locking(folder, name)),
+    }
+}
+
+fn is_current(folder: &Folder, name: &str, file: &File) -> bool {
+    let inode = fstat(file).map(|found| found.st_ino);
+    folder.look(name).map(|found| found.st_ino) == inode
+}
+
+fn locking(folder: &Folder, name: &str) -> String {
+    format!("lock {}", folder.path().join(name).display())
+}
+
+/// Who has a lock on this file: proc_locks(5). The process that took it may be
+/// gone, and a child of it may hold it still.
+fn holder(file: &File) -> Option<String> {
+    let found = fstat(file).ok()?;
+    let place = format!(
+        "{:02x}:{:02x}:{}",
+        major(found.st_dev),
+        minor(found.st_dev),
+        found.st_ino
+    );
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let line = locks
+        .lines()
+        .find(|line| line.split_whitespace().any(|field| field == place))?;
+    let pid: i32 = line.split_whitespace().nth(4)?.parse().ok()?;
+    let name = Proc::of(Pid::from_raw(pid)).stat().map(|stat| stat.name);
+    Some(match name {
+        Ok(name) => format!("process {pid} ({})", name.escape_debug()),
+        Err(_) => format!("process {pid}"),
+    })
 }

@@ -1,17 +1,19 @@
 //! Which addresses a container gets: a /30 of 10.77.0.0/16 to itself.
 //!
 //! A hundred launchers may start at once and none asks another. Each claims a
-//! range by binding a socket in the abstract namespace (unix(7)): a name that
-//! the kernel gives to one process only, and takes back when that ends.
+//! range by a lock of that name, which the kernel takes away from a process
+//! that ends. It is a lock of root's own: were it a name that everybody can
+//! take, a stranger could take all of them.
 
-use std::io::ErrorKind;
 use std::net::Ipv4Addr;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use step00::Proc;
+use step00::lock::{self, Lock};
 use step00::proc::Route;
+
+/// What the name of each lock begins with.
+pub(crate) const CLAIM: &str = ".net-";
 
 /// The range, and how many networks of four addresses it holds.
 const FIRST: u32 = u32::from_be_bytes([10, 77, 0, 0]);
@@ -33,7 +35,7 @@ pub struct Cable {
 pub struct Claim {
     /// The cable that is to get the two addresses.
     pub cable: Cable,
-    _name: UnixDatagram,
+    _lock: Lock,
 }
 
 /// Claims the first range that is neither claimed nor routed on this machine.
@@ -44,20 +46,17 @@ pub fn claim() -> Result<Claim> {
     // Neighbours start at different places.
     let start = std::process::id() % COUNT;
     let routed = Proc::own().routes()?;
+    let here = this_network()?;
+    lock::sweep(CLAIM);
     for number in (start..COUNT).chain(0..start) {
         let network = FIRST + number * 4;
         if is_routed(network, &routed) {
             continue;
         }
-        let name = format!("workshop/{}", Ipv4Addr::from(network));
-        let name =
-            SocketAddr::from_abstract_name(name).context("name a claim")?;
-        let socket = match UnixDatagram::bind_addr(&name) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse => continue,
-            bound => bound.context("claim a range of addresses")?,
-        };
-        // The name may have been released only just now, and a cable goes a
-        // moment later than its name.
+        let name = format!("{CLAIM}{here}-{}", Ipv4Addr::from(network));
+        let Some(lock) = Lock::try_take(&name)? else { continue };
+        // Whoever had this name may have let go of it only just now, and the
+        // cable goes a moment later than the name.
         if is_routed(network, &Proc::own().routes()?) {
             continue;
         }
@@ -66,12 +65,19 @@ pub fn claim() -> Result<Claim> {
             outside: Ipv4Addr::from(network + 1),
             inside: Ipv4Addr::from(network + 2),
         };
-        return Ok(Claim { cable, _name: socket });
+        return Ok(Claim { cable, _lock: lock });
     }
     bail!("all {COUNT} networks in 10.77.0.0/16 are in use")
 }
 
-/// Does the machine have a route to any of the four addresses already?
+/// The network namespace that this process is in, in digits: the locks of two
+/// networks have nothing to do with each other.
+pub(crate) fn this_network() -> Result<String> {
+    let name = Proc::own().namespace("net")?;
+    Ok(name.chars().filter(char::is_ascii_digit).collect())
+}
+
+/// Does the machine know a way to any of the four addresses already?
 fn is_routed(network: u32, routes: &[Route]) -> bool {
     routes.iter().any(|route| {
         // A wider route than our /16 (a VPN to 10.0.0.0/8) merely lies behind

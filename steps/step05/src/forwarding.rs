@@ -1,27 +1,29 @@
 //! Forwarding: whether the machine passes on packets that are not for itself.
 //!
-//! An ordinary machine does not. There is a switch for each interface, and
-//! what counts is the one where a packet *arrives*; so the answers to a
-//! container need it on the uplink. The old setting comes back with the last
-//! container that needs it, even if all of them are killed.
+//! An ordinary machine does not. It is a switch for each interface, asked on
+//! the one where a packet *arrives*; so the answers to a container need it on
+//! the uplink. The old setting comes back with the last container that needs
+//! it, even if all of them are killed.
 //!
-//! The kernel counts how many need it: each launcher holds a shared lock
-//! (flock(2)) on the switch, which is a file like any other. A lock is
-//! released when its holder ends.
+//! How many need it is counted by the kernel: each launcher has a share in a
+//! lock (flock(2)) that goes when its holder does. The switch itself is a file
+//! after all, and could be locked; but by everybody.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::fd::AsFd;
-use std::path::Path;
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use step00::lock::{self, Lock, Share};
 use step00::proc::Route;
 use step00::{Advice, Guardian, Proc};
 
-/// The switch of all interfaces. A lock on it keeps two launchers from
-/// checking and switching at once; any file would do for that.
+use crate::address;
+
+/// The switch of all interfaces.
 const ALL: &str = "/proc/sys/net/ipv4/ip_forward";
+
+/// What the names of the locks begin with.
+const LOCK: &str = ".forward-";
 
 /// Switches forwarding on for an interface that belongs to us alone.
 pub fn switch_on(interface: &str) -> Result<()> {
@@ -36,19 +38,26 @@ pub fn switch_on(interface: &str) -> Result<()> {
 pub fn borrow_uplink() -> Result<Option<Guardian>> {
     let Some(uplink) = uplink()? else { return Ok(None) };
     let path = switch_of(&uplink);
-    let mutex = lock(ALL, FlockArg::LockExclusive)?;
+    let here = address::this_network()?;
+    // The looking and the switching below, one launcher at a time.
+    lock::sweep(LOCK);
+    let name = format!("{LOCK}{here}");
+    let mutex = Lock::take(&name)?;
+    let shares = format!("{name}-{uplink}");
 
     let was_on = is_on(&path)?;
-    let nobody_borrows = is_free(&path)?;
+    let nobody_borrows = Share::is_free(&shares)?;
     if was_on && nobody_borrows {
-        // The administrator has switched it on: not ours to switch off.
+        // It is on because somebody wants it so. Not ours to switch off.
         return Ok(None);
     }
     let is_exception = !was_on && is_on(ALL)?;
-    let share = lock(&path, FlockArg::LockShared)?;
+    let share = Share::take(&shares)?;
     // The guardian first: a switch that is on must have one, whatever happens.
     let guardian = Guardian::start(Some(share.as_fd()), || {
-        give_back(&path, &share, is_exception)
+        give_back(&path, &name, &share, is_exception);
+        // The claim of addresses may be left, if the launcher was killed.
+        lock::sweep(address::CLAIM);
     })?;
     // The lock belongs to the open file, which the guardian has inherited.
     // Dropping it here would unlock it for both.
@@ -59,34 +68,14 @@ pub fn borrow_uplink() -> Result<Option<Guardian>> {
     Ok(Some(guardian))
 }
 
-/// In the guardian, which has inherited the shared lock.
-fn give_back(path: &str, share: &Flock<File>, is_exception: bool) {
-    let Ok(_mutex) = lock(ALL, FlockArg::LockExclusive) else { return };
-    // As long as others share the lock, it cannot become exclusive; the last
-    // of them will get it.
-    let is_last = share.relock(FlockArg::LockExclusiveNonblock).is_ok();
-    // If all interfaces are on by now, another program needs them: Docker
-    // switches them on when it starts.
+/// In the guardian, which has inherited the share.
+fn give_back(path: &str, mutex: &str, share: &Share, is_exception: bool) {
+    let Ok(_mutex) = Lock::take(mutex) else { return };
+    // All interfaces are on by now? Then somebody else needs that: Docker
+    // switches it on when it starts.
     let is_wanted = !is_exception && is_on(ALL).unwrap_or(false);
-    if is_last && !is_wanted {
+    if share.give_back() && !is_wanted {
         let _ = fs::write(path, "0");
-    }
-    let _ = share.relock(FlockArg::Unlock);
-}
-
-fn lock(path: &str, kind: FlockArg) -> Result<Flock<File>> {
-    step00::lock::lock(Path::new(path), kind)
-}
-
-/// Does no launcher share the lock? Only EWOULDBLOCK says that one does: with
-/// any other error taken for it, we would switch off what is not ours.
-fn is_free(path: &str) -> Result<bool> {
-    match lock(path, FlockArg::LockExclusiveNonblock) {
-        Ok(_) => Ok(true),
-        Err(error) if error.downcast_ref() == Some(&Errno::EWOULDBLOCK) => {
-            Ok(false)
-        }
-        Err(error) => Err(error),
     }
 }
 

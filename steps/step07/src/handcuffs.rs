@@ -79,7 +79,7 @@ impl Handcuffs {
     fn make(base: &Path, controllers: &[&str]) -> Result<Handcuffs> {
         // Without the lock, a launcher that ends meanwhile could remove the
         // parent.
-        let _mutex = mutex(base)?;
+        let _mutex = mutex()?;
         let _tidy = Tidy(base);
         let parent = Place::prepare(base, controllers)?;
         remove_abandoned(&parent);

@@ -6,10 +6,10 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use nix::fcntl::{Flock, FlockArg};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use step00::Proc;
+use step00::lock::Lock;
 
 use crate::place::{MOUNT, PARENT, Place};
 
@@ -38,7 +38,7 @@ pub(crate) fn end(group: &Path) {
     }
     let _ = fs::remove_dir(group);
     let base = group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
-    if let Ok(_mutex) = mutex(base) {
+    if let Ok(_mutex) = mutex() {
         drop(Tidy(base));
     }
 }
@@ -53,10 +53,10 @@ impl Drop for Tidy<'_> {
     }
 }
 
-/// One launcher at a time makes or removes the parent. flock(2) works on every
-/// file, and on this folder too.
-pub(crate) fn mutex(base: &Path) -> Result<Flock<File>> {
-    step00::lock::lock(base, FlockArg::LockExclusive)
+/// One launcher at a time makes or removes the parent. (The lock is on a file
+/// of our own. The folder of all groups could be locked, but by everybody.)
+pub(crate) fn mutex() -> Result<Lock> {
+    Lock::take(".groups")
 }
 
 /// The groups below `parent` whose launcher was killed and could not remove
@@ -72,7 +72,7 @@ fn abandoned(parent: &Path) -> Vec<PathBuf> {
 pub fn sweep() {
     let Ok(Place::Below(base)) = Place::find() else { return };
     if base.join(PARENT).exists() {
-        if let Ok(_mutex) = mutex(&base) {
+        if let Ok(_mutex) = mutex() {
             remove_abandoned(&base.join(PARENT));
             drop(Tidy(&base));
         }

@@ -1,8 +1,10 @@
 //! `step11 logs`, `stop` and `rm`: what comes at the end.
 
 use anyhow::{Context, Result};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use step00::child::signal;
-use step00::{Ending, Process};
+use step00::{Ending, Proc, Process};
 
 use crate::Names;
 use crate::state::{self, State, Status, has_ended};
@@ -53,7 +55,7 @@ pub struct Logs {
 /// Prints what the container has printed.
 pub fn logs(args: &Logs) -> Result<Ending> {
     let state = state::read(&args.name)?;
-    let folder = folder::base()?.join(&state.name);
+    let folder = folder::find(&state.name)?.context("find its folder")?;
     let is_over = || match state::read(&args.name).map(|s| s.status()) {
         Ok(Status::Running(_)) => false,
         // Its launcher may still be writing the last lines to the log.
@@ -106,6 +108,7 @@ pub fn remove(args: &Remove) -> Result<Ending> {
 /// commands have no handler for SIGTERM, and as PID 1 they survive it
 /// (step02): then the seconds pass for nothing.
 fn end(state: &State, grace: Option<u32>) -> Result<()> {
+    go_on(state);
     let Status::Running(process) = state.status() else {
         return folder::settled(&state.name);
     };
@@ -119,6 +122,22 @@ fn end(state: &State, grace: Option<u32>) -> Result<()> {
     send(&process, libc::SIGKILL)?;
     has_ended(&process, -1);
     folder::settled(&state.name)
+}
+
+/// A launcher that somebody has stopped (SIGSTOP) would not see the end, and
+/// not write it down. It is asked to go on, if it is still the launcher: the
+/// parent of the container's first process.
+fn go_on(state: &State) {
+    let launcher = Pid::from_raw(state.launcher);
+    let stat = |pid| Proc::of(pid).stat();
+    let is_its = stat(Pid::from_raw(state.pid)).is_ok_and(|first| {
+        first.start_time == state.start && first.parent == state.launcher
+    });
+    if is_its && stat(launcher).is_ok_and(|stat| stat.state == 'T') {
+        let name = &state.name;
+        step00::epilogue(&format!("the launcher of {name} was stopped"));
+        let _ = kill(launcher, Signal::SIGCONT);
+    }
 }
 
 fn send(process: &Process, number: i32) -> Result<()> {

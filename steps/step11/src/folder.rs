@@ -1,33 +1,17 @@
-//! The folders in which containers are recorded, and the locks on them.
+//! The folders in which containers are written down, and the locks on them.
+//!
+//! All of them are in [`Folder::base`], and are reached by its descriptor.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::geteuid;
-use step00::lock::lock_file;
+use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use step00::folder::{Folder, is_missing};
+use step00::lock::{Lock, lock_file, patiently};
 
-/// The folder of all folders. It is there as long as one of them is.
-///
-/// # Errors
-/// When it belongs to another user, as it may in /tmp.
-pub fn base() -> Result<PathBuf> {
-    let user = geteuid();
-    let base = match std::env::var_os("XDG_RUNTIME_DIR") {
-        _ if user.is_root() => PathBuf::from("/run/workshop"),
-        Some(folder) => Path::new(&folder).join("workshop"),
-        None => PathBuf::from(format!("/tmp/workshop-{user}")),
-    };
-    match base.symlink_metadata() {
-        Ok(found) if !found.is_dir() || found.uid() != user.as_raw() => {
-            bail!("{} does not belong to you", base.display())
-        }
-        _ => Ok(base),
-    }
-}
+/// How long a launcher has for its last words once its container has ended.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A name is a folder's name, and what can be typed without quotes.
 pub fn parse_name(text: &str) -> Result<String, String> {
@@ -39,64 +23,59 @@ pub fn parse_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Is its launcher still there, even if the container has ended?
-pub fn has_launcher(name: &str) -> bool {
-    let folder = base().map(|base| base.join(name));
-    folder.is_ok_and(|folder| {
-        folder.exists() && hold(&folder, FlockArg::LockSharedNonblock).is_err()
-    })
-}
-
-/// Waits until its launcher has recorded how it ended, and is gone.
-pub fn settled(name: &str) -> Result<()> {
-    let folder = base()?.join(name);
-    match hold(&folder, FlockArg::LockShared) {
-        Err(_) if folder.exists() => bail!("lock {}", folder.display()),
-        _ => Ok(()),
+/// The folder of one container, if there is one of that name.
+///
+/// # Errors
+/// When it is not ours.
+pub fn find(name: &str) -> Result<Option<Folder>> {
+    let Some(base) = Folder::base()? else { return Ok(None) };
+    match base.open(name) {
+        Err(error) if is_missing(&error) => Ok(None),
+        folder => folder.map(Some),
     }
 }
 
-/// Takes the lock of one container.
-pub(crate) fn hold(folder: &Path, how: FlockArg) -> Result<Flock<File>> {
-    let path = folder.join("lock");
-    let mut options = File::options();
-    let file = options.write(true).create(true).mode(0o600).open(&path);
-    let file = file.with_context(|| format!("open {}", path.display()))?;
+/// Is its launcher there, be it that the container has ended?
+pub fn has_launcher(name: &str) -> bool {
+    let how = FlockArg::LockSharedNonblock;
+    let folder = find(name).ok().flatten();
+    folder.is_some_and(|folder| hold(&folder, how).is_err())
+}
+
+/// Waits until its launcher has written down how it ended, and is gone.
+///
+/// # Errors
+/// When that takes too long, as it does when the launcher is stopped; with who
+/// it is.
+pub fn settled(name: &str) -> Result<()> {
+    let Some(folder) = find(name)? else { return Ok(()) };
+    let file = match folder.file("lock", OFlag::O_RDWR) {
+        // It is being removed.
+        Err(Errno::ENOENT) => return Ok(()),
+        file => file.with_context(|| format!("open the lock of {name}"))?,
+    };
+    let end = Instant::now() + PATIENCE;
+    patiently(file, FlockArg::LockSharedNonblock, end)
+        .map(drop)
+        .with_context(|| format!("wait for the launcher of {name}"))
+}
+
+/// Takes the lock of one container, if nobody has it.
+pub(crate) fn hold(
+    folder: &Folder,
+    how: FlockArg,
+) -> Result<Flock<std::fs::File>> {
+    let path = folder.path().join("lock");
+    let file = folder
+        .file("lock", OFlag::O_RDWR | OFlag::O_CREAT)
+        .with_context(|| format!("open {}", path.display()))?;
     lock_file(file, &path, how)
 }
 
-/// The folder of all folders, locked: one process at a time adds or removes
-/// one.
-///
-/// The process that removes the last one removes it, too. So a lock may be on
-/// a folder that is gone; then it is worth nothing, and a new one is made.
-pub(crate) fn mutex() -> Result<(PathBuf, Flock<File>)> {
-    loop {
-        let base = base()?;
-        // Flags may hold secrets (--env), and so this is for its owner only.
-        match fs::DirBuilder::new().mode(0o700).create(&base) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => {
-                made.with_context(|| format!("make {}", base.display()))?
-            }
-        }
-        let file = match File::open(&base) {
-            // It was removed in between.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            file => {
-                file.with_context(|| format!("open {}", base.display()))?
-            }
-        };
-        let inode = file.metadata();
-        let inode =
-            inode.with_context(|| format!("look at {}", base.display()))?;
-        let lock = lock_file(file, &base, FlockArg::LockExclusive)?;
-        if fs::metadata(&base).is_ok_and(|found| found.ino() == inode.ino()) {
-            return Ok((base, lock));
-        }
-    }
-}
-
-pub(crate) fn name_of(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+/// The folder of all folders, for one at a time who adds or removes one. It
+/// goes with the last thing in it, and the lock is one of these.
+pub(crate) fn mutex() -> Result<(Folder, Lock)> {
+    let lock = Lock::take(".records")?;
+    let base = Folder::base()?.context("find our own folder")?;
+    Ok((base, lock))
 }

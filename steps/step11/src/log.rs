@@ -1,27 +1,29 @@
 //! What a detached container prints, kept in a file of limited size.
 //!
-//! The container writes into a pipe, and not into the file: the launcher
-//! decides how much is kept. (The file is in /run, a tmpfs, and so in memory.)
+//! The container writes into a pipe, and not into the file: it is the
+//! launcher who decides how much is kept. (The file is in /run, and that is
+//! memory.)
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
+use step00::folder::Folder;
 
-/// A log of this many bytes becomes `log.1`, and a new one begins.
+/// When the log has so many bytes, it becomes `log.1` and a new one begins.
 const LARGEST: u64 = 4 << 20;
 
 /// The pipe from the container to its log.
 pub struct Log {
-    path: PathBuf,
+    folder: Folder,
     reader: OwnedFd,
     writer: OwnedFd,
 }
@@ -31,14 +33,14 @@ impl Log {
     ///
     /// # Errors
     /// EMFILE, and as for open(2).
-    pub fn new(path: PathBuf, is_wanted: bool) -> Result<Option<Log>> {
+    pub fn new(folder: Folder, is_wanted: bool) -> Result<Option<Log>> {
         if !is_wanted {
             return Ok(None);
         }
         let flags = OFlag::O_CLOEXEC;
         let (reader, writer) = pipe2(flags).context("make a pipe")?;
-        open(&path)?;
-        Ok(Some(Log { path, reader, writer }))
+        open(&folder)?;
+        Ok(Some(Log { folder, reader, writer }))
     }
 
     /// Inside: stdout and stderr become the pipe.
@@ -53,14 +55,13 @@ impl Log {
     }
 
     /// Outside, when the process has its end of the pipe: carries what comes
-    /// until no process holds that end any more.
+    /// until nobody holds that any more.
     pub fn keep(self) -> Result<JoinHandle<()>> {
         drop(self.writer);
-        let (mut reader, path) = (File::from(self.reader), self.path);
+        let (mut reader, folder) = (File::from(self.reader), self.folder);
         let carry = move || {
-            // The disk is full: there is no one to tell, and the container
-            // must not block on a full pipe.
-            if carry(&mut reader, &path).is_err() {
+            // A full disk: nobody to tell, and the container must not stop.
+            if carry(&mut reader, &folder).is_err() {
                 let _ = io::copy(&mut reader, &mut io::sink());
             }
         };
@@ -69,16 +70,15 @@ impl Log {
     }
 }
 
-fn open(path: &Path) -> Result<File> {
-    let mut options = File::options();
-    options.create(true).append(true).mode(0o600);
-    options.open(path).with_context(|| format!("open {}", path.display()))
+fn open(folder: &Folder) -> Result<File> {
+    let flags = OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_WRONLY;
+    folder.file("log", flags).context("open the log")
 }
 
-fn carry(from: &mut impl Read, path: &Path) -> Result<()> {
+fn carry(from: &mut impl Read, folder: &Folder) -> Result<()> {
     let mut buffer = [0; 4096];
     loop {
-        let mut log = open(path)?;
+        let mut log = open(folder)?;
         let mut length = log.metadata()?.len();
         while length < LARGEST {
             let read = match from.read(&mut buffer) {
@@ -89,56 +89,64 @@ fn carry(from: &mut impl Read, path: &Path) -> Result<()> {
             log.write_all(&buffer[..read])?;
             length += read as u64;
         }
-        fs::rename(path, path.with_extension("1"))?;
+        folder.rename("log", "log.1")?;
     }
 }
 
 /// Prints a log from its beginning; with `follow` also what is added, until
 /// its launcher has ended.
-pub fn print(folder: &Path, follow: Option<&dyn Fn() -> bool>) -> Result<()> {
-    let (log, older) = (folder.join("log"), folder.join("log.1"));
-    let events = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-        .context("start inotify")?;
-    // A rename is an event of the folder.
-    let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_MOVE;
-    events.add_watch(folder, changes).context("watch the log's folder")?;
+pub fn print(
+    folder: &Folder,
+    follow: Option<&dyn Fn() -> bool>,
+) -> Result<()> {
+    // There is only a certain number of these, for all that a user does. So
+    // none is taken where nothing is waited for.
+    let events = follow.map(|_| watch(folder)).transpose()?;
+    let open = |name| folder.file(name, OFlag::O_RDONLY);
     let mut screen = io::stdout().lock();
-    if let Ok(mut older) = File::open(&older) {
+    if let Ok(mut older) = open("log.1") {
         io::copy(&mut older, &mut screen)?;
     }
-    let Ok(mut file) = File::open(&log) else {
+    let Ok(mut file) = open("log") else {
         bail!("it was not started with --detach, and so has no log");
     };
     loop {
-        // Asked before the last read, or what it wrote last would be missed.
+        // Asked before the last look, or its last words would be missed.
         let is_over = follow.is_none_or(|is_over| is_over());
         io::copy(&mut file, &mut screen)?;
         screen.flush()?;
         if is_over {
             return Ok(());
         }
-        wait(&events)?;
-        let was_renamed = older.exists() && !is_same(&file, &log);
+        wait(events.as_ref())?;
+        let was_renamed = folder.has("log.1") && !is_current(&file, folder);
         if was_renamed {
             io::copy(&mut file, &mut screen)?;
-            file = File::open(&log)?;
+            file = open("log")?;
         }
     }
 }
 
-/// Waits for a change, or for a second: the end of a container changes no
+/// Watches the folder: a rename is a change of that.
+fn watch(folder: &Folder) -> Result<Inotify> {
+    let events = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
+        .context("start inotify")?;
+    let changes = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_MOVE;
+    events.add_watch(folder.path(), changes).context("watch the log")?;
+    Ok(events)
+}
+
+/// Waits for a change, or for half a second: the end of a container changes no
 /// file that is watched here.
-fn wait(events: &Inotify) -> Result<()> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    use std::os::fd::AsFd;
-    let fd = PollFd::new(events.as_fd(), PollFlags::POLLIN);
-    poll(&mut [fd], PollTimeout::from(500u16)).context("wait for the log")?;
-    let _ = events.read_events();
+fn wait(events: Option<&Inotify>) -> Result<()> {
+    let fd = events.map(|e| PollFd::new(e.as_fd(), PollFlags::POLLIN));
+    let mut fds: Vec<PollFd<'_>> = fd.into_iter().collect();
+    poll(&mut fds, PollTimeout::from(500u16)).context("wait for the log")?;
+    let _ = events.map(Inotify::read_events);
     Ok(())
 }
 
-fn is_same(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let inode = file.metadata().map(|found| found.ino()).ok();
-    inode == fs::metadata(path).map(|found| found.ino()).ok()
+fn is_current(file: &File, folder: &Folder) -> bool {
+    let inode = fstat(file).map(|found| found.st_ino);
+    folder.look("log").map(|found| found.st_ino) == inode
 }

@@ -1,36 +1,36 @@
-//! The record of a container: a folder, and a lock on it.
+//! The folder of a container, and the locks that keep it true.
 //!
 //! After a crash at any moment the records still tell the truth:
 //!
 //! - a state file is written beside and then renamed, so it is there whole or
 //!   not at all (rename(2));
-//! - the kernel releases a lock when the process that holds it ends, so that a
-//!   dead launcher is never taken for alive (flock(2));
-//! - a record that is not to stay goes with its launcher, however that ends: a
-//!   guardian (step00) removes it, and if that was killed too, the next
-//!   command does.
+//! - the kernel takes a lock away with the process that holds it, so that
+//!   nobody is taken for alive who is not (flock(2));
+//! - what is not to stay goes with its launcher, however that ends: a guardian
+//!   sees to it (step00), and when that was killed too, the next command.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsFd;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
-use nix::fcntl::{Flock, FlockArg};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use step00::folder::Folder;
 use step00::{Advice, Ending, Guardian, Running};
 
 use crate::flags::Run;
-use crate::folder::{hold, mutex, name_of};
+use crate::folder::{hold, mutex};
 use crate::state::{self, Ended, State, read};
 
 /// The folder of one container that this launcher looks after.
 pub struct Record {
-    folder: PathBuf,
-    // Dropped in this order: first the guardian removes what is not to stay,
-    // only then is the name free.
+    name: String,
+    folder: Folder,
+    // Dropped in this order: the guardian removes what is not to stay, and
+    // only then the name is free.
     guardian: Option<Guardian>,
     _lock: Flock<File>,
 }
@@ -43,67 +43,60 @@ impl Record {
     pub fn claim(wanted: Option<&str>) -> Result<Record> {
         let (base, _mutex) = mutex()?;
         sweep(&base);
-        Record::claim_below(&base, wanted).inspect_err(|_| {
-            // Removes the folder, if it was made: no process holds its lock by
-            // now.
-            sweep(&base);
-            let _ = fs::remove_dir(&base);
-        })
+        // A folder that was made, and whose lock nobody holds by now.
+        Record::claim_below(&base, wanted).inspect_err(|_| sweep(&base))
     }
 
-    fn claim_below(base: &Path, wanted: Option<&str>) -> Result<Record> {
-        let folder = match wanted {
-            Some(name) => base.join(name),
+    fn claim_below(base: &Folder, wanted: Option<&str>) -> Result<Record> {
+        let name = match wanted {
+            Some(name) => name.to_owned(),
             None => (1..)
-                .map(|number| base.join(format!("box{number}")))
-                .find(|folder| !folder.exists())
+                .map(|number| format!("box{number}"))
+                .find(|name| !base.has(name))
                 .context("find a name")?,
         };
-        match fs::DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let name = name_of(&folder);
+        match base.make(&name) {
+            Err(Errno::EEXIST) => {
                 let error = anyhow!("the name {name} is in use");
                 return Err(error).advice(format!(
                     "another one, or: step11 rm --force {name}"
                 ));
             }
-            made => {
-                made.with_context(|| format!("make {}", folder.display()))?
-            }
+            made => made.with_context(|| {
+                format!("make {}", base.path().join(&name).display())
+            })?,
         }
+        let folder = base.open(&name)?;
         let lock = hold(&folder, FlockArg::LockExclusiveNonblock)?;
-        let (kept, gone) = (lock.as_fd(), folder.clone());
+        let (kept, gone) = (lock.as_fd(), name.clone());
         let end_group = step07::last_resort()?;
         let guardian = Guardian::start(Some(kept), move || {
             let Ok((base, _mutex)) = mutex() else { return };
-            if remove_unless_kept(&gone) {
+            if remove_unless_kept(&base, &gone) {
                 end_group();
             }
-            let _ = fs::remove_dir(base);
         })?;
-        Ok(Record { folder, guardian: Some(guardian), _lock: lock })
+        Ok(Record { name, folder, guardian: Some(guardian), _lock: lock })
     }
 
-    /// What it is called.
-    pub fn name(&self) -> String {
-        name_of(&self.folder)
+    /// Its folder, for the log.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn folder(&self) -> Result<Folder> {
+        self.folder.try_clone().context("share a folder")
     }
 
-    /// The file of that name in it.
-    pub fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// The container runs: records its name, its process and its flags.
+    /// The container runs: writes down as what, by which process, and how it
+    /// was asked for.
     ///
     /// # Errors
     /// When the folder cannot be written to. Without the time at which the
-    /// process was started, every reader would take it for another one, and
-    /// for dead.
+    /// process was started, everybody would take it for another one, and dead.
     pub fn begin(&mut self, running: &Running, args: &Run) -> Result<State> {
         let pid = running.process.pid.as_raw();
         let state = State {
-            name: self.name(),
+            name: self.name.clone(),
             command: running.command.arguments.iter().map(text).collect(),
             flags: flags(&args.process.command),
             detached: args.record.detach,
@@ -120,7 +113,7 @@ impl Record {
         Ok(state)
     }
 
-    /// The container has ended: records how.
+    /// The container has ended: writes down how.
     ///
     /// # Errors
     /// When the folder cannot be written to.
@@ -130,13 +123,19 @@ impl Record {
         self.write(&state)
     }
 
-    /// Writes the state file, in place of an earlier one.
+    /// Writes the state down, in place of an earlier one.
     fn write(&mut self, state: &State) -> Result<()> {
-        let (new, path) = (self.file("state.new"), self.file("state.json"));
-        let text = serde_json::to_string_pretty(state)?;
-        fs::write(&new, text + "\n")
-            .and_then(|()| fs::rename(&new, &path))
-            .with_context(|| format!("write {}", path.display()))?;
+        let text = serde_json::to_string_pretty(state)? + "\n";
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC;
+        let write = || -> Result<()> {
+            let mut new = self.folder.file("state.new", flags)?;
+            new.write_all(text.as_bytes())?;
+            Ok(self.folder.rename("state.new", "state.json")?)
+        };
+        write().with_context(|| {
+            let path = self.folder.path().join("state.json");
+            format!("write {}", path.display())
+        })?;
         // From here on the record stays, with or without this launcher.
         if stays(state) {
             self.guardian = None;
@@ -145,16 +144,17 @@ impl Record {
     }
 }
 
-/// All that are on record, by name: only containers whose command has started.
+/// All that are on record, by name. Whoever is not yet running is not.
 pub fn list() -> Result<Vec<State>> {
+    // As long as there is none, there is no folder of all folders either.
+    if Folder::base()?.is_none() {
+        return Ok(Vec::new());
+    }
     let (base, mutex) = mutex()?;
     sweep(&base);
-    let folders: Vec<_> = fs::read_dir(&base)?.flatten().collect();
-    // As long as there is none, there is no folder of all folders either.
-    let _ = fs::remove_dir(&base);
+    let names = base.names().context("list what is on record")?;
     drop(mutex);
-    let folders = folders.into_iter().map(|entry| entry.path());
-    let states = folders.filter_map(|folder| read(&name_of(&folder)).ok());
+    let states = names.iter().filter_map(|name| read(name).ok());
     let mut states: Vec<State> = states.collect();
     states.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(states)
@@ -166,40 +166,38 @@ pub fn list() -> Result<Vec<State>> {
 /// When its launcher is still there.
 pub fn remove(name: &str) -> Result<()> {
     let (base, _mutex) = mutex()?;
-    let folder = base.join(name);
-    if !folder.exists() {
+    if !base.has(name) {
         return Ok(());
     }
+    let folder = base.open(name)?;
     let _lock = hold(&folder, FlockArg::LockExclusiveNonblock)
         .with_context(|| format!("{name} runs"))
         .advice(format!("step11 stop {name}, or rm --force {name}"))?;
-    fs::remove_dir_all(&folder)
-        .with_context(|| format!("remove {}", folder.display()))?;
-    let _ = fs::remove_dir(base);
-    Ok(())
+    base.remove(name)
 }
 
-/// Is the record to be kept when its launcher is gone?
+/// Is there something to be kept when its launcher is gone?
 fn stays(state: &State) -> bool {
     state.detached && !state.remove
 }
 
-/// Removes the folders of launchers that are gone and left nothing to be kept.
-fn sweep(base: &Path) {
+/// The folders of launchers that are gone, and left nothing to be kept.
+fn sweep(base: &Folder) {
     step07::sweep();
-    let folders = fs::read_dir(base).into_iter().flatten().flatten();
-    for folder in folders.map(|entry| entry.path()) {
+    for name in base.names().unwrap_or_default() {
+        // What begins with a dot is a lock.
+        let Ok(folder) = base.open(&name) else { continue };
         if hold(&folder, FlockArg::LockExclusiveNonblock).is_ok() {
-            remove_unless_kept(&folder);
+            remove_unless_kept(base, &name);
         }
     }
 }
 
 /// Returns whether it was removed.
-fn remove_unless_kept(folder: &Path) -> bool {
-    let kept = read(&name_of(folder)).is_ok_and(|state| stays(&state));
+fn remove_unless_kept(base: &Folder, name: &str) -> bool {
+    let kept = read(name).is_ok_and(|state| stays(&state));
     if !kept {
-        let _ = fs::remove_dir_all(folder);
+        let _ = base.remove(name);
     }
     !kept
 }

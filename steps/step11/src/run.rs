@@ -24,7 +24,7 @@ fn recorded(
     launcher: &Launcher,
 ) -> Result<Ending> {
     let mut record = Record::claim(args.record.name.as_deref())?;
-    let log = Log::new(record.file("log"), args.record.detach)?;
+    let log = Log::new(record.folder()?, args.record.detach)?;
     let mut stage = Stage::new(name, &args.process);
     stage.blind(libc::CLONE_NEWUTS);
     stage.blind(libc::CLONE_NEWPID);

@@ -13,7 +13,7 @@
 //! [`crate::record`] keeps all this true after a crash.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use step00::{Advice, Process};
 
 use crate::enter;
-use crate::folder::{self, base, parse_name};
+use crate::folder::{self, parse_name};
 
 /// What is recorded of a container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,8 +84,12 @@ pub enum Status {
 pub fn read(name: &str) -> Result<State> {
     let missing = || format!("find a container {name}");
     parse_name(name).map_err(anyhow::Error::msg).with_context(missing)?;
-    let path = base()?.join(name).join("state.json");
-    match fs::read_to_string(&path) {
+    let nothing = || io::Error::from(Errno::ENOENT);
+    let text = match folder::find(name)? {
+        Some(folder) => folder.read("state.json"),
+        None => Err(nothing()),
+    };
+    match text {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(error).with_context(missing).advice(
                 "step11 ps lists them (of root, or with --rootless yours)",
@@ -100,7 +104,7 @@ pub fn read(name: &str) -> Result<State> {
                     anyhow::anyhow!("line {line}, column {column} is wrong")
                 })
             })
-            .with_context(|| format!("read {}", path.display())),
+            .with_context(|| format!("read the record of {name}")),
     }
 }
 

@@ -30,7 +30,7 @@ mod tools;
 mod watch;
 
 pub use covers::Covers;
-pub use machine::Machine;
+pub use machine::{Machine, claims_here as claims};
 pub use mounts::{Mount, mount_at, mounts};
 pub use reachable::Reachable;
 pub use running::{Report, Running, output, run, run_in, start, wait};

@@ -12,6 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -259,23 +260,39 @@ fn rules(is_alone: bool) -> Vec<String> {
     ours.map(|table| format!("rules {table}")).collect()
 }
 
-/// The abstract sockets by which addresses are claimed: name and inode.
+/// The locks by which addresses are claimed in this network, as far as somebody
+/// has them: name and path. (The file of a launcher that was killed goes with
+/// the next one.)
 fn all_claims() -> Vec<(String, String)> {
-    let sockets = fs::read_to_string("/proc/thread-self/net/unix");
-    let sockets = sockets.unwrap_or_default();
-    let split = |line: &str| {
-        let (fields, name) = line.split_once(" @workshop/")?;
-        let inode = fields.split_whitespace().last()?;
-        Some((format!("workshop/{name}"), inode.to_owned()))
+    let folder = Path::new("/run/workshop");
+    let network = fs::read_link("/proc/thread-self/ns/net");
+    let network = network.unwrap_or_default().display().to_string();
+    let network: String =
+        network.chars().filter(char::is_ascii_digit).collect();
+    let start = format!(".net-{network}-");
+    let is_held = |name: &String| {
+        let file = fs::File::open(folder.join(name)).ok();
+        let how = FlockArg::LockSharedNonblock;
+        file.is_some_and(|file| Flock::lock(file, how).is_err())
     };
-    sockets.lines().filter_map(split).collect()
+    let claim = |name: String| {
+        let address = name.strip_prefix(&start)?;
+        let path = folder.join(&name).to_str()?.to_owned();
+        is_held(&name).then(|| (format!("workshop/{address}"), path))
+    };
+    names(folder).filter_map(claim).collect()
+}
+
+/// The claims of addresses in this network.
+pub fn claims_here() -> Vec<String> {
+    all_claims().into_iter().map(|(name, _)| name).collect()
 }
 
 /// Those that no process of this test holds.
 fn claims_of_others() -> Vec<String> {
-    let held = sockets_of(&process::descendants());
+    let held = open_in(&process::descendants());
     let all = all_claims().into_iter();
-    let others = all.filter(|(_, inode)| !held.contains(inode));
+    let others = all.filter(|(_, path)| !held.contains(path));
     others.map(|(name, _)| name).collect()
 }
 
@@ -286,8 +303,8 @@ fn claims(is_alone: bool) -> Vec<String> {
     ours.map(|name| format!("claim {name}")).collect()
 }
 
-/// The inodes of the sockets that these processes, and we, have open.
-fn sockets_of(pids: &[i32]) -> BTreeSet<String> {
+/// The paths of what these processes, and we, have open.
+fn open_in(pids: &[i32]) -> BTreeSet<String> {
     let own = std::process::id() as i32;
     let all = pids.iter().chain([&own]);
     let links = all.flat_map(|pid| {
@@ -295,12 +312,11 @@ fn sockets_of(pids: &[i32]) -> BTreeSet<String> {
         let names: Vec<String> = names(&folder).collect();
         names.into_iter().map(move |name| folder.join(name))
     });
-    let inode = |link: PathBuf| {
+    let path = |link: PathBuf| {
         let target = fs::read_link(link).ok()?;
-        let target = target.to_str()?.strip_prefix("socket:[")?;
-        Some(target.trim_end_matches(']').to_owned())
+        target.to_str().map(str::to_owned)
     };
-    links.filter_map(inode).collect()
+    links.filter_map(path).collect()
 }
 
 /// Every process that a rung could have made: its launcher, its guardian, and

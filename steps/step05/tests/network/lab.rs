@@ -72,6 +72,23 @@ impl Lab {
     }
 }
 
+/// A /run with nothing in it, until this is dropped: for who asks what is left
+/// there. Only a [`Lab`] has mounts of its own.
+pub struct OwnRun;
+
+impl OwnRun {
+    pub fn new(_: &Lab) -> OwnRun {
+        program("mount", "-t tmpfs tmpfs /run");
+        OwnRun
+    }
+}
+
+impl Drop for OwnRun {
+    fn drop(&mut self) {
+        program("umount", "/run");
+    }
+}
+
 /// The cable between this machine and the outside, with an address at each
 /// end.
 fn plug_in(outside: &File) {

@@ -8,6 +8,7 @@ mod forwarding;
 mod guard;
 mod interfaces;
 mod lab;
+mod locks;
 mod names;
 mod no_nftables;
 mod outside;

@@ -3,6 +3,9 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use witness::{Machine, eventually, process, run};
 
 use crate::{Container, STEP11};
@@ -134,4 +137,43 @@ fn one_without_a_log_says_so() {
     assert_eq!(report.status, 125);
     assert!(report.stderr.contains("--detach"), "{}", report.stderr);
     running.end();
+}
+
+#[test]
+fn a_launcher_that_was_stopped_goes_on_to_see_the_end() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let launcher = Pid::from_raw(container.number("launcher"));
+    kill(launcher, Signal::SIGSTOP).expect("stop it");
+    let is_stopped = || {
+        let state = process::status(launcher.as_raw(), "State");
+        state.is_some_and(|state| state.starts_with('T'))
+    };
+    eventually("it to stop: the control", is_stopped);
+    let report = container.call(&["rm", "--force"]);
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    assert!(report.stderr.contains("was stopped"), "{}", report.stderr);
+    assert_eq!(container.line(), None);
+}
+
+#[test]
+fn a_launcher_that_does_not_come_to_an_end_is_named() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exit 3");
+    eventually("its end", || container.inspect()["status"] == "exited");
+    eventually("its launcher's end", || {
+        process::is_gone(container.number("launcher"))
+    });
+    // This test has its lock, as a launcher has that hangs.
+    let lock = format!("{}/lock", container.folder());
+    let file = fs::File::open(lock).expect("open the lock");
+    let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock);
+    let lock = lock.map_err(|(_, errno)| errno).expect("take it");
+    let report = container.call(&["rm", "--force"]);
+    assert_eq!(report.status, 125, "{}", report.stdout);
+    let holder = format!("process {} (", std::process::id());
+    assert!(report.stderr.contains(&holder), "{}", report.stderr);
+    drop(lock);
+    let report = container.call(&["rm", "--force"]);
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod end;
 mod enter;
+mod folders;
 mod handcuffs;
 mod person;
 mod records;

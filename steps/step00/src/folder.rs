@@ -1,0 +1,257 @@
+//! The workshop's own folder, in which it keeps locks and records.
+//!
+//! A path is a word; what lies there, somebody else may have put there, most
+//! of all in /tmp. So the folder is opened first and then looked at: it must
+//! belong to whoever runs this, and to nobody beside. All that is in it is
+//! reached by that descriptor (openat(2)), and never by the path again.
+//!
+//! ```text
+//! /run/workshop               of root
+//! $XDG_RUNTIME_DIR/workshop   of others
+//! /tmp/workshop-UID           of others without that
+//! ```
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
+use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat, mkdirat};
+use nix::unistd::{Uid, UnlinkatFlags, geteuid, unlinkat};
+
+use crate::failure::Advice;
+
+/// A folder of our own that is open.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+/// A folder, whatever it is called; never what a symbolic link leads to.
+const FOLDER: OFlag =
+    OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+impl Folder {
+    /// The folder of all folders, if there is one.
+    ///
+    /// # Errors
+    /// When it belongs to somebody else, or others may write to it.
+    pub fn base() -> Result<Option<Folder>> {
+        let (above, name) = place()?;
+        match above.open(&name) {
+            Err(error) if is_missing(&error) => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// The same, made if it is missing. It goes with the last thing in it.
+    ///
+    /// # Errors
+    /// As above, and as for mkdir(2).
+    pub fn make_base() -> Result<Folder> {
+        let (above, name) = place()?;
+        loop {
+            match above.make(&name) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => {
+                    return Err(errno).with_context(|| {
+                        format!("make {}", above.path.join(&name).display())
+                    });
+                }
+            }
+            match above.open(&name) {
+                // The last one out was here in between.
+                Err(error) if is_missing(&error) => continue,
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Removes the folder of all folders, if nothing is in it.
+    pub fn remove_base() {
+        if let Ok((above, name)) = place() {
+            let flag = UnlinkatFlags::RemoveDir;
+            let _ = unlinkat(&above.descriptor, &*name, flag);
+        }
+    }
+
+    /// Where it is, for messages.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a folder in it, for its owner only.
+    ///
+    /// # Errors
+    /// EEXIST when there is something of that name.
+    pub fn make(&self, name: &str) -> nix::Result<()> {
+        mkdirat(&self.descriptor, name, Mode::S_IRWXU)
+    }
+
+    /// Opens a folder in it.
+    ///
+    /// # Errors
+    /// As for open(2); and when it belongs to somebody else, or others may
+    /// write to it.
+    pub fn open(&self, name: &str) -> Result<Folder> {
+        let path = self.path.join(name);
+        let descriptor = openat(&self.descriptor, name, FOLDER, Mode::empty())
+            .with_context(|| format!("open {}", path.display()))
+            .map_err(|error| match error.downcast_ref() {
+                // What is a file, or a link, is no folder of ours.
+                Some(Errno::ELOOP | Errno::ENOTDIR) => not_yours(&path),
+                _ => error,
+            })?;
+        let found = fstat(&descriptor)?;
+        if !is_own(&found) {
+            return Err(not_yours(&path)).advice(
+                "set XDG_RUNTIME_DIR to a folder of your own, mode 0700",
+            );
+        }
+        // What is in there may be secret, as the values of --env are.
+        if found.st_mode & 0o077 != 0 {
+            fchmod(&descriptor, Mode::S_IRWXU)?;
+        }
+        Ok(Folder { path, descriptor })
+    }
+
+    /// Opens a file in it; if the flags make it, for its owner only.
+    ///
+    /// # Errors
+    /// ELOOP for a symbolic link, and as for open(2).
+    pub fn file(&self, name: &str, flags: OFlag) -> nix::Result<File> {
+        let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        openat(&self.descriptor, name, flags, mode).map(File::from)
+    }
+
+    /// Reads a file in it whole.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn read(&self, name: &str) -> io::Result<String> {
+        let mut text = String::new();
+        self.file(name, OFlag::O_RDONLY)?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    /// Gives a file in it another name, and takes that from whatever has it.
+    pub fn rename(&self, from: &str, to: &str) -> nix::Result<()> {
+        renameat(&self.descriptor, from, &self.descriptor, to)
+    }
+
+    /// What is known of one thing in it.
+    ///
+    /// # Errors
+    /// ENOENT when there is none of that name.
+    pub fn look(&self, name: &str) -> nix::Result<FileStat> {
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        fstatat(&self.descriptor, name, flags)
+    }
+
+    /// Is there anything of that name?
+    pub fn has(&self, name: &str) -> bool {
+        self.look(name).is_ok()
+    }
+
+    /// The names of all that is in it.
+    pub fn names(&self) -> nix::Result<Vec<String>> {
+        let mut dir =
+            Dir::openat(&self.descriptor, ".", FOLDER, Mode::empty())?;
+        let names = dir
+            .iter()
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(names.filter(|name| name != "." && name != "..").collect())
+    }
+
+    /// Removes a file in it.
+    pub fn remove_file(&self, name: &str) -> nix::Result<()> {
+        unlinkat(&self.descriptor, name, UnlinkatFlags::NoRemoveDir)
+    }
+
+    /// Removes a folder in it with the files that are in that.
+    ///
+    /// # Errors
+    /// ENOTEMPTY when there are more than files.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let folder = self.open(name)?;
+        for file in folder.names()? {
+            folder.remove_file(&file).with_context(|| {
+                format!("remove {}", folder.path.join(file).display())
+            })?;
+        }
+        unlinkat(&self.descriptor, name, UnlinkatFlags::RemoveDir)
+            .with_context(|| format!("remove {}", folder.path.display()))
+    }
+
+    /// Another descriptor of the same folder.
+    ///
+    /// # Errors
+    /// EMFILE.
+    pub fn try_clone(&self) -> io::Result<Folder> {
+        let descriptor = self.descriptor.try_clone()?;
+        Ok(Folder { path: self.path.clone(), descriptor })
+    }
+}
+
+/// The folder above the folder of all folders, and what that is called.
+///
+/// XDG_RUNTIME_DIR is a folder of the user's own, made at login. What is not
+/// absolute is to be ignored (XDG Base Directory Specification), and what is
+/// somebody else's has come along with sudo(8) or su(1).
+fn place() -> Result<(Folder, String)> {
+    let user = geteuid();
+    if user.is_root() {
+        return Ok((above(Path::new("/run"))?, "workshop".into()));
+    }
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    if let Some(path) = runtime.filter(|path| path.is_absolute()) {
+        let folder = above(&path);
+        let is_own = |folder: &Folder| {
+            fstat(&folder.descriptor).is_ok_and(|found| is_own(&found))
+        };
+        if let Some(folder) = folder.ok().filter(is_own) {
+            return Ok((folder, "workshop".into()));
+        }
+    }
+    Ok((above(Path::new("/tmp"))?, format!("workshop-{user}")))
+}
+
+/// Opens it, if nobody but root and its owner can take a folder out of it
+/// again that is not theirs.
+fn above(path: &Path) -> Result<Folder> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let descriptor = openat(AT_FDCWD, path, flags, Mode::empty())
+        .with_context(|| format!("open {}", path.display()))?;
+    let found = fstat(&descriptor)?;
+    let owner = Uid::from_raw(found.st_uid);
+    let is_sticky = found.st_mode & libc::S_ISVTX != 0;
+    let is_safe = (owner.is_root() || owner == geteuid())
+        && (found.st_mode & 0o022 == 0 || is_sticky);
+    match is_safe {
+        true => Ok(Folder { path: path.into(), descriptor }),
+        false => Err(anyhow!(
+            "trust {}: anybody may exchange what is in it",
+            path.display()
+        )),
+    }
+}
+
+fn is_own(found: &FileStat) -> bool {
+    found.st_uid == geteuid().as_raw() && found.st_mode & 0o022 == 0
+}
+
+fn not_yours(path: &Path) -> anyhow::Error {
+    anyhow!("{} does not belong to you alone", path.display())
+}
+
+/// Does this error of [`Folder::open`] say that there is none?
+pub fn is_missing(error: &anyhow::Error) -> bool {
+    error.downcast_ref() == Some(&Errno::ENOENT)
+}
