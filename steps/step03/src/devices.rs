@@ -11,6 +11,7 @@
 //! driver, and still works.
 
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
@@ -18,10 +19,19 @@ use anyhow::{Context, Result};
 use nix::mount::{MsFlags, mount};
 use step00::Proc;
 
-use crate::tree;
+use crate::tree::{Attributes, Tree, change};
 
-/// Bound one by one from the machine's /dev.
-const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+/// Bound one by one from the machine's /dev, if they are what they are called:
+/// the numbers are the same on every machine (Documentation/admin-guide/
+/// devices.txt).
+const NODES: [(&str, (u32, u32)); 6] = [
+    ("null", (1, 3)),
+    ("zero", (1, 5)),
+    ("full", (1, 7)),
+    ("random", (1, 8)),
+    ("urandom", (1, 9)),
+    ("tty", (5, 0)),
+];
 
 /// Names that programs expect. /dev/ptmx must be that of the new devpts.
 const LINKS: [(&str, &str); 5] = [
@@ -38,8 +48,8 @@ pub(crate) fn furnish(dev: &Path) -> Result<()> {
     let no_exec = MsFlags::MS_NOEXEC;
     let hard = no_suid | no_exec | MsFlags::MS_NODEV;
     mount_new("tmpfs", dev, no_suid | no_exec, "mode=755,size=64k")?;
-    for name in NODES {
-        bind_node(name, dev)?;
+    for (name, numbers) in NODES {
+        bind_node(name, numbers, dev)?;
     }
     for (target, name) in LINKS {
         symlink(target, dev.join(name))
@@ -63,13 +73,18 @@ fn devpts_options() -> String {
     format!("newinstance,ptmxmode=0666,mode=0620{group}")
 }
 
-fn bind_node(name: &str, dev: &Path) -> Result<()> {
+fn bind_node(name: &str, numbers: (u32, u32), dev: &Path) -> Result<()> {
     let (source, target) = (Path::new("/dev").join(name), dev.join(name));
     // A bind needs something to cover, of the same kind: a file over a file.
-    File::create(&target)
+    let target = File::create(&target)
         .with_context(|| format!("make {}", target.display()))?;
-    tree::bind_read_only(&source, &target)
-        .with_context(|| format!("bind {}", source.display()))
+    let bind = || -> Result<()> {
+        let node = Tree::open(&source)?;
+        node.must_be_device(numbers)?;
+        change(node.hold()?, Attributes::READ_ONLY)?;
+        node.attach(target.as_fd())
+    };
+    bind().with_context(|| format!("bind {}", source.display()))
 }
 
 fn mount_new(

@@ -15,8 +15,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
+use nix::sys::stat::fstat;
 
 /// Flags of open_tree(2) and move_mount(2) that libc does not have.
 const OPEN_TREE_CLONE: libc::c_uint = 1;
@@ -109,6 +110,39 @@ impl Tree {
         Ok(self.mount.get().context("hold a mount")?.as_fd())
     }
 
+    /// Takes hold of what a descriptor refers to, and of nothing that a path
+    /// might lead to by now. `path` is for messages.
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_ADMIN over the mount that it is in.
+    pub fn of(descriptor: BorrowedFd<'_>, path: &Path) -> Result<Tree> {
+        let reach = libc::AT_RECURSIVE | libc::AT_EMPTY_PATH;
+        let mount = clone_at(descriptor.as_raw_fd(), Path::new(""), reach);
+        let tree = Tree { path: path.into(), mount: OnceCell::new() };
+        let _ = tree.mount.set(mount.with_context(|| tree.taking_hold())?);
+        Ok(tree)
+    }
+
+    /// Is it the device with these two numbers, whatever it is called?
+    ///
+    /// # Errors
+    /// When it is another file. By its name alone it could be anything, where
+    /// somebody else has had a hand in the folder (CVE-2025-31133).
+    pub fn must_be_device(&self, numbers: (u32, u32)) -> Result<()> {
+        let found = fstat(self.hold()?).context("look at a device")?;
+        let is_device = found.st_mode & libc::S_IFMT == libc::S_IFCHR
+            && found.st_rdev == libc::makedev(numbers.0, numbers.1);
+        match is_device {
+            true => Ok(()),
+            false => bail!(
+                "trust {}: it is not the device {}:{}",
+                self.path.display(),
+                numbers.0,
+                numbers.1
+            ),
+        }
+    }
+
     /// Holds another mount instead, which shows the same files.
     pub fn replace(&mut self, mount: OwnedFd) {
         self.mount = OnceCell::from(mount);
@@ -145,16 +179,19 @@ impl Tree {
 /// Copies a mount, alone or with all that is mounted below it, and makes the
 /// copy private: whatever happens in the container, the machine's mounts stay.
 fn clone(path: &Path, reach: libc::c_int) -> io::Result<OwnedFd> {
+    clone_at(libc::AT_FDCWD, path, reach)
+}
+
+fn clone_at(
+    folder: libc::c_int,
+    path: &Path,
+    reach: libc::c_int,
+) -> io::Result<OwnedFd> {
     let text = CString::new(path.as_os_str().as_bytes())?;
     let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | reach as u32;
     // SAFETY: the string lives until the call returns.
     let mount = unsafe {
-        libc::syscall(
-            libc::SYS_open_tree,
-            libc::AT_FDCWD,
-            text.as_ptr(),
-            flags,
-        )
+        libc::syscall(libc::SYS_open_tree, folder, text.as_ptr(), flags)
     };
     if mount == -1 {
         return Err(io::Error::last_os_error());

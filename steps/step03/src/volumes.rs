@@ -6,10 +6,11 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 use step00::Advice;
 
 use crate::tree::{Attributes, Tree, change};
@@ -90,6 +91,12 @@ impl Volume {
             .make_target(new_root)
             .with_context(|| format!("make {inside} for a volume"))
             .advice("name a target that is there, or can be made")?;
+        if is_kernels(&target)? {
+            let error = anyhow!("mount a volume on {inside}: /proc and /sys");
+            return Err(error.context("keep what is the kernel's")).advice(
+                "another place; programs believe what they read there",
+            );
+        }
         if self.read_only {
             change(self.tree.hold()?, Attributes::READ_ONLY)
                 .with_context(|| format!("make {inside} read-only"))?;
@@ -130,6 +137,15 @@ impl Volume {
         }
         Ok(known)
     }
+}
+
+/// Does it lie in /proc or /sys, by whatever links it was reached? What is
+/// there is written to and believed: by this launcher, which masks parts of
+/// it, and by every program inside.
+fn is_kernels(target: &OwnedFd) -> Result<bool> {
+    let kind = fstatfs(target).context("look at its filesystem")?;
+    let kind = kind.filesystem_type();
+    Ok([PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&kind))
 }
 
 fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {

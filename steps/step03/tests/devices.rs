@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use nix::pty::openpty;
 use nix::unistd::ttyname;
 use witness::terminal::Terminal;
-use witness::{Machine, Report, mount_at, run, start};
+use witness::{Folder, Machine, Report, mount_at, run, start};
 
 const STEP03: &str = env!("CARGO_BIN_EXE_step03");
 const NODES: [&str; 6] = ["full", "null", "random", "tty", "urandom", "zero"];
@@ -133,4 +133,22 @@ fn on_a_terminal_it_gets_the_first_one_of_its_own() {
     let report = run("setsid", &[&["--wait", STEP03][..], &speak].concat());
     assert_ne!(report.status, 0, "{}", report.stdout);
     assert!(report.stderr.contains("No such device"), "{}", report.stderr);
+}
+
+#[test]
+fn a_device_that_is_another_file_is_not_taken() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    std::fs::write(folder.join("file"), "no device\n").expect("write it");
+    for (what, status) in [("file", 125), ("", 0)] {
+        let script = format!(
+            "[ -z '{what}' ] || mount --bind {} /dev/zero; \
+             exec \"$0\" -q true",
+            folder.text("file")
+        );
+        let report = run("unshare", &["-m", "sh", "-c", &script, STEP03]);
+        assert_eq!(report.status, status, "{what}: {}", report.stderr);
+        let error = "trust /dev/zero: it is not the device 1:5";
+        assert_eq!(report.stderr.contains(error), status != 0);
+    }
 }

@@ -275,3 +275,29 @@ fn the_machines_path_may_be_private_relative_or_have_any_name() {
         assert_eq!(report.stdout, "found\n", "{volume}: {}", report.stderr);
     }
 }
+
+#[test]
+fn what_is_the_kernels_is_not_covered_by_any_way() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let root = own_root(&folder);
+    write(folder.join("file"), "");
+    fs::create_dir(folder.join("deny")).expect("make a folder");
+    symlink("/proc/self", format!("{root}/link")).expect("make a link");
+    let (it, file) = (folder.text("deny"), folder.text("file"));
+    for (source, target) in [
+        (&it, "/proc"),
+        (&it, "/sys"),
+        (&it, "/proc/sys"),
+        (&it, "/sys/kernel"),
+        (&file, "/proc/self/setgroups"),
+        (&file, "/link/uid_map"),
+    ] {
+        let report = inside(&root, &[&format!("{source}:{target}")], "true");
+        assert_eq!(report.status, 125, "{target}");
+        let error = "keep what is the kernel's";
+        assert!(report.stderr.contains(error), "{target}: {}", report.stderr);
+    }
+    let report = inside(&root, &[&format!("{it}:/dev")], "true");
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
+}

@@ -1,6 +1,7 @@
 //! What is read back of step09: queues, groups and uptime.
 
 use anyhow::Result;
+use step00::proc::Mount;
 use step00::{Line, Mark, Reader, Subject};
 
 /// All readers of this rung's ledger.
@@ -26,6 +27,16 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
             None => "its own tree".into(),
         };
         lines.push(Line::new(Mark::Blind, "cgroups", text));
+    }
+    // With --network host the machine's /sys is in there, and that has it all.
+    let mounts = process.mounts()?;
+    let is_tree = |mount: &&Mount| {
+        mount.kind.starts_with("cgroup")
+            && mounts.at(&mount.point) == Some(mount)
+    };
+    if let Some(tree) = mounts.iter().find(is_tree) {
+        let text = format!("the machine's, in {}", tree.point.display());
+        lines.push(Line::new(Mark::Sees, "cgroups", text));
     }
     if process.is_apart("time")? {
         let seconds = process.boottime_offset()?;

@@ -5,15 +5,17 @@
 //! specification calls them `maskedPaths` and `readonlyPaths`): without the
 //! counters of each CPU's heat, and with the kernel's own debugging files.
 
-use std::fs::{File, Metadata};
-use std::io::ErrorKind;
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
-use step03::tree::{self, Tree};
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
+use step03::tree::{self, Attributes, Tree};
 
 use crate::Args;
 
@@ -39,50 +41,89 @@ pub const MASKED: [&str; 13] = [
 pub const READ_ONLY: [&str; 5] =
     ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// Inside, after the pivot, and before step08 takes mount(2) away.
-pub fn mask(args: &Args) -> Result<()> {
+/// The tree of control groups. A new sysfs has an empty folder there; with
+/// `--network host` it is the machine's /sys, and its tree lies in it.
+const GROUPS: &str = "/sys/fs/cgroup";
+
+/// What shows nothing to whoever reads it: memory, 1:3.
+const NULL: (u32, u32) = (1, 3);
+
+/// Inside, before the pivot and before the first volume: from there on the
+/// container may hold what somebody else has made, a /dev/null that is a link
+/// to /proc/sys/kernel/core_pattern among it (CVE-2025-31133).
+///
+/// # Errors
+/// When the machine's /dev/null or the container's /proc is something else
+/// than that; ELOOP for a link on the way.
+pub fn mask(args: &Args, new_root: &Path) -> Result<()> {
     match args.unmask {
         true => Ok(()),
-        false => put_on(),
+        false => put_on(new_root),
     }
 }
 
-fn put_on() -> Result<()> {
-    for path in MASKED.map(Path::new) {
-        let Some(found) = look_for(path)? else { continue };
-        cover(path, found.is_dir())
-            .with_context(|| format!("mask {}", path.display()))?;
+fn put_on(new_root: &Path) -> Result<()> {
+    let root = File::open(new_root)
+        .with_context(|| format!("open {}", new_root.display()))?;
+    for path in MASKED {
+        let Some(target) = look_for(&root, path)? else { continue };
+        cover(&target).with_context(|| format!("mask {path}"))?;
     }
-    for path in READ_ONLY.map(Path::new) {
-        let Some(_) = look_for(path)? else { continue };
-        tree::bind_read_only(path, path)
-            .with_context(|| format!("make {} read-only", path.display()))?;
+    if let Some(groups) = look_for(&root, GROUPS)? {
+        if fstatfs(&groups)?.filesystem_type() != SYSFS_MAGIC {
+            cover(&groups).with_context(|| format!("mask {GROUPS}"))?;
+        }
+    }
+    for path in READ_ONLY {
+        let Some(target) = look_for(&root, path)? else { continue };
+        fix(&target, Path::new(path))
+            .with_context(|| format!("make {path} read-only"))?;
     }
     Ok(())
 }
 
-/// A file that this kernel does not have needs no mask. Any other error is
-/// one: a mask must not be left out in silence.
-fn look_for(path: &Path) -> Result<Option<Metadata>> {
-    match path.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        found => found
-            .map(Some)
-            .with_context(|| format!("look at {}", path.display())),
-    }
+/// Opens it, as nothing but a place in the container's own /proc and /sys.
+///
+/// What this kernel does not have needs no mask. Any other answer is an error:
+/// a mask that is left out in silence is none.
+fn look_for(root: &File, path: &str) -> Result<Option<OwnedFd>> {
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(
+        ResolveFlag::RESOLVE_IN_ROOT
+            | ResolveFlag::RESOLVE_NO_SYMLINKS
+            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
+    );
+    let target = match openat2(root, path, how) {
+        Err(Errno::ENOENT) => return Ok(None),
+        target => target.with_context(|| format!("look at {path}"))?,
+    };
+    let kind = fstatfs(&target)?.filesystem_type();
+    ensure!(
+        !path.starts_with("/proc/") || kind == PROC_SUPER_MAGIC,
+        "mask {path}: this is no /proc of the kernel's"
+    );
+    Ok(Some(target))
 }
 
-fn cover(path: &Path, is_folder: bool) -> Result<()> {
-    if is_folder {
+fn cover(target: &OwnedFd) -> Result<()> {
+    if fstat(target)?.st_mode & libc::S_IFMT == libc::S_IFDIR {
         let flags = MsFlags::MS_RDONLY
             | MsFlags::MS_NOSUID
             | MsFlags::MS_NODEV
             | MsFlags::MS_NOEXEC;
+        // /proc is still the machine's, and leads back to the descriptor.
+        let path = format!("/proc/self/fd/{}", target.as_raw_fd());
         let tmpfs = Some("tmpfs");
-        return Ok(mount(tmpfs, path, tmpfs, flags, Some("size=4k"))?);
+        return Ok(mount(tmpfs, &*path, tmpfs, flags, Some("size=4k"))?);
     }
-    // O_PATH: it is only to be covered, and may well be unreadable.
-    let target =
-        File::options().read(true).custom_flags(libc::O_PATH).open(path)?;
-    Tree::open(Path::new("/dev/null"))?.attach(target.as_fd())
+    let null = Tree::open(Path::new("/dev/null"))?;
+    null.must_be_device(NULL)?;
+    tree::change(null.hold()?, Attributes::READ_ONLY)?;
+    null.attach(target.as_fd())
+}
+
+/// Binds it onto itself, read-only.
+fn fix(target: &OwnedFd, path: &Path) -> Result<()> {
+    let tree = Tree::of(target.as_fd(), path)?;
+    tree::change(tree.hold()?, Attributes::READ_ONLY)?;
+    tree.attach(target.as_fd())
 }

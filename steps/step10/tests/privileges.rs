@@ -186,6 +186,22 @@ fn a_masked_file_is_empty_for_every_reader() {
 }
 
 #[test]
+fn the_machines_groups_are_masked_where_its_sys_is_shown() {
+    let _machine = Machine::new();
+    let list = |more: &[&str]| {
+        let flags = [&["--network", "host"], more].concat();
+        let command = ["--", "sh", "-c", "ls /sys/fs/cgroup | wc -l"];
+        run(STEP10, &[&flags[..], &command].concat())
+    };
+    let (masked, open) = (list(&[]), list(&["--unmask"]));
+    assert_eq!(masked.stdout, "0\n", "{}", masked.stderr);
+    assert_ne!(open.stdout, "0\n", "the control");
+    let sees = "SEES   cgroups   the machine's, in /sys/fs/cgroup";
+    assert!(!masked.stderr.contains(sees), "{}", masked.stderr);
+    assert!(open.stderr.contains(sees), "{}", open.stderr);
+}
+
+#[test]
 fn limits_of_a_process_are_set() {
     let _machine = Machine::new();
     let flags = ["--rlimit", "nofile=30:40", "--rlimit", "core=0"];

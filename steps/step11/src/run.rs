@@ -62,9 +62,9 @@ fn recorded(
         let new_root = image.assemble(gate)?;
         step03::furnish(&new_root)?;
         step09::furnish(&args.ipc, &new_root)?;
+        step10::mask(&args.privileges, &new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
-        step10::mask(&args.privileges)?;
         step03::settle_in(&args.root)?;
         log.as_ref().map_or(Ok(()), Log::take_over)?;
         step08::install(&args.seccomp)?;

@@ -185,3 +185,26 @@ fn no_folder_for_writes_is_given_away_through_a_link() {
     assert_eq!(report.status, 0, "{}", report.stderr);
     assert_eq!(owner_of("writes/upper"), 1500);
 }
+
+/// A mask is a bind of /dev/null. If it were whatever has that name when the
+/// volumes are mounted, writing to the mask would be writing there: to
+/// core_pattern, for one (CVE-2025-31133).
+#[test]
+fn a_mask_is_the_machines_null_and_not_a_volumes() {
+    let _machine = Machine::new();
+    let folder = Folder::below(Path::new("/var/tmp"));
+    let null = folder.join("null");
+    fs::write(&null, "as it was\n").expect("write a file");
+    let volume = format!("{}:/dev", folder.text(""));
+    let script = "cat /dev/null; echo other >/proc/keys; \
+        grep ' /proc/keys ' /proc/self/mountinfo";
+    let network = ["--network", "none", "--volume", &volume];
+    let command = ["--", "sh", "-c", script];
+    let flags = [&["-q"][..], &crate::IDENTITY, &network, &command].concat();
+    let report = run(STEP10, &flags);
+    let (control, mount) = report.stdout.split_once('\n').expect("two lines");
+    assert_eq!(control, "as it was", "the control: {}", report.stderr);
+    assert!(mount.contains(" /null /proc/keys ro"), "{mount}");
+    let text = fs::read_to_string(&null).expect("read it");
+    assert_eq!(text, "as it was\n");
+}
