@@ -6,12 +6,13 @@
 //! nothing has to be cleaned up: with the last process of the container the
 //! mount namespace goes, and with that the tmpfs.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use nix::fcntl::{AtFlags, Flock, FlockArg};
 use nix::mount::{MsFlags, mount};
 use nix::unistd::{Gid, Uid, fchownat};
@@ -65,6 +66,11 @@ impl Image {
     pub fn give_upper_to(&self, uid: u32, gid: u32) -> Result<()> {
         let Some(upper) = &self.upper else { return Ok(()) };
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        // The folder above them is for its owner only.
+        let own = AtFlags::AT_EMPTY_PATH;
+        fchownat(upper.hold()?, "", uid, gid, own).with_context(|| {
+            format!("give {} to root inside", upper.path.display())
+        })?;
         // Not through a symbolic link, which a container that has this folder
         // as a volume can put here: what it leads to would be given away.
         let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
@@ -164,10 +170,41 @@ fn open_layer(folder: &Path) -> Result<Tree> {
 fn open_upper(folder: &Path) -> Result<(Tree, Lock)> {
     fs::create_dir_all(folder)
         .with_context(|| format!("make {}", folder.display()))
+        .and_then(|()| make_private(folder))
         .and_then(|()| make_folder(&folder.join("upper")))
         .and_then(|_| make_folder(&folder.join("work")))
-        .advice("--upper takes a folder that can be written to")?;
+        .advice("--upper takes a folder of its own, or a new one")?;
     Ok((Tree::open(folder)?, lock(folder)?))
+}
+
+/// Lets nobody but its owner reach what is in the folder. Root inside may be a
+/// person outside, and can leave programs there that run as that person,
+/// whoever starts them (set-user-ID). (`upper` itself is the container's root
+/// directory, whose mode is for the container to choose.)
+///
+/// # Errors
+/// When there is more in it, for which others may need the way.
+fn make_private(folder: &Path) -> Result<()> {
+    let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
+    let mut options = fs::File::options();
+    let opened = options.read(true).custom_flags(flags).open(folder);
+    let opened =
+        opened.with_context(|| format!("open {}", folder.display()))?;
+    if opened.metadata()?.permissions().mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    let is_ours = |name: &OsStr| name == "upper" || name == "work";
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        ensure!(
+            is_ours(&name),
+            "keep others out of {}: it holds {name:?} as well",
+            folder.display()
+        );
+    }
+    opened
+        .set_permissions(fs::Permissions::from_mode(0o700))
+        .with_context(|| format!("keep others out of {}", folder.display()))
 }
 
 /// Keeps other launchers away from the folder, as long as the result lives.

@@ -3,8 +3,8 @@
 #[path = "../../step03/tests/own_root/mod.rs"]
 mod own_root;
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use own_root::own_root;
 use witness::{Folder, Machine, Report, run, start};
@@ -131,4 +131,36 @@ fn its_path_may_be_relative_and_have_any_name() {
     let report = witness::run_in(STEP04, &command, folder.path(), &[]);
     assert_eq!(report.status, 0, "{}", report.stderr);
     assert!(folder.join(name).join("upper/new").exists());
+}
+
+#[test]
+fn nobody_but_its_owner_can_reach_what_is_kept() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let (new, old) = (folder.text("new"), folder.text("old"));
+    fs::create_dir(&old).expect("make a folder");
+    fs::set_permissions(&old, Permissions::from_mode(0o755)).expect("open it");
+    for upper in [&new, &old] {
+        let script = "cp /bin/sh /sh; chmod u+s /sh";
+        let report = inside(&["--upper", upper], script);
+        assert_eq!(report.status, 0, "{}", report.stderr);
+        let program = format!("{upper}/upper/sh");
+        let mode = fs::metadata(&program).expect("the program").mode();
+        assert_eq!(mode & 0o4000, 0o4000, "the control: it is there");
+        let stranger = ["--reuid", "65534", "--clear-groups", "sh", "-c"];
+        let script = format!("{program} -c 'echo ran'");
+        let starts = [&stranger[..], &[&script]].concat();
+        let report = run("setpriv", &starts);
+        assert_ne!(report.status, 0, "{}", report.stdout);
+        assert!(report.stderr.contains("denied"), "{}", report.stderr);
+        // The control: it is the folder above that keeps them out.
+        fs::set_permissions(upper, Permissions::from_mode(0o755))
+            .expect("open it");
+        assert_eq!(run("setpriv", &starts).stdout, "ran\n");
+    }
+    // What holds more than that is not for us to close.
+    let shared = folder.text("shared");
+    fs::create_dir_all(format!("{shared}/other")).expect("make folders");
+    assert_refused(&inside(&["--upper", &shared], "echo ran"), "\"other\"");
+    assert_eq!(fs::metadata(&shared).expect("it").mode() & 0o777, 0o755);
 }

@@ -159,7 +159,7 @@ fn the_folder_for_the_writes_belongs_to_root_inside() {
         let found = image.folder.join(path).symlink_metadata();
         found.map(|found| found.uid()).expect(path)
     };
-    for path in ["kept/upper", "kept/work", "kept/upper/new"] {
+    for path in ["kept", "kept/upper", "kept/work", "kept/upper/new"] {
         assert_eq!(owner(path), 100_000, "{path}");
     }
     // The next container finds it as it was left.

@@ -13,6 +13,8 @@ use crate::{
 pub fn socket(kind: &str) -> Answer {
     let (family, protocol) = match kind {
         "raw" => (libc::AF_INET, libc::IPPROTO_ICMP),
+        // No kernel has that many.
+        "unknown" => (63, 0),
         _ => (libc::AF_PACKET, 0),
     };
     // SAFETY: socket(2) takes three numbers. The descriptor ends with us.
@@ -62,6 +64,17 @@ fn whole_packets_take_net_raw() {
         assert_eq!(inside(flags, &attempts), [answer; 2], "{flags:?}");
     }
     assert_eq!(outside(&attempts), ["done"; 2], "the control");
+}
+
+#[test]
+fn a_family_that_programs_do_not_speak_is_not_asked_for() {
+    let _machine = Machine::new();
+    // The guard: the filter. The kernel would look for a module first, to
+    // which the machine never had a reason, and has no such family then.
+    assert_eq!(inside(&[], &["socket unknown"]), ["EPERM"]);
+    assert_eq!(inside(&ALL_POWERS, &["socket unknown"]), ["EPERM"]);
+    let free = inside(&NO_FILTER, &["socket unknown"]).remove(0);
+    assert_eq!(free, "EAFNOSUPPORT", "the control");
 }
 
 #[test]
