@@ -6,37 +6,38 @@
 //! as well.)
 
 use std::collections::BTreeSet;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Error, Result, ensure};
+use nix::dir::Dir;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, fstat, fstatat};
 use step00::Outcome;
 
 use crate::Args;
 use crate::image::Image;
 
-/// After the end: prints the changes, if they were asked for.
-///
-/// # Errors
-/// When the container has handed over no upper layer, or it cannot be read.
-pub fn report(
-    args: &Args,
-    image: &Image,
-    outcome: &mut Outcome,
-) -> Result<()> {
-    match args.changes {
-        true => print(image, &outcome.take("upper")?),
-        false => Ok(()),
+/// After the end: prints the changes, if they were asked for. What cannot be
+/// listed is said as well, and changes nothing: how the command has ended is
+/// not for its files to decide.
+pub fn report(args: &Args, image: &Image, outcome: &mut Outcome) {
+    if !args.changes {
+        return;
+    }
+    let printed = outcome.take("upper").and_then(|upper| print(image, upper));
+    if let Err(error) = printed {
+        step00::epilogue(&format!("cannot list the changes: {error:#}"));
     }
 }
 
 /// Prints a line on stderr for each name that was (A)dded, (C)hanged or
 /// (D)eleted. `upper` is what the container handed over.
-fn print(image: &Image, upper: &OwnedFd) -> Result<()> {
+fn print(image: &Image, upper: OwnedFd) -> Result<()> {
     for (kind, path) in list(image, upper)? {
         step00::epilogue(&format!("{kind} {}", printable(&path)));
     }
@@ -54,42 +55,117 @@ fn printable(path: &Path) -> String {
     text.chars().map(escape).collect()
 }
 
-fn list(image: &Image, upper: &OwnedFd) -> Result<Vec<(char, PathBuf)>> {
-    // The folder is mounted nowhere any more; the descriptor is a way in.
-    let upper = PathBuf::from(format!("/proc/self/fd/{}", upper.as_raw_fd()));
+/// A folder comes before what is in it, and that before its next neighbour:
+/// as if the slash were the first of all letters.
+fn in_order(path: &Path) -> Vec<u8> {
+    let bytes = path.as_os_str().as_bytes().iter();
+    bytes.map(|&byte| if byte == b'/' { 0 } else { byte }).collect()
+}
+
+/// A folder of `upper` on the way from its top to where we are.
+struct Level {
+    /// The folders in it that are still to be listed.
+    folders: Vec<OsString>,
+    /// Does it, or one above it, hide all of the lower ones?
+    is_hiding: bool,
+    /// What it is known by, on the way back.
+    inode: u64,
+}
+
+/// Walks through `upper`, which is mounted nowhere any more, with one folder
+/// open at a time: the container can make them as deep as it likes, deeper
+/// than a path or the limit of descriptors reaches.
+fn list(image: &Image, upper: OwnedFd) -> Result<Vec<(char, PathBuf)>> {
     let mut changes = Vec::new();
-    // Each folder that is still to be listed, and whether one above it hides
-    // all of the lower ones.
-    let mut folders = vec![(PathBuf::from("/"), false)];
-    while let Some((folder, is_hiding)) = folders.pop() {
-        let real = upper.join(below(&folder));
-        let is_hiding = is_hiding || is_opaque(&real);
-        let entries = fs::read_dir(&real)
-            .with_context(|| format!("list what changed in {folder:?}"))?;
-        for entry in entries {
-            let entry = entry?;
-            let path = folder.join(entry.file_name());
-            let metadata = entry.metadata()?;
-            let kind = match is_whiteout(&metadata) {
-                true => 'D',
-                false if is_below(image, &path) => 'C',
-                false => 'A',
-            };
-            if metadata.is_dir() {
-                folders.push((path.clone(), is_hiding));
+    let mut here = upper;
+    let mut path = PathBuf::from("/");
+    let mut way = vec![look_into(&here, &path, false, image, &mut changes)?];
+    while let Some(level) = way.last_mut() {
+        let Some(name) = level.folders.pop() else {
+            way.pop();
+            if let Some(above) = way.last() {
+                here = openat(&here, "..", FOLDER, Mode::empty())?;
+                let is_above = fstat(&here)?.st_ino == above.inode;
+                ensure!(is_above, "find the way back from {path:?}");
+                path.pop();
             }
-            changes.push((kind, path));
-        }
-        if is_hiding {
-            let hidden =
-                names_below(image, &folder).into_iter().filter(|path| {
-                    upper.join(below(path)).symlink_metadata().is_err()
-                });
-            changes.extend(hidden.map(|path| ('D', path)));
+            continue;
+        };
+        let is_hiding = level.is_hiding;
+        path.push(&name);
+        let opened = openat(&here, &*name, FOLDER, Mode::empty());
+        let looked = opened.map_err(Error::from).and_then(|next| {
+            let level =
+                look_into(&next, &path, is_hiding, image, &mut changes)?;
+            Ok((next, level))
+        });
+        match looked {
+            Ok((next, level)) => {
+                here = next;
+                way.push(level);
+            }
+            // Without root: a folder that the container has closed.
+            Err(error) => {
+                let path_text = printable(&path);
+                let text = format!("cannot look into {path_text}: {error:#}");
+                step00::epilogue(&text);
+                path.pop();
+            }
         }
     }
-    changes.sort_by(|one, other| one.1.cmp(&other.1));
+    changes.sort_by_cached_key(|(_, path)| in_order(path));
     Ok(changes)
+}
+
+const FOLDER: OFlag =
+    OFlag::O_DIRECTORY.union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// What is in one folder of `upper`.
+fn look_into(
+    here: &OwnedFd,
+    path: &Path,
+    is_hiding: bool,
+    image: &Image,
+    changes: &mut Vec<(char, PathBuf)>,
+) -> Result<Level> {
+    let is_hiding = is_hiding || is_marked(here);
+    let mut folders = Vec::new();
+    let mut dir = Dir::openat(here, ".", FOLDER, Mode::empty())?;
+    for entry in dir.iter() {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name == "." || name == ".." {
+            continue;
+        }
+        let found = fstatat(here, name, AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        let kind = found.st_mode & libc::S_IFMT;
+        let path = path.join(name);
+        let change = match kind == libc::S_IFCHR && found.st_rdev == 0 {
+            true => 'D',
+            false if is_below(image, &path) => 'C',
+            false => 'A',
+        };
+        if kind == libc::S_IFDIR {
+            folders.push(name.to_owned());
+        }
+        changes.push((change, path));
+    }
+    if is_hiding {
+        let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+        let is_gone = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default();
+            fstatat(here, name, flags).is_err()
+        };
+        let hidden = names_below(image, path).into_iter().filter(is_gone);
+        changes.extend(hidden.map(|path| ('D', path)));
+    }
+    Ok(Level { folders, is_hiding, inode: fstat(here)?.st_ino })
+}
+
+/// The same as [`is_opaque`], of a folder that is open.
+fn is_marked(folder: &OwnedFd) -> bool {
+    let own = format!("/proc/self/fd/{}/.", folder.as_raw_fd());
+    is_opaque(Path::new(&own))
 }
 
 /// What a name is in one layer alone.

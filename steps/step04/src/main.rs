@@ -48,6 +48,6 @@ fn run(args: Args) -> Result<Ending> {
     };
 
     let mut outcome = stage.run(outside, inside, step04::LEDGER)?;
-    step04::report(&args.overlay, &image, &mut outcome)?;
+    step04::report(&args.overlay, &image, &mut outcome);
     Ok(outcome.ending)
 }

@@ -240,3 +240,24 @@ fn kept_writes_are_listed_again_and_a_volumes_place_is_one_of_them() {
     assert_eq!(step04(&[], "echo x >/d/one"), both.replace("D", "C"));
     assert!(folder.join("file").exists(), "the control: a real write");
 }
+
+/// A container decides what it has written, and not how it has ended.
+#[test]
+fn folders_deeper_than_any_path_are_listed_and_change_no_status() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let image = image(&folder);
+    // 500 names of ten bytes and a slash: PATH_MAX is 4096.
+    let script = "i=0; while [ $i -lt 500 ]; do mkdir dddddddddd; cd -P dddddddddd || exit 1; \
+        i=$((i+1)); done; exit 7";
+    let flags = ["-q", "--changes", "--image", &image];
+    // With fewer descriptors than there are folders.
+    let limited = "ulimit -n 256; exec \"$0\" \"$@\"";
+    let command = ["--", "sh", "-c", script];
+    let report =
+        run("sh", &[&["-c", limited, STEP04][..], &flags, &command].concat());
+    assert_eq!(report.status, 7, "{}", report.stderr);
+    let deepest = report.stderr.lines().map(str::len).max();
+    assert!(deepest > Some(4096), "the control: {deepest:?}");
+    assert_eq!(report.stderr.lines().count(), 500);
+}

@@ -113,14 +113,15 @@ impl Record {
         Ok(state)
     }
 
-    /// The container has ended: writes down how.
-    ///
-    /// # Errors
-    /// When the folder cannot be written to.
-    pub fn end(&mut self, mut state: State, ending: Ending) -> Result<()> {
+    /// The container has ended: writes down how. Where that cannot be (a full
+    /// /run), it is said, and the command has ended as it has: others will
+    /// take the container for lost.
+    pub fn end(&mut self, mut state: State, ending: Ending) {
         let status = ending.status();
         state.ended = Some(Ended { status, at: now() });
-        self.write(&state)
+        if let Err(error) = self.write(&state) {
+            step00::epilogue(&format!("{error:#}"));
+        }
     }
 
     /// Writes the state down, in place of an earlier one.

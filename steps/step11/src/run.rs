@@ -77,10 +77,11 @@ fn recorded(
     launcher.is_up(&state.name)?;
 
     let mut outcome = running.until_end()?;
-    step04::report(&args.overlay, &image, &mut outcome)?;
-    step07::report(&args.process, &handcuffs, &outcome);
     // All processes inside are dead by now, so the log comes to its end.
     let _ = log.map(|thread| thread.join());
-    record.end(state, outcome.ending)?;
+    // Before what the container could make long, or make fail.
+    record.end(state, outcome.ending);
+    step04::report(&args.overlay, &image, &mut outcome);
+    step07::report(&args.process, &handcuffs, &outcome);
     Ok(outcome.ending)
 }

@@ -212,3 +212,14 @@ fn what_the_caller_has_open_is_not_kept() {
     let held = format!("exec 9>{lock}; flock 9; flock -n {lock} true");
     assert_eq!(run("sh", &["-c", &held]).status, 1, "the control");
 }
+
+#[test]
+fn what_it_has_written_does_not_decide_how_it_is_reported() {
+    let _machine = Machine::new();
+    let script = "i=0; while [ $i -lt 500 ]; do mkdir dddddddddd; cd -P dddddddddd || exit 1; \
+        i=$((i+1)); done; exit 7";
+    let container = Container::start(&["--changes"], script);
+    eventually("its end", || container.inspect()["status"] != "running");
+    eventually("its last words", || container.inspect()["status"] != "ending");
+    assert_eq!(container.inspect()["ended"]["status"], 7);
+}
