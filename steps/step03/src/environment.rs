@@ -10,21 +10,33 @@ use step00::child::close_all_but;
 use step00::{Gate, Stage};
 
 use crate::Args;
+use crate::flags::variables;
 
 /// Sets the stage for a process that shares no files with the launcher.
-pub fn set_stage(stage: &mut Stage<'_>, args: &Args, uts: &step01::Args) {
-    clean_environment(stage, args, uts);
+///
+/// # Errors
+/// When a file of variables cannot be read.
+pub fn set_stage(
+    stage: &mut Stage<'_>,
+    args: &Args,
+    uts: &step01::Args,
+) -> Result<()> {
+    clean_environment(stage, args, uts)?;
     stage.hooks.before_exec.push(leave_terminal);
     stage.hooks.before_exec.push(close_what_is_open);
+    Ok(())
 }
 
 /// Gives the command a clean environment: the machine's variables name files
 /// and secrets that are none of the container's business.
+///
+/// # Errors
+/// As above.
 pub fn clean_environment(
     stage: &mut Stage<'_>,
     args: &Args,
     uts: &step01::Args,
-) {
+) -> Result<()> {
     let term = std::env::var("TERM").unwrap_or_else(|_| "dumb".into());
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let prompt = format!("{} # ", stage.rung);
@@ -38,9 +50,12 @@ pub fn clean_environment(
     ] {
         stage.command.set(key, value);
     }
-    for (key, value) in &args.env {
-        stage.command.set(key, value);
+    for (key, value) in variables(args)? {
+        if let Some(value) = value {
+            stage.command.set(&key, value);
+        }
     }
+    Ok(())
 }
 
 /// Inside, where no terminal was made (in a pipe): a session without one.

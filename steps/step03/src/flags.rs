@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::{rootfs, volumes};
 
@@ -28,9 +28,13 @@ pub struct Args {
     #[arg(short, long, value_name = "DIR", default_value = "/")]
     pub workdir: PathBuf,
 
-    /// Set a variable; the environment inside starts clean
-    #[arg(short, long, value_name = "K=V", value_parser = parse_variable)]
-    pub env: Vec<(String, String)>,
+    /// Set a variable; without a value, that of the launcher's
+    #[arg(short, long, value_name = "K[=V]", value_parser = parse_variable)]
+    pub env: Vec<Variable>,
+
+    /// Set the variables in a file: lines of K=V, or K alone
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
 }
 
 impl Args {
@@ -48,12 +52,49 @@ impl Args {
     }
 }
 
-/// Reads `NAME=VALUE`.
-pub fn parse_variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => {
-            Ok((key.into(), value.into()))
+/// A variable of the command's environment. One without a value has that of
+/// the launcher's environment, or is not set at all.
+pub type Variable = (String, Option<String>);
+
+/// Reads `NAME=VALUE`, or `NAME`.
+///
+/// Everybody can read a command line (/proc/PID/cmdline), and an environment
+/// only its owner. So a secret is given by its name alone, or in a file.
+///
+/// # Errors
+/// When there is no name.
+pub fn parse_variable(text: &str) -> Result<Variable, String> {
+    match text.split_once('=').unwrap_or((text, "")) {
+        ("", _) => Err("write NAME=VALUE, or NAME".into()),
+        (key, value) if key.len() < text.len() => {
+            Ok((key.into(), Some(value.into())))
         }
-        _ => Err("write NAME=VALUE".into()),
+        (key, _) => Ok((key.into(), std::env::var(key).ok())),
     }
+}
+
+/// The variables that are asked for: those in files first, so that a flag has
+/// the last word.
+///
+/// # Errors
+/// When a file cannot be read, or a line of it has no name.
+pub fn variables(args: &Args) -> Result<Vec<Variable>> {
+    let mut all = Vec::new();
+    for file in &args.env_file {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("read {}", file.display()))?;
+        // Blank lines and comments, as Docker has them.
+        let lines = text.lines().filter(|line| {
+            let line = line.trim_start();
+            !line.is_empty() && !line.starts_with('#')
+        });
+        for line in lines {
+            let read = parse_variable(line).map_err(Error::msg);
+            all.push(read.with_context(|| {
+                format!("read a variable in {}", file.display())
+            })?);
+        }
+    }
+    all.extend(args.env.iter().cloned());
+    Ok(all)
 }

@@ -37,7 +37,7 @@ mod furnish;
 mod settle;
 
 pub use environment::{clean_environment, set_stage};
-pub use flags::{Args, parse_variable};
+pub use flags::{Args, Variable, parse_variable, variables};
 pub use furnish::furnish;
 pub use ledger::LEDGER;
 pub use settle::{enter, settle_in};

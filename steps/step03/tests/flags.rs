@@ -124,10 +124,39 @@ fn a_variable_can_be_added_and_replaced() {
         assert!(found.contains(&wanted.to_owned()), "{wanted}: {found:?}");
     }
     assert_eq!(found.len(), 5 + 3);
-    for wrong in ["A", "=1", ""] {
+    for wrong in ["=1", ""] {
         let report = run(STEP03, &["-q", "-e", wrong, "--", "true"]);
         assert_eq!(report.status, 2, "{wrong:?}: {}", report.stderr);
         assert!(report.stderr.contains("--env"), "{}", report.stderr);
+    }
+}
+
+/// A command line is for all to read, an environment for its owner.
+#[test]
+fn a_secret_need_not_be_on_the_command_line() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let file = folder.text("variables");
+    std::fs::write(&file, "# a comment\n\nFILE=of it=x\nKNOWN\nBOTH=file\n")
+        .expect("write it");
+    let flags = ["-q", "-e", "KNOWN", "-e", "UNKNOWN", "-e", "BOTH=flag"];
+    let command = ["--env-file", &file, "--", "env"];
+    let all = [&flags[..], &command].concat();
+    let here = std::path::Path::new(".");
+    let report = run_in(STEP03, &all, here, &[("KNOWN", "launcher's")]);
+    let lines: Vec<&str> = report.stdout.lines().collect();
+    for wanted in ["FILE=of it=x", "KNOWN=launcher's", "BOTH=flag"] {
+        assert!(lines.contains(&wanted), "{wanted}: {lines:?}");
+    }
+    assert!(!report.stdout.contains("UNKNOWN"), "{lines:?}");
+    // The control: what is not named stays outside.
+    let report = run_in(STEP03, &["-q", "env"], here, &[("KNOWN", "x")]);
+    assert!(!report.stdout.contains("KNOWN"), "{}", report.stdout);
+    let missing = folder.text("missing");
+    for wrong in [&missing, folder.path().to_str().expect("a path")] {
+        let report = run(STEP03, &["-q", "--env-file", wrong, "true"]);
+        assert_eq!(report.status, 125, "{}", report.stderr);
+        assert!(report.stderr.contains(wrong), "{}", report.stderr);
     }
 }
 

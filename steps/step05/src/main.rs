@@ -30,7 +30,7 @@ fn run(args: Args) -> Result<Ending> {
     // What each rung has to do at a moment that only the stage can see.
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
-    step03::set_stage(&mut stage, &args.root, &args.uts);
+    step03::set_stage(&mut stage, &args.root, &args.uts)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
     let connection = step05::Connection::claim(&args.network)?;

@@ -33,7 +33,7 @@ fn run(args: Args) -> Result<Ending> {
     // What each rung has to do at a moment that only the stage can see.
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
-    step03::set_stage(&mut stage, &args.root, &args.uts);
+    step03::set_stage(&mut stage, &args.root, &args.uts)?;
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;

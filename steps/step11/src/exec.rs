@@ -34,9 +34,9 @@ pub struct Args {
     pub workdir: Option<PathBuf>,
 
     /// Set a variable, beside those of `run`
-    #[arg(short, long, value_name = "K=V")]
+    #[arg(short, long, value_name = "K[=V]")]
     #[arg(value_parser = step03::parse_variable)]
-    pub env: Vec<(String, String)>,
+    pub env: Vec<step03::Variable>,
 
     /// The container
     pub name: String,
@@ -65,7 +65,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
 
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
-    step03::set_stage(&mut stage, &run.root, &run.uts);
+    step03::set_stage(&mut stage, &run.root, &run.uts)?;
     stage.own_terminal = true;
     let apart = namespaces::between(target.pid)?;
     let before = namespaces::before_birth(apart);
@@ -113,7 +113,12 @@ fn recorded(state: &State) -> Result<Run> {
     let words = std::iter::once("run").chain(state.flags.iter().map(|f| &**f));
     let recorded = Recorded::try_parse_from(words)
         .with_context(|| format!("read the flags of {}", state.name))?;
-    Ok(recorded.run)
+    let mut run = recorded.run;
+    // What was read then: this environment is another one, and a file may
+    // have changed.
+    run.root.env_file.clear();
+    run.root.env = state.env.clone();
+    Ok(run)
 }
 
 /// The process to enter by: the first one, or what that has started.

@@ -99,6 +99,7 @@ impl Record {
             name: self.name.clone(),
             command: running.command.arguments.iter().map(text).collect(),
             flags: flags(&args.process.command),
+            env: step03::variables(&args.root)?,
             detached: args.record.detach,
             remove: args.record.rm,
             created: now(),

@@ -33,7 +33,7 @@ fn recorded(
     stage.blind(step09::namespace(&args.ipc));
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
-    step03::set_stage(&mut stage, &args.root, &args.uts);
+    step03::set_stage(&mut stage, &args.root, &args.uts)?;
     step10::set_stage(&mut stage);
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;

@@ -34,6 +34,9 @@ pub struct State {
     pub command: Vec<String>,
     /// The flags that it was started with.
     pub flags: Vec<String>,
+    /// The variables that were asked for, with their values.
+    #[serde(default)]
+    pub env: Vec<step03::Variable>,
     /// Does it run without a terminal, and stay on record after its end?
     pub detached: bool,
     /// Is the record to be removed when it ends?

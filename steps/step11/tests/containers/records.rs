@@ -223,3 +223,29 @@ fn what_it_has_written_does_not_decide_how_it_is_reported() {
     eventually("its last words", || container.inspect()["status"] != "ending");
     assert_eq!(container.inspect()["ended"]["status"], 7);
 }
+
+#[test]
+fn a_secret_is_on_no_command_line_and_still_there_for_exec() {
+    let _machine = Machine::new();
+    let folder = witness::Folder::new();
+    let file = folder.text("variables");
+    fs::write(&file, "FILED=hunter3\n").expect("write it");
+    let name = new_name();
+    let call = ["run", "-qd", "--network", "none", "--name", &name];
+    let more = ["-e", "NAMED", "--env-file", &file, "-e", "OPEN=seen"];
+    let call = [&call[..], &more, &["--", "sleep", "1000"]].concat();
+    let here = std::path::Path::new(".");
+    let report = witness::run_in(STEP11, &call, here, &[("NAMED", "hunter2")]);
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    let container = Container { name };
+    fs::remove_file(&file).expect("it is not needed any more");
+    let launcher = container.number("launcher");
+    let line = fs::read(format!("/proc/{launcher}/cmdline")).expect("read it");
+    let line = String::from_utf8_lossy(&line).into_owned();
+    assert!(line.contains("seen"), "the control: {line}");
+    assert!(!line.contains("hunter"), "{line}");
+    let report = container.exec(&[], &["env"]);
+    for wanted in ["NAMED=hunter2\n", "FILED=hunter3\n", "OPEN=seen\n"] {
+        assert!(report.stdout.contains(wanted), "{}", report.stdout);
+    }
+}
