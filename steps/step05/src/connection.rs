@@ -2,12 +2,14 @@
 //! its end: addresses, ports, the way out, and what the primitive makes of
 //! them.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use step00::{Advice, Guardian, Process};
 
 use crate::address::{self, Claim};
+use crate::carry::Carrier;
 use crate::nat::Masquerade;
 use crate::publish::{self, Published};
 use crate::{Args, Kind, forwarding, guard, names, network};
@@ -16,6 +18,8 @@ use crate::{Args, Kind, forwarding, guard, names, network};
 #[derive(Debug)]
 pub struct Connection {
     kind: Kind,
+    // Dropped first: last words are delivered.
+    carrier: OnceCell<Option<Carrier>>,
     published: Vec<Published>,
     // Held only for what dropping them does.
     _masquerade: Option<Masquerade>,
@@ -49,6 +53,7 @@ impl Connection {
             kind: args.network,
             claim,
             published,
+            carrier: OnceCell::new(),
             _masquerade: masquerade.transpose()?,
             _forwarding: forwarding,
         })
@@ -79,7 +84,9 @@ impl Connection {
         network::plug_in(cable, process.pid)?;
         guard::shut(&cable.name)?;
         forwarding::switch_on(&cable.name)?;
-        publish::serve(&self.published, cable.inside)
+        let carrier = publish::serve(&self.published, cable.inside)?;
+        let _ = self.carrier.set(carrier);
+        Ok(())
     }
 
     /// Inside, with the cable plugged in: brings up both interfaces.

@@ -1,8 +1,11 @@
 //! What is read back of step05: interfaces, addresses and the way out.
 
+use std::fs;
+use std::net::Ipv4Addr;
+
 use anyhow::{Context, Result};
 use nix::unistd::geteuid;
-use step00::{Line, Mark, Reader, Subject};
+use step00::{Line, Mark, Proc, Reader, Subject};
 
 use crate::{forwarding, nat};
 
@@ -40,6 +43,11 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
         let line = Line::new(Mark::Blind, "way out", obstacles.join("\n"));
         lines.extend((!is_free).then_some(line));
     }
+    let doors = doors()?;
+    if !doors.is_empty() {
+        let text = format!("reached at the machine's {}", doors.join(", "));
+        lines.push(Line::new(Mark::Sees, "visitors", text));
+    }
     Ok(lines)
 }
 
@@ -52,6 +60,40 @@ fn address_of(trie: &str) -> Option<&str> {
     };
     let leaf = lines.windows(2).find(is_own)?;
     leaf[0].strip_prefix("|-- ")
+}
+
+/// Where this launcher listens (proc_pid_net(5)): a socket of it is one that
+/// it has open. (Who looks at somebody else's container listens nowhere.)
+fn doors() -> Result<Vec<String>> {
+    let own = Proc::own();
+    let open = fs::read_dir(own.path("fd")).context("list our descriptors")?;
+    let open: Vec<_> = open
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok())
+        .collect();
+    let sockets = own.read("net/tcp")?;
+    let doors = sockets.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (local, state) = (fields.get(1)?, fields.get(3)?);
+        let link = format!("socket:[{}]", fields.get(9)?);
+        let is_ours = *state == "0A" && open.contains(&link.into());
+        is_ours.then(|| door(local))?
+    });
+    let mut doors: Vec<String> = doors.collect();
+    doors.sort();
+    Ok(doors)
+}
+
+/// `0100007F:1F90` is 127.0.0.1:8080: an address as the machine has its
+/// numbers, and a port.
+fn door(local: &str) -> Option<String> {
+    let (address, port) = local.split_once(':')?;
+    let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some(match Ipv4Addr::from(address) {
+        Ipv4Addr::UNSPECIFIED => format!("port {port} by every address"),
+        address => format!("{address}:{port}"),
+    })
 }
 
 /// What stands in the way of the container's packets on this machine.

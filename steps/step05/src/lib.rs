@@ -32,6 +32,7 @@ pub mod nat;
 pub mod netlink;
 pub mod publish;
 
+mod carry;
 mod connection;
 mod flags;
 mod guard;

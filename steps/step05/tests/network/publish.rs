@@ -255,3 +255,64 @@ fn what_is_no_pair_of_ports_is_refused() {
         assert!(report.stderr.contains("HOST:INSIDE"), "{}", report.stderr);
     }
 }
+
+#[test]
+fn a_port_is_published_at_one_address_if_that_is_asked_for() {
+    let lab = Lab::new();
+    let local = serving(&["--publish", "127.0.0.1:8080:80"], "cat");
+    assert_eq!(ask(client("127.0.0.1", 8080), b"hello"), b"hello");
+    TcpStream::connect((MACHINE, 8080)).expect_err("by another address");
+    let neighbour = || TcpStream::connect((MACHINE, 8080)).is_ok();
+    assert!(!lab.outside(neighbour), "from outside");
+    // The control: the default is every address, also at the same port.
+    local.end();
+    let open = serving(&["--publish", "8080:80"], "cat");
+    assert!(lab.outside(neighbour));
+    open.end();
+
+    for wrong in ["1:2:3:4", "127.0.0.1:8080", "[::1]:1:2", "x:1:2", "1:0"] {
+        let report = run(STEP05, &["-q", "--publish", wrong, "true"]);
+        assert_eq!(report.status, 2, "{wrong}: {}", report.stderr);
+    }
+    let elsewhere = ["-q", "--publish", "192.0.2.1:8080:80", "true"];
+    let report = run(STEP05, &elsewhere);
+    assert_eq!(report.status, 125, "{}", report.stderr);
+    assert!(report.stderr.contains("192.0.2.1"), "{}", report.stderr);
+}
+
+#[test]
+fn the_ledger_says_which_address_listens() {
+    let _lab = Lab::new();
+    let flags = ["--publish", "127.0.0.1:8080:80", "--publish", "8081:80"];
+    let report = run(STEP05, &[&flags[..], &["true"]].concat());
+    let line = "SEES   visitors  reached at the machine's 127.0.0.1:8080, \
+                port 8081 by every address\n";
+    assert!(report.stderr.contains(line), "{}", report.stderr);
+    let report = run(STEP05, &["true"]);
+    assert!(!report.stderr.contains("visitors"), "the control");
+}
+
+/// The launcher is outside of the container's limits: what comes in must not
+/// cost it more and more.
+#[test]
+fn a_crowd_of_clients_costs_the_launcher_one_thread() {
+    let _lab = Lab::new();
+    let process = serving(&["--publish", "8080:80"], "cat");
+    let status = |field| {
+        let value = process::status(process.launcher(), field);
+        value.expect(field).parse::<usize>().expect("a number")
+    };
+    let before = status("Threads");
+    // More than are carried at once, and than its server ever takes.
+    let crowd: Vec<TcpStream> =
+        (0..450).map(|_| client("127.0.0.1", 8080)).collect();
+    eventually("as many as are carried at once", || {
+        let folder = format!("/proc/{}/fd", process.launcher());
+        std::fs::read_dir(folder).expect("its descriptors").count() > 400
+    });
+    assert_eq!(status("Threads"), before);
+    drop(crowd);
+    // The control: when they have gone, the next one is served.
+    assert_eq!(ask(client("127.0.0.1", 8080), b"hello"), b"hello");
+    process.end();
+}
