@@ -24,6 +24,7 @@ use step04::image::Image;
 use crate::ids::{Maps, Writer};
 use crate::mapping::{Mapping, outside_of};
 use crate::user::write_maps;
+use crate::writing::die_with_launcher;
 
 /// The owner that is shown for one that no map has: /proc/sys/fs/overflowuid.
 const NOBODY: u32 = 65_534;
@@ -153,7 +154,9 @@ fn copy_with_other_owners(layer: &Tree, owners: &Maps) -> Result<OwnedFd> {
     let copy = detached_tmpfs().context("make a tmpfs")?;
     let path = path_of(copy.as_fd());
     // By way of the descriptor, nothing is mounted below the layer.
-    let status = std::process::Command::new("cp")
+    let mut command = std::process::Command::new("cp");
+    die_with_launcher(&mut command);
+    let status = command
         .args(["-a", "--", &format!("{}/.", path_of(layer.hold()?)), &path])
         .status()
         .context("run cp")?;

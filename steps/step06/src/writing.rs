@@ -1,12 +1,16 @@
 //! The two ways in which a map is written: into /proc, by us, or by a helper
 //! that may write more than we may.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
 use anyhow::{Context, Error, Result, bail};
-use nix::unistd::{Pid, geteuid, setgroups};
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, geteuid, getpid, getppid, setgroups};
 use step00::Advice;
 use step00::proc::own;
 
@@ -50,7 +54,9 @@ pub(crate) fn run_helper(
 ) -> Result<()> {
     let numbers = mappings.iter().flat_map(|m| [m.inside, m.outside, m.count]);
     let numbers: Vec<String> = numbers.map(|n| n.to_string()).collect();
-    let output = Command::new(helper)
+    let mut command = Command::new(helper);
+    die_with_launcher(&mut command);
+    let output = command
         .arg(pid.to_string())
         .args(&numbers)
         .stdin(Stdio::null())
@@ -64,6 +70,25 @@ pub(crate) fn run_helper(
         );
     }
     Ok(())
+}
+
+/// Has a helper end when its launcher does, even by SIGKILL: who works on a
+/// path below /proc/PID would go on with another process's files when that
+/// number is used again. (The kernel forgets it for a set-user-ID program,
+/// which does its work in a moment.)
+pub(crate) fn die_with_launcher(command: &mut Command) {
+    let launcher = getpid();
+    let follow = move || {
+        prctl::set_pdeathsig(Signal::SIGKILL)?;
+        match getppid() == launcher {
+            true => Ok(()),
+            // It was quicker.
+            false => Err(io::Error::from(Errno::ESRCH)),
+        }
+    };
+    // SAFETY: between fork and exec only these two system calls are made, and
+    // neither allocates.
+    unsafe { command.pre_exec(follow) };
 }
 
 /// The likeliest reason why a map could not be written.

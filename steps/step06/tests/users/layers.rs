@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Instant;
 
-use witness::{Covers, Folder, Machine, Reachable, Report, run};
+use witness::{
+    Covers, Folder, Machine, Reachable, Report, eventually, process, run,
+};
 
 use crate::images::Image;
 use crate::{STEP06, as_root, as_sudo, program};
@@ -237,4 +239,39 @@ fn without_user_namespaces_the_switch_is_named() {
     assert!(report.stderr.contains("No space left"), "{}", report.stderr);
     // The control: with enough of them another reason is given.
     assert!(!run_with("100").stderr.contains(file));
+}
+
+/// Its paths lead through /proc/PID of the launcher, and that number will be
+/// somebody else's.
+#[test]
+fn the_copy_of_a_layer_ends_with_its_launcher() {
+    let _machine = Machine::new();
+    let _files = Covers::new();
+    let folder = Folder::below(std::path::Path::new("/var/tmp"));
+    let layer = folder.text("layer");
+    std::fs::create_dir(&layer).expect("make a folder");
+    // A filesystem without idmapped mounts, and a file that takes a while.
+    program("mount", &["-t", "ramfs", "ramfs", &layer]);
+    program("truncate", &["-s", "200G", &format!("{layer}/large")]);
+    let arguments = as_root(&["--image", &layer, "true"]);
+    let mut launcher = Command::new("env")
+        .args(arguments)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("start it");
+    let children = || process::children(launcher.id() as i32);
+    let is_copy = |pid: &i32| process::name(*pid) == "cp";
+    let mut copy = None;
+    eventually("the copy: the control", || {
+        copy = children().into_iter().find(is_copy);
+        copy.is_some()
+    });
+    let copy = copy.expect("the copy");
+    launcher.kill().expect("kill it");
+    launcher.wait().expect("wait for it");
+    let start = Instant::now();
+    eventually("the copy to follow", || process::is_gone(copy));
+    assert!(start.elapsed().as_secs() < 5, "it ended by itself");
+    process::reap_orphans();
+    program("umount", &["--lazy", &layer]);
 }

@@ -170,3 +170,20 @@ impl Victim {
         numbers.split_whitespace().last().expect("a number").into()
     }
 }
+
+#[test]
+fn a_map_that_is_the_machines_root_is_told() {
+    let _machine = Machine::new();
+    let ledger = |flags: &[&str]| {
+        let alone = ["-u", "SUDO_UID", "-u", "SUDO_GID", STEP06];
+        let none = ["--network", "none"];
+        let all = [&alone[..], &none, flags, &["true"]].concat();
+        run("env", &all).stderr
+    };
+    let sees = "SEES   users     root inside is root, uid 0 outside";
+    let told = ledger(&IDENTITY);
+    assert!(told.contains(sees), "{told}");
+    let told = ledger(&[]);
+    let blind = "blind  users     root inside is";
+    assert!(!told.contains(sees) && told.contains(blind), "control: {told}");
+}
