@@ -7,8 +7,7 @@
 //! Interface:
 //!
 //! - [`cgroup`] - the primitive: hand on controllers, make a group, limit it.
-//! - [`quantities`], [`limits`] - the flags in the terms of the kernel's
-//!   files.
+//! - [`quantities`], [`limits`], [`counts`] - in the terms of the kernel's files.
 //! - [`place`] - where on this machine a group can be made.
 //! - [`Handcuffs`], [`mod@sweep`] - a group, its report, and its removal.
 //! - [`Args`] - `--memory`, `--cpus`, `--pids`, `--io-read`, `--io-write`,
@@ -27,6 +26,7 @@ pub mod cgroup;
 #[cfg(not(feature = "exercise"))]
 pub mod cgroup;
 
+pub mod counts;
 pub mod ledger;
 pub mod limits;
 pub mod place;

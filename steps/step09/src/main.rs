@@ -59,6 +59,7 @@ fn run(args: Args) -> Result<Ending> {
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
         step06::user::become_root()?;
+        step07::counts::limit()?;
         step09::blindfold(&args.ipc)?;
         step01::uts::set_hostname(&args.uts.hostname)?;
         connection.bring_up()?;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use nix::errno::Errno;
+use nix::sys::inotify::{InitFlags, Inotify};
 use witness::Machine;
 
 use crate::{
@@ -75,6 +76,36 @@ fn a_family_that_programs_do_not_speak_is_not_asked_for() {
     assert_eq!(inside(&ALL_POWERS, &["socket unknown"]), ["EPERM"]);
     let free = inside(&NO_FILTER, &["socket unknown"]).remove(0);
     assert_eq!(free, "EAFNOSUPPORT", "the control");
+}
+
+/// Opens inotify instances until the kernel gives no more, a thousand at most.
+pub fn use_up_inotify(_: &str) -> Answer {
+    let mut all = Vec::new();
+    while all.len() < 1000 {
+        match Inotify::init(InitFlags::IN_CLOEXEC) {
+            Ok(instance) => all.push(instance),
+            Err(Errno::EMFILE) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(all.len().to_string())
+}
+
+/// They are counted for the maker of the user namespace: root, whose they all
+/// are together.
+#[test]
+fn one_container_cannot_have_all_inotify_instances() {
+    let _machine = Machine::new();
+    let file = "/proc/sys/fs/inotify/max_user_instances";
+    let whole = fs::read_to_string(file).expect("the limit");
+    let whole: u32 = whole.trim().parse().expect("a number");
+    let flags = ["--rlimit", "nofile=1024"];
+    let part: u32 =
+        inside(&flags, &["use-up-inotify"])[0].parse().expect("a number");
+    assert_eq!(part, whole / 8);
+    // The control: who is in no user namespace of its own, can have them all.
+    let all: u32 = outside(&["use-up-inotify"])[0].parse().expect("a number");
+    assert!(all > part, "{all}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ const ATTEMPTS: &[Attempt] = &[
     ("add-key", keys::add),
     ("find-key", keys::find),
     ("list-keys", keys::list),
+    ("use-up-inotify", kernel::use_up_inotify),
     ("userfaultfd", kernel::userfaultfd),
     ("load-module", kernel::load_module),
     ("euid", setuid::euid),
