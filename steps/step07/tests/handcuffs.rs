@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
 use witness::{
     Folder, Machine, Reachable, Report, Running, eventually, run, start,
@@ -259,4 +261,20 @@ fn default_rootfs() -> String {
     run(STEP07, &["-q", "--network", "none", "true"]); // makes it
     let folder = Path::new(STEP07).ancestors().nth(2).expect("target");
     folder.join("rootfs").to_str().expect("a plain path").to_owned()
+}
+
+/// The folder of all groups can be opened by everybody, and so be locked.
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn a_strangers_lock_on_the_tree_holds_up_nobody() {
+    let _machine = Machine::new();
+    let tree = || fs::File::open("/sys/fs/cgroup").expect("open the tree");
+    let how = FlockArg::LockExclusiveNonblock;
+    let lock = Flock::lock(tree(), how).map_err(|(_, errno)| errno);
+    let _lock = lock.expect("lock the tree");
+    assert!(Flock::lock(tree(), how).is_err(), "the control: it is held");
+    let start = Instant::now();
+    assert_eq!(step07(&["-q"], "true").status, 0);
+    assert!(start.elapsed() < Duration::from_secs(9), "it has waited");
+    assert!(!Path::new(PARENT).exists(), "and tidied up");
 }
