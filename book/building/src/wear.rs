@@ -55,7 +55,7 @@ pub fn run() -> Result<Ending> {
         stage.blind(if on(name) { flag } else { 0 });
     }
     if on("mount") {
-        step03::set_stage(&mut stage, &args.root, &args.uts);
+        step03::set_stage(&mut stage, &args.root, &args.uts)?;
     }
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
@@ -129,9 +129,9 @@ fn move_in(
     if worn.has("ipc") {
         step09::ipc::mount_queues(&new_root)?;
     }
-    step03::root::pivot(&new_root)?;
     if worn.has("caps") {
-        step10::mask(&args.privileges)?;
+        step10::mask(&args.privileges, &new_root)?;
     }
+    step03::root::pivot(&new_root)?;
     step03::settle_in(&args.root)
 }
