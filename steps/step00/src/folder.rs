@@ -107,7 +107,8 @@ impl Folder {
                 Some(Errno::ELOOP | Errno::ENOTDIR) => not_yours(&path),
                 _ => error,
             })?;
-        let found = fstat(&descriptor)?;
+        let found = fstat(&descriptor)
+            .with_context(|| format!("look at {}", path.display()))?;
         if !is_own(&found) {
             return Err(not_yours(&path)).advice(
                 "set XDG_RUNTIME_DIR to a folder of your own, mode 0700",
@@ -115,7 +116,8 @@ impl Folder {
         }
         // What is in there may be secret, as the values of --env are.
         if found.st_mode & 0o077 != 0 {
-            fchmod(&descriptor, Mode::S_IRWXU)?;
+            fchmod(&descriptor, Mode::S_IRWXU)
+                .with_context(|| format!("close {}", path.display()))?;
         }
         Ok(Folder { path, descriptor })
     }
@@ -229,7 +231,8 @@ fn above(path: &Path) -> Result<Folder> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let descriptor = openat(AT_FDCWD, path, flags, Mode::empty())
         .with_context(|| format!("open {}", path.display()))?;
-    let found = fstat(&descriptor)?;
+    let found = fstat(&descriptor)
+        .with_context(|| format!("look at {}", path.display()))?;
     let owner = Uid::from_raw(found.st_uid);
     let is_sticky = found.st_mode & libc::S_ISVTX != 0;
     let is_safe = (owner.is_root() || owner == geteuid())

@@ -4,8 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
-use nix::unistd::setsid;
+use nix::unistd::{getpid, getsid, setsid};
 use step00::child::close_all_but;
 use step00::{Gate, Stage};
 
@@ -65,11 +64,11 @@ pub fn clean_environment(
 /// for a password, whatever its own stdin, stdout and stderr are. (Those have
 /// been the caller's choice, and stay.)
 fn leave_terminal(_: &Gate) -> Result<()> {
-    match setsid() {
-        // It leads one already, with a terminal of its own.
-        Ok(_) | Err(Errno::EPERM) => Ok(()),
-        Err(errno) => Err(errno).context("start a session"),
+    // It leads one already where it has a terminal of its own.
+    if getsid(None) == Ok(getpid()) {
+        return Ok(());
     }
+    setsid().map(drop).context("start a session without a terminal")
 }
 
 /// Inside, last of all: closes what the launcher was started with beside

@@ -14,7 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::fstat;
-use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 use step03::tree::{self, Attributes, Tree};
 
 use crate::Args;
@@ -70,7 +70,7 @@ fn put_on(new_root: &Path) -> Result<()> {
         cover(&target).with_context(|| format!("mask {path}"))?;
     }
     if let Some(groups) = look_for(&root, GROUPS)? {
-        if fstatfs(&groups)?.filesystem_type() != SYSFS_MAGIC {
+        if kind(&groups, GROUPS)? != SYSFS_MAGIC {
             cover(&groups).with_context(|| format!("mask {GROUPS}"))?;
         }
     }
@@ -96,12 +96,18 @@ fn look_for(root: &File, path: &str) -> Result<Option<OwnedFd>> {
         Err(Errno::ENOENT) => return Ok(None),
         target => target.with_context(|| format!("look at {path}"))?,
     };
-    let kind = fstatfs(&target)?.filesystem_type();
     ensure!(
-        !path.starts_with("/proc/") || kind == PROC_SUPER_MAGIC,
+        !path.starts_with("/proc/")
+            || kind(&target, path)? == PROC_SUPER_MAGIC,
         "mask {path}: this is no /proc of the kernel's"
     );
     Ok(Some(target))
+}
+
+fn kind(target: &OwnedFd, path: &str) -> Result<FsType> {
+    let found = fstatfs(target);
+    let found = found.with_context(|| format!("look at {path}"))?;
+    Ok(found.filesystem_type())
 }
 
 fn cover(target: &OwnedFd) -> Result<()> {

@@ -66,8 +66,10 @@ fn top() -> Result<OwnedFd> {
     let mut options = fs::File::options();
     let proc = options.read(true).custom_flags(flags).open("/proc");
     let proc = OwnedFd::from(proc.context("open /proc")?);
-    let is_proc = fstatfs(&proc)?.filesystem_type() == PROC_SUPER_MAGIC
-        && fstat(&proc)?.st_ino == TOP;
+    let look = "look at what /proc is";
+    let kind = fstatfs(&proc).context(look)?.filesystem_type();
+    let inode = fstat(&proc).context(look)?.st_ino;
+    let is_proc = kind == PROC_SUPER_MAGIC && inode == TOP;
     ensure!(is_proc, "trust /proc: it is not the kernel's own");
     Ok(proc)
 }
