@@ -1,7 +1,7 @@
 //! Image files look root-owned inside, whichever user owns them outside.
 
 use std::os::unix::fs::MetadataExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
