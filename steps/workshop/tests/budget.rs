@@ -204,6 +204,23 @@ fn entries_and_bytes_are_counted() -> Result<()> {
 }
 
 #[test]
+fn a_file_that_is_too_large_is_refused_before_it_is_written() -> Result<()> {
+    // Ten gigabytes that would take a minute to unpack.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&promise(b'0', "zeros", 10 << 30, &[0; 1 << 20]))?;
+    let target = target_with(packed.finish()?)?;
+    let begun = Instant::now();
+    refused(&target, &[], "--max-size")?;
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    // The control: allowed, it is only the rest that is missing.
+    let output = import(&target, &["--max-size", "11G"])?;
+    let words = String::from_utf8(output.stderr)?;
+    assert!(!words.contains("--max-size"), "{words}");
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    Ok(())
+}
+
+#[test]
 fn what_a_compressed_stream_brings_is_counted_to_its_end() -> Result<()> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&tar_of(&[(Regular, "file", "fine")])?)?;

@@ -87,20 +87,28 @@ impl Budget {
     /// # Errors
     /// There are too many, or it takes too long.
     pub fn spend(&self, bytes: u64) -> Result<()> {
-        let sum = self.bytes.get().saturating_add(bytes);
-        self.bytes.set(sum);
-        let limit = self.limits.max_size;
-        ensure!(
-            sum <= limit,
-            "more than {} would come out of it: if you trust it, raise \
-             --max-size",
-            size(limit)
-        );
+        self.afford(bytes)?;
+        self.bytes.set(self.bytes.get() + bytes);
         let limit = self.limits.max_time;
         ensure!(
             self.begun.elapsed() <= Duration::from_secs(limit),
             "it takes more than {limit} seconds: if you trust it, raise \
              --max-time"
+        );
+        Ok(())
+    }
+
+    /// Would so many bytes be allowed?
+    ///
+    /// # Errors
+    /// No.
+    pub fn afford(&self, bytes: u64) -> Result<()> {
+        let limit = self.limits.max_size;
+        ensure!(
+            self.bytes.get().saturating_add(bytes) <= limit,
+            "more than {} would come out of it: if you trust it, raise \
+             --max-size",
+            size(limit)
         );
         Ok(())
     }

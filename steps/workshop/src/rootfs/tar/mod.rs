@@ -132,7 +132,7 @@ impl<'a, R: Read> Archive<'a, R> {
                 }
                 // The name of a volume, which is no file.
                 b'V' => {
-                    self.contents(size);
+                    self.contents(size)?;
                     self.skip()?;
                     continue;
                 }
@@ -238,7 +238,7 @@ impl<'a, R: Read> Archive<'a, R> {
                 let budget = self.budget;
                 let next = || self.whole_block();
                 let map = sparse::from_header(header, budget, next)?;
-                self.contents(size);
+                self.contents(size)?;
                 map.check(size)?;
                 return Ok(map);
             }
@@ -248,13 +248,13 @@ impl<'a, R: Read> Archive<'a, R> {
             }
             // The names in a folder, for GNU tar's own use.
             b'D' => {
-                self.contents(size);
+                self.contents(size)?;
                 return Ok(whole(0));
             }
             // These have no contents, whatever their size says (pax(1)).
             _ => return Ok(whole(0)),
         }
-        self.contents(size);
+        self.contents(size)?;
         let map = match sparse::from_records(records, self.budget)? {
             Place::None => return Ok(whole(size)),
             Place::Read(map) => map,
@@ -263,7 +263,7 @@ impl<'a, R: Read> Archive<'a, R> {
                 let next = || self.whole_block();
                 let (pieces, taken) = sparse::in_front(budget, next)?;
                 let left = size.checked_sub(taken);
-                self.contents(left.context("a map beyond its contents")?);
+                self.contents(left.context("a map beyond its contents")?)?;
                 Map { size: real, pieces }
             }
         };
@@ -286,10 +286,13 @@ impl<'a, R: Read> Archive<'a, R> {
         Ok(())
     }
 
-    /// Notes that so many bytes of contents follow.
-    fn contents(&mut self, size: u64) {
+    /// Notes that so many bytes of contents follow: too many are refused
+    /// before the first of them is on the disk.
+    fn contents(&mut self, size: u64) -> Result<()> {
+        self.budget.afford(size)?;
         self.left = size;
         self.padding = size.wrapping_neg() % BLOCK as u64;
+        Ok(())
     }
 
     /// Passes over what is left of the contents.
@@ -325,7 +328,7 @@ impl<'a, R: Read> Archive<'a, R> {
         // It grows with what comes, not with what was promised.
         let mut all = Vec::new();
         let mut buffer = [0; 1 << 14];
-        self.contents(size);
+        self.contents(size)?;
         loop {
             match self.read(&mut buffer)? {
                 0 => break,
