@@ -34,5 +34,27 @@ fn keep_zombies() {
 
 /// Not eprintln!, which panics when stderr is closed or full.
 pub(crate) fn report(rung: &str, failure: &Failure) {
-    let _ = writeln!(io::stderr(), "{rung}: {failure}");
+    let text = visible(&format!("{rung}: {failure}"));
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// An error names files, hosts and flags, and whoever has named those is not
+/// to speak to the terminal.
+fn visible(text: &str) -> String {
+    let escaped = text.chars().map(|c| match c.is_control() && c != '\n' {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    });
+    escaped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn an_error_does_not_speak_to_the_terminal() {
+        let shown = visible("enter \u{1b}[31m\u{9b}: ENOENT\n  try: ü");
+        assert_eq!(shown, "enter \\u{1b}[31m\\u{9b}: ENOENT\n  try: ü");
+    }
 }
