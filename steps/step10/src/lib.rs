@@ -41,6 +41,5 @@ mod strip;
 
 pub use flags::{Args, parse_user};
 pub use ledger::LEDGER;
-pub use masks::mask;
 pub use prepare::{keep_back, prepare, set_stage};
-pub use strip::strip;
+pub use {masks::mask, strip::strip};

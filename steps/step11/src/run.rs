@@ -1,6 +1,4 @@
-//! `step11 run`: step10, with a name and a record.
-//!
-//! `diff steps/step10/src/main.rs steps/step11/src/run.rs` shows what is new.
+//! `step11 run`: step10's main.rs, with a name and a record.
 
 use step00::{Ending, Gate, Process, Result, Stage};
 
