@@ -214,11 +214,12 @@ fn a_leftover_that_stays_does_not_stop_the_next_import() -> Result<()> {
 
 /// `workshop clean` in a /tmp of its own, prepared by `script` as nobody.
 fn clean_in_tmp(target: &Target, script: &str) -> Result<(i32, String)> {
-    let prepare = "mount -t tmpfs -o mode=1777 tmpfs /tmp && \
+    // The program is copied first: it may lie below /tmp, too.
+    let prepare = "mount -t tmpfs tmpfs /mnt && cp \"$0\" /mnt/workshop && \
+         mount -t tmpfs -o mode=1777 tmpfs /tmp && \
          setpriv --reuid 65534 --regid 65534 --clear-groups sh -c \"$1\"; \
-         mkdir -m 755 /tmp/machine; \"$0\" clean 2>&1; echo \"rc=$?\"; \
+         mkdir -m 755 /tmp/machine; /mnt/workshop clean 2>&1; echo \"rc=$?\"; \
          find /tmp -mindepth 1 | sort";
-    // Not below /tmp, which is about to be covered.
     let program = env!("CARGO_BIN_EXE_workshop");
     let mut unshare = Command::new("unshare");
     unshare.args(["--mount", "sh", "-c", prepare, program, script]);
