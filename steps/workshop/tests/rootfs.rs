@@ -319,8 +319,11 @@ fn a_full_or_closed_stderr_is_no_panic() -> Result<()> {
             ("<&- >&- 2>&-", true),
         ] {
             let line = format!("exec \"$@\" {redirections}");
-            let mut shell = Command::new("sh");
-            shell.args(["-c", &line, "sh"]).arg(target.binary()).args(words);
+            // In a session of its own: where this test has a terminal, sudo
+            // would ask somebody for a password there.
+            let mut shell = Command::new("setsid");
+            shell.args(["--wait", "sh", "-c", &line, "sh"]);
+            shell.arg(target.binary()).args(words);
             shell.env("WORKSHOP_RUN", target.path("run"));
             shell.env("XDG_RUNTIME_DIR", target.path("own"));
             // A sudo that asks nobody.
