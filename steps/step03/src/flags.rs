@@ -1,6 +1,6 @@
 //! The flags of step03.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result};
 
@@ -24,9 +24,9 @@ pub struct Args {
     #[arg(value_parser = volumes::parse)]
     pub volume: Vec<volumes::Specification>,
 
-    /// The folder in which the command starts
-    #[arg(short, long, value_name = "DIR", default_value = "/")]
-    pub workdir: PathBuf,
+    /// The folder in which the command starts [default: /]
+    #[arg(short, long, value_name = "DIR")]
+    pub workdir: Option<PathBuf>,
 
     /// Set a variable; without a value, that of the launcher's
     #[arg(short, long, value_name = "K[=V]", value_parser = parse_variable)]
@@ -35,9 +35,18 @@ pub struct Args {
     /// Set the variables in a file: lines of K=V, or K alone
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
+
+    /// Variables that are set before all of these, which have the last word.
+    #[arg(skip)]
+    pub default_env: Vec<Variable>,
 }
 
 impl Args {
+    /// The folder in which the command starts.
+    pub fn workdir(&self) -> &Path {
+        self.workdir.as_deref().unwrap_or(Path::new("/"))
+    }
+
     /// The folder that becomes `/`. The default one is made on first need.
     ///
     /// # Errors
@@ -73,13 +82,13 @@ pub fn parse_variable(text: &str) -> Result<Variable, String> {
     }
 }
 
-/// The variables that are asked for: those in files first, so that a flag has
-/// the last word.
+/// The variables that are asked for: the defaults first, then those in files,
+/// so that a flag has the last word.
 ///
 /// # Errors
 /// When a file cannot be read, or a line of it has no name.
 pub fn variables(args: &Args) -> Result<Vec<Variable>> {
-    let mut all = Vec::new();
+    let mut all = args.default_env.clone();
     for file in &args.env_file {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("read {}", file.display()))?;

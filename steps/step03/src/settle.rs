@@ -24,8 +24,9 @@ pub fn settle_in(args: &Args) -> Result<()> {
         tree::change_alone(root.as_fd(), Attributes::READ_ONLY)
             .context("make / read-only")?;
     }
-    enter(&args.workdir)
-        .with_context(|| format!("enter {} inside", args.workdir.display()))
+    let workdir = args.workdir();
+    enter(workdir)
+        .with_context(|| format!("enter {} inside", workdir.display()))
         .advice("--workdir takes a folder that the image or a volume has")
 }
 

@@ -51,10 +51,7 @@ impl Image {
     /// When a layer is not there, or the folder for the writes is in use. If
     /// that is not there, it is made.
     pub fn open(args: &Args, root: &step03::Args) -> Result<Image> {
-        let folders = match args.image.is_empty() {
-            true => vec![root.new_root()?],
-            false => args.image.clone(),
-        };
+        let folders = args.layers(root)?;
         let layers = folders.iter().map(|folder| open_layer(folder));
         let layers = layers.collect::<Result<Vec<_>>>()?;
         let upper = args.upper.as_deref().map(open_upper).transpose()?;

@@ -8,8 +8,9 @@
 //!
 //! - [`overlay`] - the primitive: one mount of several folders.
 //! - [`image`] - the layers, and where the overlay is put together.
+//! - [`imported`] - images by name; [`defaults()`] - what they say themselves.
 //! - [`changes`] - what the container has written.
-//! - [`Args`] - `--image`, `--upper`, `--changes`.
+//! - [`Args`] - `--image`, `--entrypoint`, `--upper`, `--changes`.
 //! - [`ledger`] - how many layers lie below `/`, and where the writes go.
 //!
 //! Still visible: as in step03.
@@ -25,12 +26,15 @@ pub mod overlay;
 
 pub mod changes;
 pub mod image;
+pub mod imported;
 pub mod ledger;
 
+mod defaults;
 mod flags;
 mod refusal;
 
 pub use changes::report;
+pub use defaults::defaults;
 pub use flags::Args;
 pub use image::Image;
 pub use ledger::LEDGER;

@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     step00::finish(NAME, || run(step00::arguments(NAME)))
 }
 
-fn run(args: Args) -> Result<Ending> {
+fn run(mut args: Args) -> Result<Ending> {
+    // What an image says of itself, where the flags say nothing.
+    step04::defaults(&mut args.overlay, &mut args.process, &mut args.root)?;
     // It makes the process, holds it at a gate, and sees it through.
     let mut stage = Stage::new(NAME, &args.process);
     stage.blind(libc::CLONE_NEWUTS);

@@ -63,7 +63,8 @@ impl Place {
         }
         let own = own_group()?;
         // A group is delegated by giving its folder to a user.
-        match fs::metadata(&own).is_ok_and(|own| own.uid() == geteuid().into())
+        match fs::metadata(&own)
+            .is_ok_and(|own| own.uid() == geteuid().as_raw())
         {
             true => Ok(Place::Below(own)),
             false => Ok(Place::None {

@@ -41,5 +41,5 @@ mod strip;
 
 pub use flags::{Args, parse_user};
 pub use ledger::LEDGER;
-pub use prepare::{keep_back, prepare, set_stage};
+pub use prepare::{default_user, keep_back, prepare, set_stage};
 pub use {masks::mask, strip::strip};

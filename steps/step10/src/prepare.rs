@@ -3,9 +3,9 @@
 
 use anyhow::{Context, Result};
 use nix::sys::prctl;
-use step00::Stage;
+use step00::{Advice, Stage};
 
-use crate::{Args, keyring, labels, sealed, streams};
+use crate::{Args, keyring, labels, parse_user, sealed, streams};
 
 /// First of all: keeps back what belongs to the launcher, and checks that the
 /// kernel has the labels that are asked for.
@@ -16,6 +16,20 @@ use crate::{Args, keyring, labels, sealed, streams};
 pub fn prepare(args: &Args) -> Result<()> {
     keep_back()?;
     labels::check(args)
+}
+
+/// The image's own user, where no flag names one.
+///
+/// # Errors
+/// When the image names one that cannot be.
+pub fn default_user(args: &mut Args, overlay: &step04::Args) -> Result<()> {
+    let Some(user) = &overlay.default_user else { return Ok(()) };
+    if args.user.is_none() {
+        let user = parse_user(user).map_err(anyhow::Error::msg);
+        let user = user.context("read the user that the image names");
+        args.user = Some(user.advice("--user names another one")?);
+    }
+    Ok(())
 }
 
 /// Sets the stage for a process that has left its powers behind.

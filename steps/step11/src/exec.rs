@@ -61,7 +61,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let mut run = recorded(&state)?;
     run.privileges.user = args.user.or(run.privileges.user);
     run.root.env.extend(args.env.iter().cloned());
-    run.root.workdir = args.workdir.clone().unwrap_or(run.root.workdir);
+    run.root.workdir = args.workdir.clone().or(run.root.workdir);
 
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
@@ -92,8 +92,9 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
         step06::user::become_user(0, 0)?;
         // A change of user makes it what /proc/sys/fs/suid_dumpable says.
         hide()?;
-        step03::enter(&run.root.workdir)
-            .with_context(|| format!("enter {}", run.root.workdir.display()))
+        let workdir = run.root.workdir();
+        step03::enter(workdir)
+            .with_context(|| format!("enter {}", workdir.display()))
             .advice("--workdir takes a folder that the container has")?;
         step08::install(&run.seccomp)?;
         step10::strip(&run.privileges)
@@ -118,6 +119,10 @@ fn recorded(state: &State) -> Result<Run> {
     // have changed.
     run.root.env_file.clear();
     run.root.env = state.env.clone();
+    // What the image has said, which may be another one by now.
+    run.root.workdir = state.workdir.clone();
+    run.overlay.default_user = state.default_user.clone();
+    step10::default_user(&mut run.privileges, &run.overlay)?;
     Ok(run)
 }
 

@@ -27,6 +27,7 @@ pub mod detach;
 pub mod end;
 pub mod exec;
 pub mod folder;
+pub mod images;
 pub mod inspect;
 pub mod log;
 pub mod namespaces;

@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use step00::{Ending, ExitCode, Result};
-use step11::{Names, end, exec, inspect, ps, run, stats};
+use step11::{Names, end, exec, images, inspect, ps, run, stats};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -33,6 +33,8 @@ enum Command {
     Rm(end::Remove),
     /// Print all that is known of containers, as JSON
     Inspect(Names),
+    /// List imported images, which `run` takes by name
+    Images(images::Args),
     /// Print what completes these commands in a shell
     Completions {
         /// Which shell
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Ending> {
     match args.command {
-        Command::Run(args) => run::run(NAME, &args),
+        Command::Run(args) => run::run(NAME, &args.with_defaults()?),
         Command::Exec(args) => exec::exec(NAME, &args),
         Command::Ps(args) => ps::ps(&args),
         Command::Stats(args) => stats::stats(&args),
@@ -54,6 +56,7 @@ fn run(args: Args) -> Result<Ending> {
         Command::Stop(args) => end::stop(&args),
         Command::Rm(args) => end::remove(&args),
         Command::Inspect(args) => inspect::inspect(&args),
+        Command::Images(args) => images::images(&args),
         Command::Completions { shell } => complete(shell),
     }
 }

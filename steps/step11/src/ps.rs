@@ -79,7 +79,7 @@ fn since(then: u64) -> String {
 }
 
 /// The beginning of a text that is too long for its column.
-fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     match text.chars().count() > width {
         true => text.chars().take(width - 1).chain(['…']).collect(),
         false => text.into(),

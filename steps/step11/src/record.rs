@@ -98,8 +98,11 @@ impl Record {
         let state = State {
             name: self.name.clone(),
             command: running.command.arguments.iter().map(text).collect(),
-            flags: flags(&args.process.command),
+            flags: flags(&args.typed),
             env: step03::variables(&args.root)?,
+            image: args.overlay.image.clone(),
+            workdir: args.root.workdir.clone(),
+            default_user: args.overlay.default_user.clone(),
             detached: args.record.detach,
             remove: args.record.rm,
             created: now(),

@@ -15,6 +15,7 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
@@ -34,9 +35,19 @@ pub struct State {
     pub command: Vec<String>,
     /// The flags that it was started with.
     pub flags: Vec<String>,
-    /// The variables that were asked for, with their values.
+    /// The variables that were asked for, with their values, and before them
+    /// those of the image.
     #[serde(default)]
     pub env: Vec<step03::Variable>,
+    /// The image, by name, or its layers.
+    #[serde(default)]
+    pub image: Vec<PathBuf>,
+    /// The folder in which its commands start, if not `/`.
+    #[serde(default)]
+    pub workdir: Option<PathBuf>,
+    /// As whom they run where no flag says it: what the image says.
+    #[serde(default)]
+    pub default_user: Option<String>,
     /// Does it run without a terminal, and stay on record after its end?
     pub detached: bool,
     /// Is the record to be removed when it ends?

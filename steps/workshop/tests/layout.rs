@@ -12,68 +12,11 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tar::EntryType::{Directory, Link, Regular, Symlink};
+use target::layout::{Layout, MANIFEST, here_and_elsewhere, with};
 use target::{Line, Target, mode, names, output_of, tar_of};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-
-/// This machine's architecture and another one, as images call them.
-fn here_and_elsewhere() -> (&'static str, &'static str) {
-    match std::env::consts::ARCH {
-        "x86_64" => ("amd64", "arm64"),
-        "aarch64" => ("arm64", "amd64"),
-        _ => ("386", "amd64"),
-    }
-}
-
-/// A layout that is being built.
-struct Layout(PathBuf);
-
-impl Layout {
-    fn new(path: PathBuf) -> Result<Self> {
-        fs::create_dir_all(path.join("blobs/sha256"))?;
-        fs::write(
-            path.join("oci-layout"),
-            r#"{"imageLayoutVersion":"1.0.0"}"#,
-        )?;
-        Ok(Self(path))
-    }
-
-    /// Stores a blob under its hash and returns its descriptor.
-    fn blob(&self, kind: &str, bytes: &[u8]) -> Result<Value> {
-        let digits = Sha256::digest(bytes);
-        let digits = digits.iter().map(|byte| format!("{byte:02x}"));
-        let hex: String = digits.collect();
-        fs::write(self.0.join("blobs/sha256").join(&hex), bytes)?;
-        let digest = format!("sha256:{hex}");
-        Ok(json!({"mediaType": kind, "digest": digest, "size": bytes.len()}))
-    }
-
-    /// An image of these layers, lowest first; the descriptor of its manifest.
-    fn image(&self, arch: &str, layers: &[&[Line<'_>]]) -> Result<Value> {
-        let config = json!({"architecture": arch, "os": "linux"}).to_string();
-        let config = self.blob("config", config.as_bytes())?;
-        let layers =
-            layers.iter().map(|lines| self.blob("layer", &tar_of(lines)?));
-        let layers = layers.collect::<Result<Vec<_>>>()?;
-        let manifest = json!({"config": config, "layers": layers});
-        self.blob(MANIFEST, manifest.to_string().as_bytes())
-    }
-
-    fn index(&self, manifests: &[Value]) -> Result<()> {
-        let index = json!({"schemaVersion": 2, "manifests": manifests});
-        Ok(fs::write(self.0.join("index.json"), index.to_string())?)
-    }
-}
-
-/// The same descriptor with a platform or an annotation.
-fn with(descriptor: &Value, key: &str, value: Value) -> Value {
-    let mut descriptor = descriptor.clone();
-    descriptor[key] = value;
-    descriptor
-}
 
 /// A target folder with a layout `image` of these layers for this machine.
 fn target_with(layers: &[&[Line<'_>]]) -> Result<Target> {
@@ -115,22 +58,42 @@ const BASE: &[Line<'_>] = &[
 ];
 
 #[test]
-fn layers_come_lowest_first_with_flags_to_copy() -> Result<()> {
+fn layers_come_lowest_first_under_one_name() -> Result<()> {
     let target = target_with(&[
         &[(Regular, "zero", "")],
         &[(Regular, "one", "")],
         &[(Regular, "two", "")],
     ])?;
     let printed = target.run(&["rootfs", "image"])?;
-    let flags: Vec<_> = printed
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("--image "))
-        .map(|flag| flag.trim_end_matches([' ', '\\']))
-        .collect();
-    assert_eq!(flags.len(), 3, "{printed}");
-    for (flag, name) in flags.iter().zip(["zero", "one", "two"]) {
-        assert_eq!(names(&target.path(flag))?, [name]);
+    for (number, name) in ["zero", "one", "two"].iter().enumerate() {
+        let layer = target.path(&format!("images/image/{number}"));
+        assert_eq!(names(&layer)?, [*name]);
     }
+    assert!(printed.contains("-p step04 -- --image image\n"), "{printed}");
+    assert_eq!(target.record("image")?["Layers"], 3);
+    // The control: another image of the name, which has one tree.
+    fs::write(target.path("image.tar"), tar_of(&[(Regular, "f", "")])?)?;
+    target.run(&["rootfs", "image.tar", "--force"])?;
+    assert!(target.record("image").is_err());
+    Ok(())
+}
+
+#[test]
+fn what_an_image_says_of_itself_is_recorded() -> Result<()> {
+    let target = Target::new()?;
+    let layout = Layout::new(target.path("image"))?;
+    let said = json!({
+        "Env": ["A=1"], "User": "web:web", "WorkingDir": "/srv",
+        "Entrypoint": ["/start"], "Cmd": null, "Volumes": {"/data": {}},
+    });
+    let image = layout.image_that_says(&said, &[&[(Regular, "f", "")]])?;
+    layout.index(std::slice::from_ref(&image))?;
+    target.run(&["rootfs", "image"])?;
+    let record = target.record("image")?;
+    assert_eq!(record["Digest"], image["digest"]);
+    let mut known = said.clone();
+    known.as_object_mut().context("an object")?.remove("Volumes");
+    assert_eq!(record["Config"], known);
     Ok(())
 }
 

@@ -5,9 +5,13 @@ mod end;
 mod enter;
 mod folders;
 mod handcuffs;
+mod images;
 mod person;
 mod records;
 mod terminal;
+
+#[path = "../../../step04/tests/imported_image/mod.rs"]
+mod imported_image;
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};

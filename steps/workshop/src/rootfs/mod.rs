@@ -9,7 +9,7 @@
 //!   one that is meant; [`archive`] opens it, [`mod@unpack`] unpacks it.
 //! - [`mod@tar`] - what an archive says; [`attributes`] - what of that a file
 //!   can have; [`budget`] - how much of it there may be.
-//! - [`oci`] - the layers of an image layout; [`whiteout`] - what one of them
+//! - [`registry`] - an image by its name; [`oci`] - the layers of a layout; [`whiteout`] - what one of them
 //!   deletes, as overlayfs understands it.
 //! - [`store`] - where images lie; [`mod@remove`] - how a tree is removed.
 
@@ -19,6 +19,7 @@ mod budget;
 mod digest;
 mod download;
 mod oci;
+mod registry;
 pub mod remove;
 pub mod store;
 mod tar;
@@ -32,10 +33,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use step03::rootfs::{self, Source};
+use step04::imported::Record;
 
 use crate::arch;
 use crate::progress::Progress;
-use crate::text::{shown, size, tell};
+use crate::text::{quoted, shown, size, tell};
 use attributes::LeftOut;
 use budget::{Budget, Limits};
 use remove::remove;
@@ -53,6 +55,8 @@ pub struct Rootfs {
     /// alpine          Alpine Linux, a download of 4 MB
     /// FILE.tar[.gz]   any tar: docker export, docker save, podman save
     ///                 --format oci-archive; .zst, .xz, .bz2 too; - for stdin
+    /// docker://NAME   an image by name, from Docker Hub or another registry:
+    ///                 docker://nginx:1.25, docker://quay.io/... (by skopeo)
     /// DIR             an OCI image layout (skopeo copy ... oci:DIR)
     /// URL             a tar from the network, with --sha256
     #[arg(verbatim_doc_comment)]
@@ -145,6 +149,9 @@ fn alpine(args: &Rootfs, out: &mut impl Write) -> Result<()> {
 
 /// A source that is a place: an address, stdin, a folder or a file.
 fn import(source: &str, args: &Rootfs, out: &mut impl Write) -> Result<()> {
+    if let Some(reference) = source.strip_prefix("docker://") {
+        return import_reference(reference, args, out);
+    }
     if source.contains("://") {
         return import_address(source, args, out);
     }
@@ -180,6 +187,26 @@ fn import_address(
     let tar = import.staging.scratch("download");
     fetch(url, sha256, &tar, &import.budget)?;
     import.tar(&tar, out)
+}
+
+/// An image that a registry has.
+fn import_reference(
+    reference: &str,
+    args: &Rootfs,
+    out: &mut impl Write,
+) -> Result<()> {
+    ensure!(
+        args.sha256.is_none() && args.tag.is_none(),
+        "fetch {}: its name says which: NAME:TAG, or NAME@sha256:HEX",
+        quoted(reference)
+    );
+    let name = registry::short_name(reference);
+    let mut import = Import::begin(name, args)?;
+    let scratch = import.staging.scratch("fetched");
+    tell(format_args!("fetching {}", quoted(reference)));
+    let layout = registry::fetch(reference, &scratch, &import.budget)?;
+    import.reference = Some(reference.into());
+    import.layout(&layout, out)
 }
 
 fn import_folder(
@@ -224,13 +251,16 @@ struct Import<'a> {
     staging: Staging,
     args: &'a Rootfs,
     budget: Budget,
+    /// What a registry calls it, if it is from one.
+    reference: Option<String>,
 }
 
 impl<'a> Import<'a> {
     fn begin(source: &str, args: &'a Rootfs) -> Result<Self> {
         let name = args.name.clone().unwrap_or_else(|| name_after(source));
         let staging = Staging::begin(&name, args.force)?;
-        Ok(Self { staging, args, budget: Budget::new(&args.limits) })
+        let budget = Budget::new(&args.limits);
+        Ok(Self { staging, args, budget, reference: None })
     }
 
     /// What can be read only once is copied first.
@@ -280,11 +310,10 @@ impl<'a> Import<'a> {
         );
         unpacked.seal()?;
         report(&[unpacked], out)?;
-        let image = shown(&self.staging.commit()?);
+        let image = self.staging.commit(None)?;
         writeln!(out, "step into it, or stack it:")?;
-        writeln!(out, "  cargo run -p step03 -- --rootfs {image}")?;
-        writeln!(out, "  cargo run -p step04 -- --image {image}")?;
-        Ok(())
+        writeln!(out, "  cargo run -p step03 -- --rootfs {}", shown(&image))?;
+        run_it(&image, out)
     }
 
     fn unpack(
@@ -299,21 +328,23 @@ impl<'a> Import<'a> {
 
     fn layout(self, layout: &Path, out: &mut impl Write) -> Result<()> {
         let architecture = arch::here()?.image;
-        let files =
-            oci::layers(layout, architecture, self.args.tag.as_deref())?;
-        ensure!(!files.is_empty(), "import the image: it has no layers");
-        let layers = self.layers(&files)?;
+        let tag = self.args.tag.as_deref();
+        let image = oci::image(layout, architecture, tag)?;
+        let count = image.layers.len();
+        ensure!(count > 0, "import the image: it has no layers");
+        let layers = self.layers(&image.layers)?;
         let unpacked: Vec<_> =
             layers.into_iter().map(|layer| layer.unpacked).collect();
         report(&unpacked, out)?;
-        let image = self.staging.commit()?;
-        let count = unpacked.len();
-        let paths = (0..count).map(|number| image.join(number.to_string()));
-        let flags = paths.map(|path| format!("    --image {}", shown(&path)));
-        let flags: Vec<_> = flags.collect();
-        writeln!(out, "stack the layers, lowest first:")?;
-        writeln!(out, "  cargo run -p step04 -- \\\n{}", flags.join(" \\\n"))?;
-        Ok(())
+        let record = Record {
+            reference: self.reference,
+            digest: Some(image.digest),
+            layers: count,
+            config: image.configuration,
+        };
+        let image = self.staging.commit(Some(&record))?;
+        writeln!(out, "its layers are in {}; stack them:", shown(&image))?;
+        run_it(&image, out)
     }
 
     /// Each layer into a directory of its own, 0 1 2 …, lowest first. Modes
@@ -335,6 +366,14 @@ impl<'a> Import<'a> {
         }
         Ok(layers)
     }
+}
+
+/// How the image is used from here on.
+fn run_it(image: &Path, out: &mut impl Write) -> Result<()> {
+    let name = image.file_name().unwrap_or_default().to_string_lossy();
+    writeln!(out, "  cargo run -p step04 -- --image {name}")?;
+    writeln!(out, "  cargo run -p step11 -- run {name}")?;
+    Ok(())
 }
 
 /// One line on what came in, and one on what was left out.

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use step04::imported::Configuration;
 
 use super::digest;
 use crate::arch;
@@ -96,6 +97,12 @@ struct Manifest {
     artifact_type: String,
 }
 
+/// What matters of an image's configuration beside its platform.
+#[derive(Deserialize)]
+struct Said {
+    config: Option<Configuration>,
+}
+
 /// A manifest that might be the one, and the names it goes by.
 #[derive(Clone)]
 struct Candidate {
@@ -125,17 +132,27 @@ pub fn is_layout(folder: &Path) -> bool {
     })
 }
 
-/// The layers of the image for `architecture`, lowest first, each a file that
-/// has been checked. `tag` chooses among several images.
+/// An image of a layout.
+#[derive(Debug)]
+pub struct Image {
+    /// Its layers, lowest first, each a file that has been checked.
+    pub layers: Vec<PathBuf>,
+    /// The name of its manifest, and so of all that is in it.
+    pub digest: String,
+    /// What it says to those who say nothing themselves.
+    pub configuration: Configuration,
+}
+
+/// The image for `architecture`. `tag` chooses among several.
 ///
 /// # Errors
 /// No image is for this architecture; several are, and no tag says which; or a
 /// blob of the chosen one is missing or is not what its name promises.
-pub fn layers(
+pub fn image(
     layout: &Path,
     architecture: &str,
     tag: Option<&str>,
-) -> Result<Vec<PathBuf>> {
+) -> Result<Image> {
     let layout = Layout { root: layout, json: Cell::new(0) };
     let index = layout.root.join("index.json");
     let index: Index = parse(&layout.read_json(&index)?, "index.json")?;
@@ -151,14 +168,22 @@ pub fn layers(
             names(&all)
         );
     }
-    let manifest = choose(&layout, candidates, architecture)?;
+    let chosen = choose(candidates, &layout, architecture)?;
+    let manifest: Manifest = layout.blob(&chosen, "the manifest")?;
     let count = manifest.layers.len();
     ensure!(
         count <= LAYER_LIMIT,
         "stack {count} layers: overlayfs takes {LAYER_LIMIT} at most"
     );
     let layers = manifest.layers.iter();
-    layers.map(|layer| layout.checked(layer, "the layer")).collect()
+    let layers = layers.map(|layer| layout.checked(layer, "the layer"));
+    let said: Said =
+        layout.blob(&manifest.config, "the image configuration")?;
+    Ok(Image {
+        layers: layers.collect::<Result<_>>()?,
+        digest: chosen.digest,
+        configuration: said.config.unwrap_or_default(),
+    })
 }
 
 /// Flattens indexes within indexes. A tag stands at the outermost one.
@@ -243,10 +268,10 @@ fn some(all: BTreeSet<String>) -> String {
 /// The one manifest for this machine. Where an index has several that fit, the
 /// first counts (image-index.md); of several names one has to be chosen.
 fn choose(
-    layout: &Layout<'_>,
     candidates: Vec<Candidate>,
+    layout: &Layout<'_>,
     architecture: &str,
-) -> Result<Manifest> {
+) -> Result<Descriptor> {
     let mut fitting: Vec<Candidate> = Vec::new();
     let (mut others, mut broken) = (BTreeSet::new(), None);
     for candidate in candidates {
@@ -270,7 +295,7 @@ fn choose(
     }
     let mut fitting = fitting.into_iter();
     match (fitting.next(), fitting.next(), broken) {
-        (Some(only), None, _) => layout.blob(&only.descriptor, "the manifest"),
+        (Some(only), None, _) => Ok(only.descriptor),
         (Some(one), Some(two), _) => {
             let all = [one, two].into_iter().chain(fitting);
             let all: Vec<Candidate> = all.collect();

@@ -13,6 +13,7 @@ use std::process;
 
 use anyhow::{Context, Result, bail, ensure};
 use step03::rootfs::{self, Removal};
+use step04::imported::{self, Record, is_name};
 
 use super::remove::remove;
 use crate::text::{quoted, shown, tell};
@@ -29,6 +30,7 @@ pub fn target() -> Result<PathBuf> {
 /// An image that is being put together. Dropped, it leaves nothing.
 #[derive(Debug)]
 pub struct Staging {
+    name: String,
     folder: PathBuf,
     image: PathBuf,
     force: bool,
@@ -42,12 +44,12 @@ impl Staging {
     /// `name` is taken, or not a plain name; `target/images` is not writable.
     pub fn begin(name: &str, force: bool) -> Result<Self> {
         ensure!(
-            is_plain(name),
+            is_name(name),
             "call an image {}: letters, digits, '.', '_' and '-' make \
              a name, and neither '.' nor '-' begins one; choose with --name",
             quoted(name)
         );
-        let images = target()?.join("images");
+        let images = imported::folder()?;
         fs::create_dir_all(target()?).with_context(|| {
             format!("make the folder of {}", shown(&images))
         })?;
@@ -62,7 +64,8 @@ impl Staging {
         }
         let folder = rootfs::sibling(&image, process::id());
         let _removal = Removal::of(&folder);
-        let staging = Self { folder, image, force, _removal };
+        let name = name.to_owned();
+        let staging = Self { name, folder, image, force, _removal };
         private(&staging.folder)?;
         private(&staging.tree())?;
         Ok(staging)
@@ -80,17 +83,22 @@ impl Staging {
         self.folder.join(name)
     }
 
-    /// Gives the image its name and returns where it is.
+    /// Gives the image its name, and writes down what is known of one that has
+    /// layers. Returns where it is.
     ///
     /// # Errors
     /// Somebody else has taken the name in the meantime.
-    pub fn commit(self) -> Result<PathBuf> {
+    pub fn commit(self, record: Option<&Record>) -> Result<PathBuf> {
         let image = self.image.clone();
         let named = || format!("put the image at {}", shown(&image));
         if self.force && image.exists() {
             // Two steps, since a full directory cannot be renamed over.
             let old = self.scratch("old");
             fs::rename(&image, old).with_context(named)?;
+        }
+        match record {
+            Some(record) => record.write(&self.name)?,
+            None => Record::remove(&self.name)?,
         }
         fs::rename(self.tree(), &image).with_context(named)?;
         Ok(image)
@@ -132,15 +140,4 @@ fn private(path: &Path) -> Result<&Path> {
     })
     .with_context(|| format!("make {} private (0700)", shown(path)))?;
     Ok(path)
-}
-
-/// One path component that is easy to type, and that nothing takes for an
-/// option, a hidden file or a half-made image.
-fn is_plain(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    !name.is_empty()
-        && name.len() <= 100
-        && name.chars().all(allowed)
-        && !name.starts_with(['.', '-'])
-        && !name.contains(".new-")
 }

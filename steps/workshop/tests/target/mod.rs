@@ -5,6 +5,8 @@
 
 #![allow(dead_code)]
 
+pub mod layout;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -72,9 +74,18 @@ impl Target {
         Ok(words)
     }
 
-    /// What is in `target/images`, half-made things included.
+    /// What is in `target/images`, half-made things included, and without what
+    /// is written down of them.
     pub fn images(&self) -> Result<Vec<String>> {
-        names(&self.path("images"))
+        let mut names = names(&self.path("images"))?;
+        names.retain(|name| name != ".records");
+        Ok(names)
+    }
+
+    /// What is written down of an image.
+    pub fn record(&self, image: &str) -> Result<serde_json::Value> {
+        let file = self.path(&format!("images/.records/{image}.json"));
+        Ok(serde_json::from_str(&fs::read_to_string(file)?)?)
     }
 }
 
