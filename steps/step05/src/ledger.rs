@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use nix::unistd::geteuid;
 use step00::{Line, Mark, Proc, Reader, Subject};
 
-use crate::{forwarding, nat};
+use crate::{forwarding, names, nat};
 
 /// All readers of this rung's ledger.
 #[rustfmt::skip]
@@ -42,6 +42,10 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
         let is_free = obstacles.is_empty();
         let line = Line::new(Mark::Blind, "way out", obstacles.join("\n"));
         lines.extend((!is_free).then_some(line));
+        lines.extend((!has_name_server(process)).then(|| {
+            let text = "no name server that can be reached: --dns ADDRESS";
+            Line::new(Mark::Blind, "names", text)
+        }));
     }
     let doors = doors()?;
     if !doors.is_empty() {
@@ -49,6 +53,15 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
         lines.push(Line::new(Mark::Sees, "visitors", text));
     }
     Ok(lines)
+}
+
+/// Does its resolv.conf(5) name a server? (Nobody inside runs yet: the file is
+/// the launcher's own, or what the user has put in its place.)
+fn has_name_server(process: &Subject) -> bool {
+    let path = process.path("root/etc/resolv.conf");
+    let is_file = path.symlink_metadata().is_ok_and(|found| found.is_file());
+    let text = is_file.then(|| fs::read_to_string(&path).ok()).flatten();
+    text.is_none_or(|text| names::servers_in(&text).next().is_some())
 }
 
 /// The address that is not loopback's. Each leaf of the trie is a line

@@ -165,3 +165,72 @@ fn its_own_name_is_its_own_address() {
     let machines = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
     assert!(!machines.contains("elsewhere"), "{machines}");
 }
+
+#[test]
+fn what_follows_an_address_does_not_cost_the_server() {
+    let lab = Lab::new();
+    let text = format!(
+        "nameserver {SERVER} # by dhcp\n\
+         nameserver 203.0.113.9 203.0.113.10\n\
+         # nameserver 203.0.113.11\n\
+         domain corp.example\nsearch a.example b.example\n\
+         sortlist 203.0.113.0\noptions ndots:2\n"
+    );
+    lab.files.cover(RESOLV_CONF, &text);
+    let right = format!(
+        "nameserver {SERVER}\nnameserver 203.0.113.9\n\
+         domain corp.example\nsearch a.example b.example\n\
+         sortlist 203.0.113.0\noptions ndots:2\n"
+    );
+    assert_eq!(resolv_conf(&[]), right);
+    assert_eq!(resolv_conf(&["--network", "host"]), right);
+}
+
+#[test]
+fn without_a_name_server_the_ledger_says_so() {
+    let lab = Lab::new();
+    let warning = "blind  names     no name server";
+    for (text, is_told) in [
+        ("nameserver 127.0.0.1\n", true),
+        ("nameserver 2001:db8::53\n", true),
+        ("", true),
+        ("nameserver 203.0.113.9\n", false),
+    ] {
+        lab.files.cover(RESOLV_CONF, text);
+        let report = run(STEP05, &["true"]);
+        let said = report.stderr;
+        assert_eq!(said.contains(warning), is_told, "{text}: {said}");
+    }
+    lab.files.cover(RESOLV_CONF, "");
+    for flags in [["--dns", "203.0.113.9"], ["--network", "none"]] {
+        let report = run(STEP05, &[&flags[..], &["true"]].concat());
+        assert!(!report.stderr.contains(warning), "{}", report.stderr);
+    }
+}
+
+#[test]
+fn a_full_name_has_a_short_one_beside_it() {
+    let lab = Lab::new();
+    lab.files.cover(RESOLV_CONF, "");
+    let script = "ping -q -c 1 -W 20 web | head -n 1; hostname -f";
+    let flags = ["-q", "--hostname", "web.example.com"];
+    let mut process = start(STEP05, &flags, script);
+    let line = process.hear();
+    let own = address(&process);
+    assert!(line.starts_with(&format!("PING web ({own})")), "{line}");
+    assert_eq!(process.hear().trim_end(), "web.example.com");
+    process.end();
+}
+
+#[test]
+fn on_the_machines_own_network_its_hosts_are_known() {
+    let lab = Lab::new();
+    lab.files.cover("/etc/hosts", "203.0.113.5 printer # web\n");
+    let hosts = |network: &str| {
+        let flags = ["-q", "--network", network, "--hostname", "web"];
+        run(STEP05, &[&flags[..], &["cat", "/etc/hosts"]].concat()).stdout
+    };
+    let machine = "203.0.113.5 printer # web\n127.0.1.1 web\n";
+    assert_eq!(hosts("host"), machine);
+    assert!(!hosts("none").contains("printer"), "the control");
+}
