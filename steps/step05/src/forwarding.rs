@@ -90,7 +90,10 @@ fn switch_of(interface: &str) -> String {
 }
 
 /// The interface of the default route, unless that only says "unreachable".
-pub(crate) fn uplink() -> Result<Option<String>> {
+///
+/// # Errors
+/// When /proc cannot be read.
+pub fn uplink() -> Result<Option<String>> {
     let mut routes = Proc::own().routes()?.into_iter();
     let interface = routes.find(Route::is_default).map(|r| r.interface);
     Ok(interface.filter(|interface| interface != "*"))

@@ -38,14 +38,20 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
     };
     let mut lines = vec![Line::new(Mark::Blind, "network", text)];
     if default.is_some() {
-        let obstacles = obstacles()?;
-        let is_free = obstacles.is_empty();
-        let line = Line::new(Mark::Blind, "way out", obstacles.join("\n"));
-        lines.extend((!is_free).then_some(line));
-        lines.extend((!has_name_server(process)).then(|| {
+        // Without root there is no cable, and nothing for the machine to
+        // forward.
+        let obstacles = match geteuid().is_root() {
+            true => obstacles()?,
+            false => Vec::new(),
+        };
+        if !obstacles.is_empty() {
+            let text = obstacles.join("\n");
+            lines.push(Line::new(Mark::Blind, "way out", text));
+        }
+        if !has_name_server(process) {
             let text = "no name server that can be reached: --dns ADDRESS";
-            Line::new(Mark::Blind, "names", text)
-        }));
+            lines.push(Line::new(Mark::Blind, "names", text));
+        }
     }
     let doors = doors()?;
     if !doors.is_empty() {

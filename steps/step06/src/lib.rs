@@ -32,11 +32,12 @@ pub mod ledger;
 pub mod mapping;
 
 mod flags;
+mod pasta;
 mod rootless;
 mod writing;
 
 pub use flags::Args;
 pub use ids::Maps;
 pub use ledger::LEDGER;
-pub use rootless::connection;
+pub use rootless::{Connection, connection};
 pub use writing::give_up_groups;

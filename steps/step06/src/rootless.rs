@@ -1,21 +1,38 @@
-//! What is different without the machine's root.
+//! The network, with the machine's root and without.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
-use step00::Advice;
-use step05::{Connection, Kind};
+use step00::{Advice, Process};
+use step05::Kind;
 
 use crate::Args;
+use crate::pasta::{self, Pasta};
+
+/// Why there is no way out, for the ledger.
+pub(crate) static NO_WAY_OUT: OnceLock<String> = OnceLock::new();
+
+/// A container's connection: that of step05, or one by pasta(1).
+#[derive(Debug)]
+pub struct Connection {
+    own: step05::Connection,
+    program: Option<PathBuf>,
+    pasta: OnceCell<Pasta>,
+}
 
 /// The network that the flags of step05 ask for, as far as it can be had.
 ///
 /// A cable has one end on the machine's side, and to plug that in takes the
-/// machine's root. Without it, what is left of a private network is the
-/// loopback.
+/// machine's root. Without it there is pasta, and where that is not installed
+/// the loopback is what is left of a private network.
 ///
 /// # Errors
 /// When a port is to be published, and there is no cable to hand it on.
 pub fn connection(args: &Args, asked: &step05::Args) -> Result<Connection> {
     let mut asked = asked.clone();
+    let mut program = None;
     if args.is_rootless() && asked.network == Kind::Private {
         if !asked.publish.is_empty() {
             let error = anyhow!("--publish needs a cable to hand a port on");
@@ -25,6 +42,50 @@ pub fn connection(args: &Args, asked: &step05::Args) -> Result<Connection> {
             );
         }
         asked.network = Kind::None;
+        match pasta::find() {
+            Ok(found) => program = Some(found),
+            Err(error) => drop(NO_WAY_OUT.set(format!("{error:#}"))),
+        }
     }
-    Connection::claim(&asked)
+    let own = step05::Connection::claim(&asked)?;
+    Ok(Connection { own, program, pasta: OnceCell::new() })
+}
+
+impl Connection {
+    /// The blindfold: CLONE_NEWNET, or none.
+    pub fn namespace(&self) -> libc::c_int {
+        self.own.namespace()
+    }
+
+    /// The files in which the container finds its name and name servers.
+    pub fn files(
+        &self,
+        hostname: &str,
+        args: &step05::Args,
+    ) -> Vec<(PathBuf, String)> {
+        self.own.files(hostname, args)
+    }
+
+    /// Outside, while the process waits: plugs in the cable.
+    ///
+    /// # Errors
+    /// As for step05's, and what pasta says.
+    pub fn connect(&self, process: &Process) -> Result<()> {
+        if let Some(program) = &self.program {
+            let pasta = Pasta::start(program, process).advice(
+                "--network none does without, --network host has the \
+                 machine's own",
+            )?;
+            let _ = self.pasta.set(pasta);
+        }
+        self.own.connect(process)
+    }
+
+    /// Inside, with the cable plugged in: brings up the interfaces.
+    ///
+    /// # Errors
+    /// As for step05's.
+    pub fn bring_up(&self) -> Result<()> {
+        self.own.bring_up()
+    }
 }

@@ -124,12 +124,13 @@ impl Running {
         self.launcher.id() as i32
     }
 
-    /// The child of the launcher that is not a guardian. Guardians are made
-    /// first, and may not have taken their name yet.
+    /// The child of the launcher that is neither a guardian nor pasta(1). Most
+    /// guardians are made first, and may not have taken their name yet.
     fn find_process(&self) -> i32 {
         let children = process::children(self.launcher());
-        let is_guardian = |pid: &i32| process::name(*pid) == "guardian";
-        let child = children.into_iter().rfind(|pid| !is_guardian(pid));
+        let others = ["guardian", "pasta", "pasta.avx2", "passt.avx2"];
+        let is_other = |pid: &i32| others.contains(&&*process::name(*pid));
+        let child = children.into_iter().rfind(|pid| !is_other(pid));
         child.expect("a child of the launcher")
     }
 

@@ -6,8 +6,12 @@
 //! and /etc/subuid.
 
 mod images;
+#[allow(dead_code)]
+#[path = "../../../step05/tests/network/lab.rs"]
+mod lab;
 mod layers;
 mod maps;
+mod pasta;
 mod person;
 mod powers;
 mod rootless;
