@@ -22,6 +22,7 @@ use step03::tree::{self, Attributes, MOUNT_ATTR_IDMAP, Tree};
 use step04::image::Image;
 
 use crate::ids::{Maps, Writer};
+use crate::ledger;
 use crate::mapping::{Mapping, outside_of};
 use crate::user::write_maps;
 use crate::writing::die_with_launcher;
@@ -33,10 +34,11 @@ const NOBODY: u32 = 65_534;
 /// the writes to that root.
 ///
 /// Only the machine's root can do this. Without it the layers stay as they
-/// are, which is right for images that the learner has made.
+/// are, which is right for images that the learner has made. What those of
+/// others cannot do is told by the ledger.
 pub fn adapt(image: &mut Image, maps: &Maps) -> Result<()> {
     if maps.writer != Writer::Root {
-        return Ok(());
+        return tell_whose(image, maps);
     }
     let root = outside_of(&maps.uids, 0).zip(outside_of(&maps.gids, 0));
     let (uid, gid) = root.context("find root inside in the maps")?;
@@ -50,6 +52,31 @@ pub fn adapt(image: &mut Image, maps: &Maps) -> Result<()> {
         }
         let owners = owners(maps, found.uid(), found.gid());
         show_with_other_owners(layer, &owners)?;
+    }
+    Ok(())
+}
+
+/// A file whose owner has no number in the container cannot be changed there:
+/// to copy it up, overlayfs would have to make another one with that owner, and
+/// the kernel answers EOVERFLOW. (Which programs then call "Value too large".)
+fn tell_whose(image: &Image, maps: &Maps) -> Result<()> {
+    for layer in &image.layers {
+        let path = layer.path.display();
+        let found = fs::metadata(&layer.path)
+            .with_context(|| format!("look at {path}"))?;
+        let is_mapped = |map: &[Mapping], id| {
+            map.iter()
+                .any(|one| one.outside <= id && id - one.outside < one.count)
+        };
+        if !is_mapped(&maps.uids, found.uid()) {
+            let text = format!(
+                "{path} is uid {}'s, who is nobody in here: what it holds \
+                 cannot be changed\n(EACCES; EOVERFLOW: \"Value too large\"). An \
+                 image that you import yourself can",
+                found.uid()
+            );
+            ledger::found("image", text);
+        }
     }
     Ok(())
 }

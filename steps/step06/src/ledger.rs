@@ -1,10 +1,10 @@
 //! What is read back of step06: which user root inside is outside.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context, Result};
 use nix::unistd::{Pid, Uid, User};
 use step00::{Line, Mark, Proc, Reader, Subject};
-
-use crate::rootless::NO_WAY_OUT;
 
 /// All readers of this rung's ledger.
 #[rustfmt::skip]
@@ -37,22 +37,31 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
         _ => Mark::Blind,
     };
     let mut lines = vec![Line::new(mark, "users", text)];
-    lines.extend(way_out()?);
+    lines.extend(carrier()?);
+    let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.extend(found.iter().cloned());
     Ok(lines)
 }
 
-/// Who carries what the container sends, where that is not the kernel; or why
-/// nobody does.
-fn way_out() -> Result<Option<Line>> {
+/// What the launcher has found before there was a process, and what that does
+/// not show.
+static FOUND: Mutex<Vec<Line>> = Mutex::new(Vec::new());
+
+/// Keeps a line for the ledger.
+pub(crate) fn found(subject: &'static str, text: String) {
+    let mut lines = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.push(Line::new(Mark::Blind, subject, text));
+}
+
+/// Who carries what the container sends, where that is not the kernel.
+fn carrier() -> Result<Option<Line>> {
     let is_pasta = |child: &&Pid| {
         let name = Proc::of(**child).read("comm").unwrap_or_default();
         name.starts_with("pasta") || name.starts_with("passt")
     };
     let children = Proc::own().children()?;
-    let text = match (children.iter().find(is_pasta), NO_WAY_OUT.get()) {
-        (Some(pid), _) => format!("by pasta, your process {pid}"),
-        (None, Some(why)) => format!("none: {why}"),
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(Line::new(Mark::Blind, "way out", text)))
+    Ok(children.iter().find(is_pasta).map(|pid| {
+        let text = format!("by pasta, your process {pid}");
+        Line::new(Mark::Blind, "way out", text)
+    }))
 }

@@ -2,17 +2,14 @@
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
 use step00::{Advice, Process};
 use step05::Kind;
 
 use crate::Args;
+use crate::ledger::found;
 use crate::pasta::{self, Pasta};
-
-/// Why there is no way out, for the ledger.
-pub(crate) static NO_WAY_OUT: OnceLock<String> = OnceLock::new();
 
 /// A container's connection: that of step05, or one by pasta(1).
 #[derive(Debug)]
@@ -43,8 +40,8 @@ pub fn connection(args: &Args, asked: &step05::Args) -> Result<Connection> {
         }
         asked.network = Kind::None;
         match pasta::find() {
-            Ok(found) => program = Some(found),
-            Err(error) => drop(NO_WAY_OUT.set(format!("{error:#}"))),
+            Ok(path) => program = Some(path),
+            Err(error) => found("way out", format!("none: {error:#}")),
         }
     }
     let own = step05::Connection::claim(&asked)?;

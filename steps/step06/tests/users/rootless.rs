@@ -1,6 +1,7 @@
 //! A container without root, and without any help from it.
 
-use std::os::unix::fs::MetadataExt;
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use witness::terminal::Terminal;
 use witness::{Machine, Reachable, namespace, need, run, start};
@@ -243,4 +244,26 @@ fn without_user_namespaces_the_switch_is_named() {
     assert!(report.stderr.contains("No space left"), "{}", report.stderr);
     // The control: there are enough.
     assert_eq!(run_with("100").stderr, "");
+}
+
+#[test]
+fn an_image_of_somebody_elses_is_explained() {
+    let _machine = Machine::new();
+    let person = Person::new();
+    let image = person.home.join("rootfs");
+    let tmp = image.join("tmp");
+    std::fs::set_permissions(&tmp, Permissions::from_mode(0o1777))
+        .expect("a folder for everybody");
+    let look = ["--", "touch", "/tmp/new"];
+    let explained = "image     ";
+    let report = run("setpriv", &person.starts(&look));
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
+    assert!(!report.stderr.contains(explained), "{}", report.stderr);
+
+    program("chown", &["-hR", "0:0", text(&image)]);
+    let report = run("setpriv", &person.starts(&look));
+    assert!(report.stderr.contains("Value too large for"), "touch says it");
+    let whose = "rootfs is uid 0's, who is nobody in here";
+    assert!(report.stderr.contains(whose), "{}", report.stderr);
+    assert!(report.stderr.contains("EOVERFLOW"), "{}", report.stderr);
 }
