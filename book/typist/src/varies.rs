@@ -7,7 +7,7 @@
 //! - process numbers. The machine counts from 2000, and what is between that
 //!   and 99999 counts as one, but for a few numbers that mean something;
 //! - times of day, dates, durations, releases of the kernel;
-//! - UUIDs, hardware addresses, numbers of interfaces;
+//! - digests, UUIDs, hardware addresses, numbers of interfaces;
 //! - the address that a container has got, the names of its cable and of its
 //!   control group, and which busybox it is whose shell says hello;
 //! - how many blanks are between two columns.
@@ -26,6 +26,8 @@ pub fn without_what_varies(line: &str) -> String {
     const PATTERNS: &[(&str, &str)] = &[
         (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
         (r"\b40265\d{5}\b", "NAMESPACE"),
+        (r"\b[0-9a-f]{64}\b", "DIGEST"),
+        (r"\bsha256:[0-9a-f]+\b", "DIGEST"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
         (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
         (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
