@@ -35,6 +35,7 @@ mod environment;
 mod flags;
 mod furnish;
 mod settle;
+mod target;
 
 pub use environment::{clean_environment, set_stage};
 pub use flags::{Args, Variable, parse_variable, variables};

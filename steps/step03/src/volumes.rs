@@ -6,13 +6,13 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2};
-use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, fstat, mkdirat};
+use anyhow::{Context, Result, anyhow, ensure};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, fstat};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
 use step00::Advice;
 
+use crate::target;
 use crate::tree::{Attributes, Tree, change};
 
 /// `HOST:INSIDE[:ro]`, as it is written on the command line.
@@ -60,10 +60,16 @@ pub fn parse(text: &str) -> Result<Specification, String> {
 
 /// Takes hold of each volume, with the launcher's rights.
 ///
+/// They come in the order in which they are to be mounted. What is mounted on
+/// /x covers what was mounted on /x/y before, and so the shorter path comes
+/// first, whatever the order of the flags; of two that are as long, the first.
+///
 /// # Errors
 /// When one is not there; nothing is made on the machine's side.
 pub fn open_all(specifications: &[Specification]) -> Result<Vec<Volume>> {
-    specifications.iter().map(Volume::open).collect()
+    let mut wanted: Vec<&Specification> = specifications.iter().collect();
+    wanted.sort_by_key(|volume| volume.inside.components().count());
+    wanted.into_iter().map(Volume::open).collect()
 }
 
 /// Inside: makes sure that each volume is held; see [`Tree::hold`].
@@ -108,34 +114,16 @@ impl Volume {
     }
 
     /// Opens the target, making what is missing of it.
-    ///
-    /// The image may hold a symbolic link at any part of the path, to
-    /// somewhere on the machine. RESOLVE_IN_ROOT (openat2(2)) makes the kernel
-    /// follow it as if `new_root` were `/` already, so that nothing outside
-    /// can be covered.
     fn make_target(&self, new_root: &Path) -> Result<OwnedFd> {
         let root = open(new_root, OFlag::O_PATH, Mode::empty())?;
         // By the descriptor: from step06 on the path may be out of reach.
         let mode = fstat(self.tree.hold()?)?.st_mode;
         let is_folder = mode & libc::S_IFMT == libc::S_IFDIR;
-        let mut known = root.try_clone()?;
-        let mut path = PathBuf::new();
-        let mut names = self.inside.components().skip(1).peekable();
-        while let Some(name) = names.next() {
-            path.push(name);
-            known = match open_in(&root, &path) {
-                Err(Errno::ENOENT) => {
-                    let is_last = names.peek().is_none();
-                    match is_last && !is_folder {
-                        true => make_file(&known, name.as_ref())?,
-                        false => make_folder(&known, name.as_ref())?,
-                    }
-                    open_in(&root, &path)?
-                }
-                other => other?,
-            };
-        }
-        Ok(known)
+        let target = target::make(&root, &self.inside, is_folder)?;
+        // A link may lead up to the root itself.
+        let place = |place| fstat(place).map(|it| (it.st_dev, it.st_ino));
+        ensure!(place(&target)? != place(&root)?, "it is / itself");
+        Ok(target)
     }
 }
 
@@ -146,33 +134,4 @@ fn is_kernels(target: &OwnedFd) -> Result<bool> {
     let kind = fstatfs(target).context("look at its filesystem")?;
     let kind = kind.filesystem_type();
     Ok([PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&kind))
-}
-
-fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    loop {
-        match openat2(root, path, how) {
-            // Somebody on this machine has renamed or mounted something while
-            // the kernel was about to follow `..` (openat2(2), EAGAIN).
-            Err(Errno::EAGAIN) => {}
-            found => return found,
-        }
-    }
-}
-
-/// Both modes are set afterwards, since a umask would narrow the first ones.
-/// By then another process may have put a symbolic link in its place.
-fn make_folder(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
-    let mode = Mode::from_bits_truncate(0o755);
-    mkdirat(parent, name, mode)?;
-    fchmodat(parent, name, mode, FchmodatFlags::NoFollowSymlink)
-}
-
-fn make_file(parent: &OwnedFd, name: &Path) -> nix::Result<()> {
-    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-    let mode = Mode::from_bits_truncate(0o644);
-    drop(openat(parent, name, flags, mode)?);
-    fchmodat(parent, name, mode, FchmodatFlags::NoFollowSymlink)
 }

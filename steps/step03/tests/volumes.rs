@@ -174,18 +174,111 @@ fn a_link_in_the_image_leads_nowhere_outside() {
     assert!(Path::new(&format!("{root}/etc/made")).is_dir());
     assert!(!Path::new("/etc/made").exists(), "made on the machine");
 
-    // What `out` names is not there inside, and nothing is made behind it.
+    // What `out` names is made inside, and nothing behind it on the machine.
     let out = flags("/out/made");
-    let report = run(STEP03, &["-q", "--rootfs", &root, "-v", &out, "true"]);
-    assert_eq!(report.status, 125);
-    assert!(report.stderr.contains("/out/made"), "{}", report.stderr);
-    assert_eq!(names(&outside), [""; 0], "made on the machine");
-    // The control: it is made as soon as that folder is there inside.
-    fs::create_dir_all(format!("{root}{outside}")).expect("make a folder");
-    let report = run(STEP03, &["-q", "--rootfs", &root, "-v", &out, "true"]);
-    assert_eq!(report.status, 0, "the control: {}", report.stderr);
+    let script = "cat /out/made/file";
+    assert_eq!(inside(&root, &[&out], script).stdout, "shown\n");
     assert_eq!(names(&outside), [""; 0], "made on the machine");
     assert_eq!(names(format!("{root}{outside}")), ["made"]);
+}
+
+#[test]
+fn what_a_link_to_nothing_names_is_made_inside() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let root = own_root(&folder);
+    let (it, file) = (folder.text("shown"), folder.text("shown/file"));
+    fs::create_dir(&it).expect("make a folder");
+    write(&file, "shown\n");
+    let links = [
+        ("relative", "var/nowhere"),
+        ("absolute", "/var/other/deep"),
+        ("chain", "relative-too"),
+        ("relative-too", "/absolute-too"),
+        ("absolute-too", "mnt/at/last"),
+        ("etc/up", "../../../../../risen"),
+        ("etc/detour", "missing/../found"),
+        ("inner", "etc/beside"),
+        ("etc/beside", "../opt/beside"),
+    ];
+    for (link, target) in links {
+        symlink(target, format!("{root}/{link}")).expect("make a link");
+    }
+    let leads = |link: &str| Path::new(&root).join(link).exists();
+    let leads = links.iter().any(|(link, _)| leads(link));
+    assert!(!leads, "the control: all of them lead to nothing");
+    for (link, _) in links {
+        let below = format!("{it}:/{link}/x/y");
+        let script = format!("cat /{link}/x/y/file");
+        let report = inside(&root, &[&below], &script);
+        assert_eq!(report.stdout, "shown\n", "{link}: {}", report.stderr);
+    }
+    for (link, target) in [("a-folder", "new/d"), ("a-file", "/new/f")] {
+        symlink(target, format!("{root}/{link}")).expect("make a link");
+    }
+    let both = [format!("{it}:/a-folder"), format!("{file}:/a-file")];
+    let both = both.each_ref().map(String::as_str);
+    let script = "cat /a-folder/file /a-file /new/f";
+    assert_eq!(inside(&root, &both, script).stdout, "shown\n".repeat(3));
+    for made in ["risen/x/y", "etc/found/x/y", "opt/beside/x/y", "new/d"] {
+        assert!(Path::new(&root).join(made).is_dir(), "{made}");
+        assert!(!Path::new("/").join(made).exists(), "{made} on the machine");
+    }
+}
+
+#[test]
+fn links_that_lead_to_each_other_or_up_to_the_root_are_refused() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let root = own_root(&folder);
+    let it = folder.text("shown");
+    fs::create_dir(&it).expect("make a folder");
+    for (link, target) in [
+        ("one", "two"),
+        ("two", "/one"),
+        ("round", "missing/../round"),
+        ("top", "/"),
+        ("top-by-nothing", "/none/.."),
+        ("fine", "/none/but/this"),
+    ] {
+        symlink(target, format!("{root}/{link}")).expect("make a link");
+    }
+    for (target, status, why) in [
+        ("/one", 125, "ELOOP"),
+        ("/one/x", 125, "ELOOP"),
+        ("/round", 125, "ELOOP"),
+        ("/top", 125, "it is / itself"),
+        ("/top-by-nothing", 125, "it is / itself"),
+        ("/top/x", 0, ""),
+        ("/fine", 0, ""),
+    ] {
+        let report = inside(&root, &[&format!("{it}:{target}")], "true");
+        assert_eq!(report.status, status, "{target}: {}", report.stderr);
+        assert!(report.stderr.contains(why), "{target}: {}", report.stderr);
+        let advises = report.stderr.contains("\n  try: ");
+        assert_eq!(advises, status != 0, "{}", report.stderr);
+    }
+}
+
+#[test]
+fn a_volume_in_a_volume_shows_whatever_the_order_of_the_flags() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let root = own_root(&folder);
+    for (name, text) in [("outer", "outer\n"), ("inner", "inner\n")] {
+        fs::create_dir(folder.join(name)).expect("make a folder");
+        write(folder.join(&format!("{name}/file")), text);
+    }
+    fs::create_dir(folder.join("outer/sub")).expect("make a folder");
+    let outer = format!("{}:/mnt", folder.text("outer"));
+    let inner = format!("{}:/mnt//sub/", folder.text("inner"));
+    let script = "cat /mnt/file /mnt/sub/file";
+    for volumes in [[&*outer, &*inner], [&*inner, &*outer]] {
+        let report = inside(&root, &volumes, script);
+        assert_eq!(report.stdout, "outer\ninner\n", "{}", report.stderr);
+    }
+    let control = inside(&root, &[&outer], script);
+    assert_eq!(control.stdout, "outer\n", "the control: one alone");
 }
 
 #[test]
