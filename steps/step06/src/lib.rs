@@ -9,6 +9,7 @@
 //! - [`user`] - the primitive: write the maps, become root.
 //! - [`ids`] - which numbers are mapped, and which process may write the maps.
 //! - [`layers`] - images whose owners are not mapped.
+//! - [`set_stage`] - /dev/stdout and its like, for one who is nobody outside.
 //! - [`Args`] - `--uid-map`, `--gid-map`, `--rootless`.
 //! - [`ledger`] - which user root inside is outside.
 //!
@@ -34,10 +35,12 @@ pub mod mapping;
 mod flags;
 mod pasta;
 mod rootless;
+mod streams;
 mod writing;
 
 pub use flags::Args;
 pub use ids::Maps;
 pub use ledger::LEDGER;
 pub use rootless::{Connection, connection};
+pub use streams::set_stage;
 pub use writing::give_up_groups;

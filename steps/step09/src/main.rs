@@ -42,6 +42,7 @@ fn run(mut args: Args) -> Result<Ending> {
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
     step03::set_stage(&mut stage, &args.root, &args.uts)?;
+    step06::set_stage(&mut stage);
     let maps = step06::Maps::choose(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use nix::sys::prctl;
-use step00::{Advice, Stage};
+use step00::{Advice, Gate, Stage};
 
 use crate::{Args, keyring, labels, parse_user, sealed, streams};
 
@@ -46,7 +46,7 @@ pub fn set_stage(stage: &mut Stage<'_>) {
 /// Other processes in the container can then read this one's memory, a copy of
 /// the launcher's. When a container starts there are none; entering one
 /// (step11) is another matter.
-fn stay_readable() -> Result<()> {
+fn stay_readable(_: &Gate) -> Result<()> {
     prctl::set_dumpable(true).context("make /proc/PID readable")
 }
 

@@ -66,6 +66,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let process = step00::Args { quiet: true, command: args.command.clone() };
     let mut stage = Stage::new(name, &process);
     step03::set_stage(&mut stage, &run.root, &run.uts)?;
+    step06::set_stage(&mut stage);
     stage.own_terminal = true;
     let apart = namespaces::between(target.pid)?;
     let before = namespaces::before_birth(apart);

@@ -4,11 +4,14 @@
 //! to do at such a moment leaves a function here, and keeps the reason for it
 //! in its own code.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::os::fd::OwnedFd;
 
 use anyhow::Result;
 
 use super::gate::Gate;
+use super::streams::Streams;
 use crate::child::Process;
 use crate::command::Command;
 
@@ -17,6 +20,13 @@ pub type Exec = fn(&Command) -> Result<Infallible>;
 
 /// Reads what only the new process can read of itself.
 pub type Fact = fn() -> Result<String>;
+
+/// What the new process has handed over, by name.
+pub type HandedOver = BTreeMap<String, OwnedFd>;
+
+/// Takes what it knows of what was handed over, and says which of the caller's
+/// streams the launcher is to carry.
+pub type Carry = fn(&mut HandedOver) -> Result<Streams>;
 
 /// Would the kernel drop this signal if it were sent to the command now?
 pub type Drops = fn(&Process, i32) -> Option<Dropped>;
@@ -35,10 +45,12 @@ pub struct Hooks<'a> {
     /// In the launcher, just before the process is made.
     pub before_birth: Option<&'a dyn Fn() -> Result<()>>,
     /// In the new process, after `inside`: the launcher looks at it next.
-    pub before_ready: Vec<fn() -> Result<()>>,
+    pub before_ready: Vec<fn(&Gate) -> Result<()>>,
     /// In the new process: what only that can read, for the ledger. See
     /// [`Subject::fact`](crate::Subject::fact).
     pub facts: Vec<(&'static str, Fact)>,
+    /// In the launcher, when the process is ready.
+    pub streams: Carry,
     /// In the new process, last of all before `exec`. The gate must stay open.
     pub before_exec: Vec<fn(&Gate) -> Result<()>>,
     /// execve(2) as it is, or as the child of an init.

@@ -59,7 +59,7 @@ impl NewProcess<'_> {
         // Once more: a change of user, if `inside` has made one, has cancelled
         // the first call (PR_SET_PDEATHSIG(2const)).
         die_with_launcher()?;
-        self.hooks.before_ready.iter().try_for_each(|hook| hook())?;
+        self.hooks.before_ready.iter().try_for_each(|hook| hook(gate))?;
         let slave = match self.has_terminal {
             true => {
                 let (master, slave) = terminal::open()?;

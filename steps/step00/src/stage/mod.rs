@@ -21,6 +21,7 @@ mod outside;
 mod relay;
 mod running;
 mod signals;
+mod streams;
 mod terminal;
 
 use std::ffi::OsString;
@@ -40,8 +41,9 @@ use terminal::Borrowed;
 
 pub use gate::Gate;
 pub use guardian::Guardian;
-pub use hooks::{Dropped, Drops, Exec, Fact, Hooks};
+pub use hooks::{Carry, Dropped, Drops, Exec, Fact, HandedOver, Hooks};
 pub use running::{Outcome, Running};
+pub use streams::Streams;
 
 /// Everything that a rung decides before the process exists.
 pub struct Stage<'a> {
@@ -85,6 +87,7 @@ impl<'a> Stage<'a> {
                 before_birth: None,
                 before_ready: Vec::new(),
                 facts: Vec::new(),
+                streams: |_| Ok(Streams::default()),
                 before_exec: Vec::new(),
                 exec: process::execute,
                 drops: |_, _| None,
@@ -150,14 +153,24 @@ impl<'a> Stage<'a> {
         let accompanied = catch(|| {
             outside(&process)?;
             gate.open()?;
-            outside::accompany(&gate, &process, &signals, borrowed, tell)
+            let carry = self.hooks.streams;
+            outside::accompany(
+                &gate, &process, &signals, borrowed, carry, tell,
+            )
         });
-        let (relay, handed_over) = accompanied.map_err(|error| {
+        let (carried, handed_over) = accompanied.map_err(|error| {
             process.kill();
             gate.last_words().unwrap_or(error)
         })?;
         let (command, drops) = (self.command, self.hooks.drops);
-        Ok(Running::new(process, command, signals, relay, drops, handed_over))
+        Ok(Running::new(
+            process,
+            command,
+            signals,
+            carried,
+            drops,
+            handed_over,
+        ))
     }
 }
 

@@ -1,35 +1,32 @@
 //! The launcher's side of the stage, from the first opening of the gate until
 //! the command runs.
 
-use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
-
 use anyhow::{Context, Result, bail};
 use nix::sys::signalfd::SignalFd;
 
 use super::gate::{Gate, Message};
+use super::hooks::{Carry, HandedOver};
 use super::relay::Relay;
+use super::streams::Streams;
 use super::terminal::{Borrowed, TERMINAL};
 use crate::child::{Ending, Process};
 use crate::narrator::Subject;
 use crate::process;
 
-/// What the new process has handed over, by name.
-pub(super) type HandedOver = BTreeMap<String, OwnedFd>;
-
 /// Waits until the process is ready, and lets it go on to execve(2). `tell`
-/// looks at it in between.
+/// looks at it in between, and `carry` says what is to be carried from then on.
 ///
 /// # Errors
-/// Those of `tell` and of the process; and when it has ended too early, or an
+/// Those of `tell`, of `carry` and of the process; and when it has ended too early, or an
 /// interrupt has ended the wait.
 pub(super) fn accompany(
     gate: &Gate,
     process: &Process,
     signals: &SignalFd,
     borrowed: Option<Borrowed>,
+    carry: Carry,
     tell: impl FnOnce(&Subject) -> Result<()>,
-) -> Result<(Option<Relay>, HandedOver)> {
+) -> Result<((Option<Relay>, Streams), HandedOver)> {
     let (subject, mut handed_over) = wait_until_ready(gate, process, signals)?;
     tell(&subject)?;
     let relay = match borrowed {
@@ -40,12 +37,13 @@ pub(super) fn accompany(
         }
         None => None,
     };
+    let streams = carry(&mut handed_over)?;
     gate.open()?;
     // The gate is closed by a successful execve(2), or by the death of the
     // process. Signals are for the command from here on: until now they were
     // blocked.
     while !matches!(gate.receive_or_error()?, Message::Closed) {}
-    Ok((relay, handed_over))
+    Ok(((relay, streams), handed_over))
 }
 
 fn wait_until_ready(

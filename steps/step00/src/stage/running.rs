@@ -1,5 +1,6 @@
 //! From the moment at which the command runs to its end: the launcher waits,
-//! forwards the signals that it gets, and relays the terminal.
+//! forwards the signals that it gets, and relays the terminal and what else it
+//! carries.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -10,10 +11,10 @@ use nix::sys::signal::Signal;
 use nix::sys::signalfd::{SignalFd, siginfo};
 use nix::unistd::{getpgid, getpgrp};
 
-use super::hooks::{Dropped, Drops};
-use super::outside::HandedOver;
+use super::hooks::{Dropped, Drops, HandedOver};
 use super::relay::Relay;
 use super::signals::is_for_command;
+use super::streams::Streams;
 use crate::child::{self, Ending, Process, SI_KERNEL};
 use crate::command::Command;
 use crate::{narrator, process};
@@ -27,6 +28,7 @@ pub struct Running {
     pub command: Command,
     signals: SignalFd,
     relay: Option<Relay>,
+    streams: Streams,
     drops: Drops,
     handed_over: HandedOver,
     /// How many interrupts the kernel has dropped.
@@ -58,7 +60,7 @@ impl Running {
         process: Process,
         command: Command,
         signals: SignalFd,
-        relay: Option<Relay>,
+        (relay, streams): (Option<Relay>, Streams),
         drops: Drops,
         handed_over: HandedOver,
     ) -> Running {
@@ -68,6 +70,7 @@ impl Running {
             command,
             signals,
             relay,
+            streams,
             drops,
             handed_over,
             dropped,
@@ -76,7 +79,7 @@ impl Running {
     }
 
     /// Waits until the process has ended. By then the terminal has been given
-    /// back.
+    /// back, and what the launcher carries has arrived.
     ///
     /// # Errors
     /// When the kernel does not say how it ended.
@@ -84,6 +87,7 @@ impl Running {
         let ending = self.wait()?;
         self.is_over = true;
         self.relay = None;
+        let ending = self.streams.end(ending, &self.signals);
         let handed_over = std::mem::take(&mut self.handed_over);
         Ok(Outcome { ending, handed_over })
     }
@@ -107,6 +111,7 @@ impl Running {
                 self.on_keyboard();
             }
             self.relay.iter_mut().for_each(Relay::deliver);
+            self.streams.carry(|at| ready.streams[at]);
         }
     }
 
@@ -117,6 +122,8 @@ impl Running {
             PollFd::new(self.signals.as_fd(), watched),
         ];
         fds.extend(self.relay.iter().flat_map(Relay::watched));
+        let before_streams = fds.len();
+        fds.extend(self.streams.watched());
         match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).context("wait for the command"),
@@ -125,12 +132,17 @@ impl Running {
             let events = fds.get(at).and_then(PollFd::revents);
             events.is_some_and(|events| events.intersects(flags))
         };
+        let has_relay = self.relay.is_some();
         let over = PollFlags::POLLHUP | PollFlags::POLLERR;
         Ok(Ready {
             ended: is(0, watched),
             signal: is(1, watched),
-            screen: is(2, watched),
-            keyboard: is(3, watched | over),
+            screen: has_relay && is(2, watched),
+            keyboard: has_relay && is(3, watched | over),
+            streams: fds[before_streams..]
+                .iter()
+                .map(|fd| fd.any() == Some(true))
+                .collect(),
         })
     }
 
@@ -221,4 +233,5 @@ struct Ready {
     signal: bool,
     screen: bool,
     keyboard: bool,
+    streams: Vec<bool>,
 }

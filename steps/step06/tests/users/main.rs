@@ -15,6 +15,7 @@ mod pasta;
 mod person;
 mod powers;
 mod rootless;
+mod streams;
 mod volumes;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use serde_json::Value;
 use witness::terminal::Terminal;
-use witness::{Machine, eventually, namespace, process, run};
+use witness::{Folder, Machine, eventually, namespace, process, run};
 
 use crate::person::{self, Person};
 use crate::{Container, MAP, STEP11};
@@ -94,6 +94,34 @@ fn its_status_streams_and_flags_are_its_own() {
     let nowhere = container.exec(&["--workdir", "/nonexistent"], &["true"]);
     assert_eq!(nowhere.status, 125);
     assert!(nowhere.stderr.contains("--workdir"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn the_streams_of_both_can_be_opened_by_their_names() {
+    let _machine = Machine::new();
+    let script = "echo 1 >/dev/stdout; echo 2 >/dev/stderr; exit 3";
+    for more in [&["--user", "0"][..], &["--user", "1000:50"]] {
+        let first = format!("({script}); exec sleep 1000");
+        let container = Container::start(&[&MAP[..], more].concat(), &first);
+        eventually("its log", || container.log() == "1\n2\n");
+        // In pipes, as the witness has them.
+        let second = container.exec(&[], &["sh", "-c", script]);
+        assert_eq!((&*second.stdout, second.status), ("1\n", 3), "{more:?}");
+        assert_eq!(second.stderr, "2\n");
+        // In a file that is root's, with what others write before and after.
+        let file = Folder::new();
+        let line =
+            "(echo 0; \"$0\" exec \"$1\" sh -c \"$2\"; echo $?) >\"$3\" 2>&1";
+        let path = file.text("f");
+        let words = ["-c", line, STEP11, &container.name, script, &path];
+        assert_eq!(run("sh", &words).status, 0);
+        let written = fs::read_to_string(&path).expect("a file");
+        assert_eq!(written, "0\n1\n2\n3\n", "{more:?}");
+        // The control: what is not one of its streams is closed to it.
+        let other = "echo x >/proc/1/fd/1";
+        let report = container.exec(&["-u", "7:7"], &["sh", "-c", other]);
+        assert_ne!(report.status, 0, "the control");
+    }
 }
 
 #[test]
