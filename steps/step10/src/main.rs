@@ -33,7 +33,6 @@ fn run(mut args: Args) -> Result<Ending> {
     step10::prepare(&args.privileges)?;
     step04::defaults(&mut args.overlay, &mut args.process, &mut args.root)?;
     step10::default_user(&mut args.privileges, &args.overlay)?;
-    // It makes the process, holds it at a gate, and sees it through.
     let mut stage = Stage::new(NAME, &args.process);
     stage.blind(libc::CLONE_NEWUTS);
     stage.blind(libc::CLONE_NEWPID);

@@ -56,7 +56,7 @@ impl Run {
 
     /// Whoever means an image that is not here gets the answer that there is
     /// no such program.
-    pub(crate) fn explain(&self, result: Result<Ending>) -> Result<Ending> {
+    pub fn explain(&self, result: Result<Ending>) -> Result<Ending> {
         let word = self.typed.first().and_then(|word| word.to_str());
         let word = word.filter(|_| self.overlay.image.is_empty());
         match (result, word) {

@@ -48,7 +48,10 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<Ending> {
     match args.command {
-        Command::Run(args) => run::run(NAME, &args.with_defaults()?),
+        Command::Run(args) => {
+            let args = args.with_defaults()?;
+            args.explain(run::run(NAME, &args))
+        }
         Command::Exec(args) => exec::exec(NAME, &args),
         Command::Ps(args) => ps::ps(&args),
         Command::Stats(args) => stats::stats(&args),

@@ -13,9 +13,7 @@ pub fn run(name: &'static str, args: &Run) -> Result<Ending> {
         return step00::print(&step08::dump(&args.seccomp));
     }
     step10::prepare(&args.privileges)?;
-    args.explain(launch(args.record.detach, |launcher| {
-        recorded(name, args, launcher)
-    }))
+    launch(args.record.detach, |launcher| recorded(name, args, launcher))
 }
 
 fn recorded(
