@@ -101,36 +101,63 @@ pub const ALLOWED: &[&str] = &[
      lsm_list_modules",
 ];
 
-/// Allowed or not, depending on one argument.
+/// Allowed or not, depending on the arguments. Where a call stands in several
+/// rows, one that fits is enough; in a row all arguments must fit. (A profile
+/// of Docker's is read in the same way.)
 pub const CHECKED: &[Check] = &[
     // clone(2) makes processes, threads *and* namespaces. Its flags come
     // first on x86_64 and aarch64 (not on all: clone(2), NOTES).
-    Check { call: "clone", argument: 0, rule: Rule::NoBitOf(CLONE_NEW) },
-    // The families that programs speak. Of the forty that there are, vsock(7)
-    // talks to the hypervisor, past every network namespace; AF_ALG reaches
-    // the kernel's ciphers (CVE-2026-31431); and for most of the others the
-    // machine would load a module that nobody there has asked for.
-    Check { call: "socket", argument: 0, rule: Rule::OneOf(FAMILIES) },
-    Check { call: "socketpair", argument: 0, rule: Rule::OneOf(FAMILIES) },
+    Check { call: "clone", arguments: &[(0, Rule::NoBitOf(CLONE_NEW))] },
+    // socket(2): family, type, protocol. For most of the forty families, of
+    // the types and of the protocols the machine would load a module that
+    // nobody there has asked for; vsock(7) talks to the hypervisor, past every
+    // network namespace; AF_ALG reaches the kernel's ciphers
+    // (CVE-2026-31431). Left are those that programs speak: of local sockets
+    // and whole packets all that there is,
+    Check {
+        call: "socket",
+        arguments: &[(0, Rule::OneOf(&[AF_UNIX, AF_PACKET]))],
+    },
+    // of both IPs what is not SCTP, DCCP, L2TP …,
+    Check {
+        call: "socket",
+        arguments: &[
+            (0, Rule::OneOf(&[AF_INET, AF_INET6])),
+            (1, Rule::NoBitOf(RARE_TYPES)),
+            (2, Rule::OneOf(IP_PROTOCOLS)),
+        ],
+    },
+    // and of netlink what needs no module.
+    Check {
+        call: "socket",
+        arguments: &[
+            (0, Rule::OneOf(&[AF_NETLINK])),
+            (2, Rule::OneOf(NETLINK_PROTOCOLS)),
+        ],
+    },
+    // Only local ones come in pairs; the kernel finds out about others after
+    // it has made two, and loaded what these take.
+    Check { call: "socketpair", arguments: &[(0, Rule::OneOf(&[AF_UNIX]))] },
     // Both put characters into a terminal's input as if they had been typed:
     // into the shell that started us (ioctl_tty(2), TIOCSTI).
     Check {
         call: "ioctl",
-        argument: 1,
-        rule: Rule::NoneOf(&[TIOCSTI, TIOCLINUX]),
+        arguments: &[(1, Rule::NoneOf(&[TIOCSTI, TIOCLINUX]))],
     },
     // personality(2) can also switch address randomisation off. What is
     // left: plain Linux, 32-bit `uname`, a 2.6 version, and asking.
     Check {
         call: "personality",
-        argument: 0,
-        rule: Rule::OneOf(&[
-            PER_LINUX,
-            PER_LINUX32,
-            UNAME26,
-            UNAME26 | PER_LINUX32,
-            QUERY,
-        ]),
+        arguments: &[(
+            0,
+            Rule::OneOf(&[
+                PER_LINUX,
+                PER_LINUX32,
+                UNAME26,
+                UNAME26 | PER_LINUX32,
+                QUERY,
+            ]),
+        )],
     },
 ];
 
@@ -192,41 +219,63 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const AF_NETLINK: u32 = 16;
 const AF_PACKET: u32 = 17;
-const FAMILIES: &[u32] = &[AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET];
+/// Of a socket's type the low four bits are a number, and the rest two flags
+/// (socket(2)). 1 to 3 are SOCK_STREAM, SOCK_DGRAM and SOCK_RAW; from 4 on it
+/// is SOCK_SEQPACKET, which is SCTP's with the IPs, SOCK_DCCP and older ones.
+const RARE_TYPES: u32 = 0b1100;
+/// The standard one of the type, ICMP, TCP, UDP, ICMPv6, "raw", MPTCP
+/// (linux/in.h). The raw ones take CAP_NET_RAW as well.
+const IP_PROTOCOLS: &[u32] = &[0, 1, 6, 17, 58, 255, 262];
+/// NETLINK_ROUTE: interfaces, addresses, routes. NETLINK_AUDIT: useradd and su
+/// ask whether there is an audit, hear that it is not theirs, and go on; on
+/// EPERM already here they give up. NETLINK_KOBJECT_UEVENT: libudev's. The
+/// others load modules themselves, some by the name in a message
+/// (NETLINK_GENERIC, NETLINK_SOCK_DIAG), or lead to code with a history:
+/// NETLINK_NETFILTER to nf_tables (CVE-2024-1086). netlink(7) has them all.
+const NETLINK_PROTOCOLS: &[u32] = &[0, 9, 15];
 const PER_LINUX: u32 = 0;
 const PER_LINUX32: u32 = 8;
 const UNAME26: u32 = 0x2_0000;
 const QUERY: u32 = 0xffff_ffff;
 
-/// How the disassembler writes the values above.
-pub const VALUE_NAMES: &[(u32, &str)] = &[
-    (CLONE_NEW, "CLONE_NEW*"),
-    (AF_UNIX, "AF_UNIX"),
-    (AF_INET, "AF_INET"),
-    (AF_INET6, "AF_INET6"),
-    (AF_NETLINK, "AF_NETLINK"),
-    (AF_PACKET, "AF_PACKET"),
-    (TIOCSTI, "TIOCSTI"),
-    (TIOCLINUX, "TIOCLINUX"),
-    (PER_LINUX, "PER_LINUX"),
-    (PER_LINUX32, "PER_LINUX32"),
-    (UNAME26, "UNAME26"),
-    (UNAME26 | PER_LINUX32, "UNAME26|PER_LINUX32"),
-    (QUERY, "0xffffffff (asks)"),
+/// How the disassembler writes the values above: index of the argument, value,
+/// name.
+pub const VALUE_NAMES: &[(usize, u32, &str)] = &[
+    (0, CLONE_NEW, "CLONE_NEW*"),
+    (0, AF_UNIX, "AF_UNIX"),
+    (0, AF_INET, "AF_INET"),
+    (0, AF_INET6, "AF_INET6"),
+    (0, AF_NETLINK, "AF_NETLINK"),
+    (0, AF_PACKET, "AF_PACKET"),
+    (0, PER_LINUX, "PER_LINUX"),
+    (0, PER_LINUX32, "PER_LINUX32"),
+    (0, UNAME26, "UNAME26"),
+    (0, UNAME26 | PER_LINUX32, "UNAME26|PER_LINUX32"),
+    (0, QUERY, "0xffffffff (asks)"),
+    (1, RARE_TYPES, "SOCK_SEQPACKET and above"),
+    (1, TIOCSTI, "TIOCSTI"),
+    (1, TIOCLINUX, "TIOCLINUX"),
+    (2, 0, "IPPROTO_IP/NETLINK_ROUTE"),
+    (2, 1, "IPPROTO_ICMP"),
+    (2, 6, "IPPROTO_TCP"),
+    (2, 17, "IPPROTO_UDP"),
+    (2, 58, "IPPROTO_ICMPV6"),
+    (2, 255, "IPPROTO_RAW"),
+    (2, 262, "IPPROTO_MPTCP"),
+    (2, 9, "NETLINK_AUDIT"),
+    (2, 15, "NETLINK_KOBJECT_UEVENT"),
 ];
 
-/// A call that is allowed by the low 32 bits of one of its arguments.
+/// Lets a call pass by the low 32 bits of some of its arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Check {
     /// The call's name.
     pub call: &'static str,
-    /// Which argument, counted from 0.
-    pub argument: usize,
-    /// What it must or must not be.
-    pub rule: Rule,
+    /// Which arguments, counted from 0, and what each must or must not be.
+    pub arguments: &'static [(usize, Rule)],
 }
 
-/// When a [`Check`] lets the call pass.
+/// When an argument lets the call pass.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
     /// None of these bits is set.
@@ -242,8 +291,8 @@ pub enum Rule {
 pub struct Calls {
     /// Allowed numbers, as ranges from first to last, ascending.
     pub ranges: Vec<(u32, u32)>,
-    /// Numbers that are allowed by an argument.
-    pub checked: Vec<(u32, Check)>,
+    /// Numbers that are allowed by arguments, each with its rows.
+    pub checked: Vec<(u32, &'static [Check])>,
     /// Numbers that get ENOSYS.
     pub absent: Vec<u32>,
     /// Numbers above this one get ENOSYS.
@@ -260,8 +309,8 @@ impl Default for Calls {
         let number = |name| table.get(name).copied();
         let allowed = ALLOWED.iter().flat_map(|it| it.split_whitespace());
         let checked = CHECKED
-            .iter()
-            .filter_map(|check| number(check.call).map(|it| (it, *check)));
+            .chunk_by(|one, next| one.call == next.call)
+            .filter_map(|rows| Some((number(rows[0].call)?, rows)));
         Calls {
             ranges: ranges(allowed.filter_map(number)),
             checked: checked.collect(),
@@ -301,7 +350,8 @@ mod tests {
         inotify_init futimesat signalfd eventfd uretprobe uprobe nfsservctl";
 
     fn listed() -> Vec<&'static str> {
-        let checked = CHECKED.iter().map(|check| check.call);
+        let rows = CHECKED.chunk_by(|one, next| one.call == next.call);
+        let checked = rows.map(|rows| rows[0].call);
         let lists = ALLOWED.iter().chain(REFUSED).chain([&ABSENT]);
         lists.flat_map(|list| list.split_whitespace()).chain(checked).collect()
     }

@@ -98,7 +98,7 @@ fn operand(program: &[sock_filter], here: usize, a: Option<u32>) -> String {
             Half::Last => format!("… {}", call(k)),
             Half::Neither => call(k),
         },
-        _ => known_or_hex(value_name(k), k),
+        (_, at) => known_or_hex(at.and_then(|at| value_name(at, k)), k),
     }
 }
 
@@ -140,8 +140,13 @@ fn call(number: u32) -> String {
     }
 }
 
-fn value_name(value: u32) -> Option<&'static str> {
-    calls::VALUE_NAMES.iter().find(|it| it.0 == value).map(|it| it.1)
+/// What a value means as the argument that lies at this offset.
+fn value_name(offset: u32, value: u32) -> Option<&'static str> {
+    let mut names = calls::VALUE_NAMES.iter();
+    let is_it = |name: &&(usize, u32, _)| {
+        argument(name.0) == offset && name.1 == value
+    };
+    names.find(is_it).map(|name| name.2)
 }
 
 fn known_or_hex(name: Option<&str>, value: u32) -> String {

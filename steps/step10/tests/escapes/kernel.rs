@@ -10,16 +10,21 @@ use crate::{
     ALL_POWERS, Answer, IDENTITY, NO_FILTER, UNGUARDED, done, inside, outside,
 };
 
-/// Opens a socket that sees or makes whole packets: `raw` or `packet`.
+/// Opens a socket that sees or makes whole packets, `raw` or `packet`, or one
+/// that no kernel has, by its family, type or protocol.
 pub fn socket(kind: &str) -> Answer {
-    let (family, protocol) = match kind {
-        "raw" => (libc::AF_INET, libc::IPPROTO_ICMP),
-        // No kernel has that many.
-        "unknown" => (63, 0),
-        _ => (libc::AF_PACKET, 0),
+    let (stream, raw) = (libc::SOCK_STREAM, libc::SOCK_RAW);
+    let (family, kind, protocol) = match kind {
+        "raw" => (libc::AF_INET, raw, libc::IPPROTO_ICMP),
+        "family" => (63, raw, 0),
+        "type" => (libc::AF_INET, 9, 0),
+        "protocol" => (libc::AF_INET, stream, 77),
+        "protocol6" => (libc::AF_INET6, stream, 77),
+        "netlink" => (libc::AF_NETLINK, raw, 31),
+        _ => (libc::AF_PACKET, raw, 0),
     };
     // SAFETY: socket(2) takes three numbers. The descriptor ends with us.
-    let answer = unsafe { libc::socket(family, libc::SOCK_RAW, protocol) };
+    let answer = unsafe { libc::socket(family, kind, protocol) };
     Errno::result(answer)?;
     done()
 }
@@ -68,14 +73,23 @@ fn whole_packets_take_net_raw() {
 }
 
 #[test]
-fn a_family_that_programs_do_not_speak_is_not_asked_for() {
+fn a_socket_that_programs_do_not_open_is_not_asked_for() {
     let _machine = Machine::new();
     // The guard: the filter. The kernel would look for a module first, to
-    // which the machine never had a reason, and has no such family then.
-    assert_eq!(inside(&[], &["socket unknown"]), ["EPERM"]);
-    assert_eq!(inside(&ALL_POWERS, &["socket unknown"]), ["EPERM"]);
-    let free = inside(&NO_FILTER, &["socket unknown"]).remove(0);
-    assert_eq!(free, "EAFNOSUPPORT", "the control");
+    // which the machine never had a reason, and has no such thing then.
+    for (what, free) in [
+        ("socket family", "EAFNOSUPPORT"),
+        ("socket type", "ESOCKTNOSUPPORT"),
+        ("socket protocol", "EPROTONOSUPPORT"),
+        ("socket netlink", "EPROTONOSUPPORT"),
+    ] {
+        assert_eq!(inside(&[], &[what]), ["EPERM"], "{what}");
+        assert_eq!(inside(&ALL_POWERS, &[what]), ["EPERM"], "{what}");
+        assert_eq!(inside(&NO_FILTER, &[what]), [free], "the control");
+    }
+    // The same on IPv6, which a kernel may lack.
+    assert_eq!(inside(&[], &["socket protocol6"]), ["EPERM"]);
+    assert_ne!(inside(&NO_FILTER, &["socket protocol6"]), ["EPERM"]);
 }
 
 /// Opens inotify instances until the kernel gives no more, a thousand at most.
