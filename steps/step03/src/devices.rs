@@ -42,12 +42,17 @@ const LINKS: [(&str, &str); 5] = [
     ("pts/ptmx", "ptmx"),
 ];
 
-/// Mounts and fills a /dev on the directory `dev`.
-pub(crate) fn furnish(dev: &Path) -> Result<()> {
+/// Mounts the tmpfs on the directory `dev`.
+pub(crate) fn mount_dev(dev: &Path) -> Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount_new("tmpfs", dev, flags, "mode=755,size=64k")
+}
+
+/// Fills that tmpfs: nodes, links, terminals, shared memory.
+pub(crate) fn fill(dev: &Path) -> Result<()> {
     let no_suid = MsFlags::MS_NOSUID;
     let no_exec = MsFlags::MS_NOEXEC;
     let hard = no_suid | no_exec | MsFlags::MS_NODEV;
-    mount_new("tmpfs", dev, no_suid | no_exec, "mode=755,size=64k")?;
     for (name, numbers) in NODES {
         bind_node(name, numbers, dev)?;
     }

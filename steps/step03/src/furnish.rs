@@ -1,10 +1,19 @@
 //! What a new root needs before it can be lived in: /proc, /sys and /dev.
+//!
+//! The new root may belong to somebody else, who exchanges a folder for a
+//! symbolic link in the moment between looking at it and mounting on it. Until
+//! the pivot such a link leads to wherever it says on the *machine*. So each
+//! folder is opened once, without links, and from then on there is only the
+//! descriptor.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, fstat, mkdirat};
 use step00::Advice;
 
 use crate::{devices, root, tree};
@@ -16,13 +25,27 @@ use crate::{devices, root, tree};
 /// - /dev is a small tmpfs with the harmless devices only.
 ///
 /// # Errors
-/// When the root lacks one of the three folders and it cannot be made; EPERM
-/// for proc inside of another container that has masked parts of /proc.
+/// When the root lacks one of the three folders and it cannot be made, ELOOP
+/// where one is a symbolic link; EPERM for proc inside of another container
+/// that has masked parts of /proc.
 pub fn furnish(new_root: &Path) -> Result<()> {
-    root::mount_proc(&mount_point(new_root, "proc")?)
-        .advice("inside another container? That masks /proc: use a real VM")?;
-    mount_sys(&mount_point(new_root, "sys")?)?;
-    devices::furnish(&mount_point(new_root, "dev")?)
+    let root = open(new_root, OFlag::O_PATH, Mode::empty())
+        .with_context(|| format!("open {}", new_root.display()))?;
+    let furnish = |name, mount: &dyn Fn(&Path) -> Result<()>| {
+        mount_point(&root, name)
+            .and_then(|folder| mount(&path_of(&folder)))
+            .with_context(|| {
+                format!("furnish {}", new_root.join(name).display())
+            })
+    };
+    furnish("proc", &|proc| {
+        root::mount_proc(proc)
+            .advice("inside another container? That masks /proc: use a VM")
+    })?;
+    furnish("sys", &mount_sys)?;
+    furnish("dev", &devices::mount_dev)?;
+    let dev = mounted(&root, "dev")?;
+    devices::fill(&path_of(&dev))
 }
 
 /// In a user namespace a new sysfs takes a network namespace of one's own as
@@ -37,23 +60,41 @@ fn mount_sys(sys: &Path) -> Result<()> {
             Errno::EPERM => tree::bind_read_only(Path::new("/sys"), sys),
             _ => Err(errno.into()),
         })
-        .with_context(|| format!("mount sysfs on {}", sys.display()))
+        .context("mount sysfs")
 }
 
-/// A directory of the new root on which something is to be mounted.
-///
-/// A symbolic link will not do. Until the pivot it leads to wherever it says
-/// on the *machine*, and the new root would be left without a /proc.
-fn mount_point(new_root: &Path, name: &str) -> Result<PathBuf> {
-    let path = new_root.join(name);
-    let found = path.symlink_metadata();
-    let is_there = found.is_ok_and(|metadata| metadata.is_dir());
-    match std::fs::create_dir(&path) {
-        Err(error) if !is_there => Err(error)
-            .with_context(|| {
-                format!("make the mount point {}", path.display())
-            })
-            .advice("a root file system needs the folders proc, sys and dev"),
-        _ => Ok(path),
+/// A folder of the new root on which something is to be mounted. It is made
+/// where the image has none.
+fn mount_point(root: &OwnedFd, name: &str) -> Result<OwnedFd> {
+    let mode = Mode::from_bits_truncate(0o755);
+    match mkdirat(root, name, mode) {
+        Ok(()) | Err(Errno::EEXIST) => {}
+        Err(errno) => Err(errno).context("make the mount point").advice(
+            "a root file system needs the folders proc, sys and dev",
+        )?,
     }
+    find(root, name)
+        .context("open it, and follow no link")
+        .advice("a root file system needs the folders proc, sys and dev")
+}
+
+/// Opens it again: the first descriptor is now below what is mounted there.
+fn mounted(root: &OwnedFd, name: &str) -> Result<OwnedFd> {
+    let top = find(root, name).with_context(|| format!("open /{name}"))?;
+    let is_mounted = fstat(&top)?.st_dev != fstat(root)?.st_dev;
+    ensure!(is_mounted, "find the new /{name}: somebody has exchanged it");
+    Ok(top)
+}
+
+/// RESOLVE_NO_SYMLINKS: the path is one name, and that is no link (ELOOP).
+fn find(root: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    openat2(root, name, how)
+}
+
+/// /proc is still the machine's, and leads back to the descriptor.
+fn path_of(folder: &OwnedFd) -> PathBuf {
+    format!("/proc/self/fd/{}", folder.as_raw_fd()).into()
 }

@@ -1,6 +1,6 @@
-//! Races for the target of a volume: a folder of the image is exchanged for a
-//! symbolic link, between the moment at which it is checked and the moment at
-//! which it is used.
+//! Races for a mount point: a folder of the image is exchanged for a symbolic
+//! link, between the moment at which it is checked and the moment at which it
+//! is used.
 //!
 //! A container takes milliseconds to start and microseconds for this. So it is
 //! step03's own functions that are called here, hundreds of times, in mounts
@@ -9,7 +9,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use nix::mount::{MntFlags, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use step03::furnish;
 use step03::volumes::{Volume, attach_all, open_all, parse};
 use witness::{Covers, Machine, eventually};
 
@@ -48,6 +49,48 @@ fn a_race_for_the_target_is_not_won() {
                     .is_ok_and(|path| path.starts_with(image.root()))
                 {
                     let _ = fs::create_dir(folder.join(round.to_string()));
+                }
+            }
+            !image.holds()
+        });
+    });
+}
+
+/// An image with the three folders that are mounted on.
+fn image_to_furnish() -> Image {
+    let image = Image::new();
+    for name in ["proc", "sys", "dev"] {
+        fs::create_dir(image.root().join(name)).expect("make a folder");
+    }
+    image
+}
+
+#[test]
+fn nor_is_one_for_proc_sys_and_dev() {
+    let _machine = Machine::new();
+    for name in ["proc", "sys", "dev"] {
+        let image = image_to_furnish();
+        let mut furnished = 0;
+        image.race([name, "link"], || {
+            for round in 0..ROUNDS {
+                let _mounts = Covers::new();
+                furnished += usize::from(furnish(&image.root()).is_ok());
+                assert!(image.holds(), "lost {name} in round {round}");
+            }
+        });
+        assert!(furnished > 0, "{name} was never mounted");
+    }
+    // The control: look first, then mount by the path.
+    let image = image_to_furnish();
+    let dev = image.root().join("dev");
+    let (kind, flags) = (Some("tmpfs"), MsFlags::empty());
+    image.race(["dev", "link"], || {
+        eventually("the race to be lost by looking first", || {
+            let _mounts = Covers::new();
+            for _ in 0..ROUNDS {
+                let found = dev.symlink_metadata();
+                if found.is_ok_and(|found| found.is_dir()) {
+                    let _ = mount(kind, &dev, kind, flags, None::<&str>);
                 }
             }
             !image.holds()
