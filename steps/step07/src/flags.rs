@@ -53,3 +53,43 @@ impl Args {
         controllers
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// The flags as they are read from a command line.
+    pub(crate) fn args(flags: &[&str]) -> Args {
+        let words = ["step07"].iter().chain(flags);
+        Command::try_parse_from(words).expect("flags of step07").args
+    }
+
+    #[test]
+    fn each_flag_alone_asks_for_a_limit_and_its_controller() {
+        let default = ["memory", "cpu", "pids"];
+        assert!(!args(&[]).asks_for_limits(), "the control");
+        assert_eq!(args(&[]).controllers(), default);
+        for (flag, value, more) in [
+            ("--memory", "64M", None),
+            ("--cpus", "1", None),
+            ("--pids", "9", None),
+            ("--io-read", "1M", Some("io")),
+            ("--io-write", "1M", Some("io")),
+            ("--cpuset", "0", Some("cpuset")),
+        ] {
+            let args = args(&[flag, value]);
+            assert!(args.asks_for_limits(), "{flag}");
+            assert_eq!(args.asks_for_io(), more == Some("io"), "{flag}");
+            let all: Vec<_> = default.into_iter().chain(more).collect();
+            assert_eq!(args.controllers(), all, "{flag}");
+        }
+    }
+}

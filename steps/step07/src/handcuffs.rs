@@ -89,26 +89,39 @@ impl Handcuffs {
     }
 
     fn report(&self, quiet: bool, ending: Ending) {
+        if let Some(line) = self.death(ending) {
+            epilogue(&line);
+        }
+        if !quiet {
+            epilogue(&self.use_made());
+        }
+    }
+
+    fn kills(&self) -> u64 {
+        self.number("memory.events", "oom_kill").unwrap_or(0)
+    }
+
+    /// Was it the OOM killer who ended it?
+    fn death(&self, ending: Ending) -> Option<String> {
+        let is_his = ending == Ending::Killed(libc::SIGKILL);
+        let limit = self.number("memory.max", "").map_or("max".into(), human);
+        (is_his && self.kills() > 0).then(|| {
+            format!("OOMKilled: it needed more than {limit} of memory")
+        })
+    }
+
+    fn use_made(&self) -> String {
         let number = |file, key| self.number(file, key);
-        let kills = number("memory.events", "oom_kill").unwrap_or(0);
-        if kills > 0 && ending == Ending::Killed(libc::SIGKILL) {
-            let limit = number("memory.max", "").map_or("max".into(), human);
-            epilogue(&format!(
-                "OOMKilled: it needed more than {limit} of memory"
-            ));
-        }
-        if quiet {
-            return;
-        }
         // memory.peak came with Linux 5.19.
         let peak = number("memory.peak", "").map_or("unknown".into(), human);
         let spent = number("cpu.stat", "usage_usec").unwrap_or(0);
         let throttled = number("cpu.stat", "nr_throttled").unwrap_or(0);
-        epilogue(&format!(
+        format!(
             "peak memory {peak}, CPU {:.2} s, throttled {throttled} \
-             times, OOM kills {kills}",
-            spent as f64 / 1e6
-        ));
+             times, OOM kills {}",
+            spent as f64 / 1e6,
+            self.kills()
+        )
     }
 
     /// A number in one of the group's files: alone in it, or after its key.
@@ -127,5 +140,68 @@ impl Handcuffs {
 impl Drop for Handcuffs {
     fn drop(&mut self) {
         end(&self.group);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use witness::Folder;
+
+    use super::*;
+
+    /// A folder that stands for a group. (Its files keep it from being removed
+    /// as one; the witness removes them.)
+    fn group(base: &Folder, files: &[(&str, &str)]) -> Handcuffs {
+        let handcuffs = Handcuffs::make(base.path(), &["pids"]);
+        let handcuffs = handcuffs.expect("make a group");
+        for (name, text) in files {
+            fs::write(handcuffs.group.join(name), text).expect(name);
+        }
+        handcuffs
+    }
+
+    #[test]
+    fn a_group_is_made_below_the_parent_and_named_after_us() {
+        let base = Folder::new();
+        let handcuffs = group(&base, &[]);
+        let name = name_of_owner().expect("a name");
+        assert_eq!(handcuffs.group, base.join("workshop").join(name));
+        assert!(handcuffs.group.is_dir());
+        let handed = base.join("workshop/cgroup.subtree_control");
+        assert_eq!(fs::read_to_string(handed).expect("a file"), "+pids");
+        let group = handcuffs.group.clone();
+        drop(handcuffs);
+        // The kernel's file: in a folder it has just been made.
+        let killed = fs::read_to_string(group.join("cgroup.kill"));
+        assert_eq!(killed.expect("who is left is killed"), "1");
+    }
+
+    #[test]
+    fn what_was_used_is_told_and_whose_work_the_end_was() {
+        let base = Folder::new();
+        let events = "low 0\noom 3\noom_kill 2\n";
+        let files = [
+            ("memory.events", events),
+            ("memory.max", "67108864\n"),
+            ("memory.peak", "1536\n"),
+            ("cpu.stat", "usage_usec 2500000\nnr_throttled 4\n"),
+        ];
+        let handcuffs = group(&base, &files);
+        let killed = Ending::Killed(libc::SIGKILL);
+        let death = "OOMKilled: it needed more than 64M of memory";
+        assert_eq!(handcuffs.death(killed).as_deref(), Some(death));
+        assert_eq!(handcuffs.death(Ending::Exited(0)), None);
+        let used = "peak memory 1.5K, CPU 2.50 s, throttled 4 times, OOM \
+                    kills 2";
+        assert_eq!(handcuffs.use_made(), used);
+        // The control: killed by somebody else, on a kernel before 5.19.
+        let files = ["memory.events", "memory.peak", "cpu.stat"];
+        for name in files {
+            fs::write(handcuffs.group.join(name), "").expect(name);
+        }
+        assert_eq!(handcuffs.death(killed), None);
+        let used = "peak memory unknown, CPU 0.00 s, throttled 0 times, OOM \
+                    kills 0";
+        assert_eq!(handcuffs.use_made(), used);
     }
 }

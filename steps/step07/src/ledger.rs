@@ -1,6 +1,7 @@
 //! What is read back of step07: the limits of the process's group.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::Result;
 use step00::{Line, Mark, Reader, Subject};
@@ -22,9 +23,12 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
         let text = format!("{why}\ntry: {advice}");
         return Ok(vec![Line::new(Mark::Free, "handcuffs", text)]);
     }
-    let Some(group) = place::group_in(process)? else {
-        return Ok(Vec::new());
-    };
+    let group = place::group_in(process)?;
+    Ok(group.map_or(Vec::new(), |group| lines(&group)))
+}
+
+/// A line for each limit of a group.
+fn lines(group: &Path) -> Vec<Line> {
     let read = |file| {
         let text = fs::read_to_string(group.join(file)).unwrap_or_default();
         text.trim().to_owned()
@@ -54,5 +58,59 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
             lines.push(Line::new(Mark::Cuffed, subject, text));
         }
     }
-    Ok(lines)
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use witness::Folder;
+
+    use super::*;
+
+    /// A group with these files, in the words of its ledger.
+    fn ledger(files: &[(&str, &str)]) -> Vec<(bool, String)> {
+        let group = Folder::new();
+        for (name, text) in files {
+            fs::write(group.join(name), format!("{text}\n")).expect(name);
+        }
+        let lines = lines(group.path()).into_iter();
+        let line = |line: Line| {
+            let text = format!("{}: {}", line.subject, line.text);
+            (line.mark == Mark::Cuffed, text)
+        };
+        lines.map(line).collect()
+    }
+
+    #[test]
+    fn each_limit_has_its_line_and_what_has_none_is_free() {
+        let all = [
+            ("memory.max", "67108864"),
+            ("memory.swap.max", "0"),
+            ("cpu.max", "50000 100000"),
+            ("pids.max", "9"),
+            ("cpuset.cpus", "0-1"),
+            ("io.max", "8:0 rbps=1 wbps=2 riops=max wiops=max"),
+        ];
+        let words = [
+            "memory: at most 64M, no swap",
+            "cpu: the time of 0.5 CPU",
+            "pids: at most 9 processes and threads",
+            "cpuset: 0-1",
+            "io: 8:0 rbps=1 wbps=2",
+        ];
+        let cuffed = words.map(|text| (true, text.to_owned()));
+        assert_eq!(ledger(&all), cuffed);
+        let with_swap = ledger(&[("memory.max", "1024")]);
+        assert_eq!(with_swap[0], (true, "memory: at most 1K".into()));
+        // Without limits, or without the files.
+        let max = [
+            ("memory.max", "max"),
+            ("cpu.max", "max 100000"),
+            ("pids.max", "max"),
+        ];
+        let free = ["memory", "cpu", "pids"];
+        let free = free.map(|it| (false, format!("{it}: no limit")));
+        assert_eq!(ledger(&max), free);
+        assert_eq!(ledger(&[]), free);
+    }
 }

@@ -109,3 +109,101 @@ fn disk_under(folder: &Path) -> Result<Option<String>> {
         whole.with_context(|| format!("find the disk of {folder:?}"))?;
     Ok(Some(whole.trim().to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use witness::Folder;
+
+    use super::*;
+    use crate::flags::tests::args;
+
+    #[test]
+    fn the_flags_become_the_words_of_the_files() {
+        let limits = Limits::choose(&args(&[]), &[]).expect("the defaults");
+        let words = [&*limits.memory, &limits.cpu, &limits.pids];
+        assert_eq!(words, ["268435456", "100000 100000", "128"]);
+        assert_eq!((limits.cpuset, limits.disks.len()), (None, 0));
+        let flags = ["--memory", "max", "--cpus", "0.5", "--pids", "9"];
+        let more = ["--cpuset", "0-1"];
+        let flags = args(&[&flags[..], &more].concat());
+        let limits = Limits::choose(&flags, &[]).expect("limits");
+        let words = [&*limits.memory, &limits.cpu, &limits.pids];
+        assert_eq!(words, ["max", "50000 100000", "9"]);
+        assert_eq!(limits.cpuset.as_deref(), Some("0-1"));
+        let limits = Limits::choose(&args(&["--cpus", "max"]), &[]);
+        assert_eq!(limits.expect("limits").cpu, "max 100000");
+    }
+
+    #[test]
+    fn rare_ones_are_written_where_they_are_asked_for() {
+        let group = Folder::new();
+        let mut limits = Limits::choose(&args(&[]), &[]).expect("limits");
+        limits.write_rare_ones(group.path()).expect("write none");
+        assert!(!group.join("cpuset.cpus").exists(), "the control");
+        limits.cpuset = Some("0-1".into());
+        limits.disks = vec!["8:0 rbps=1".into()];
+        limits.write_rare_ones(group.path()).expect("write both");
+        let read = |name| fs::read_to_string(group.join(name)).expect(name);
+        assert_eq!(read("cpuset.cpus"), "0-1");
+        assert_eq!(read("io.max"), "8:0 rbps=1");
+    }
+
+    #[test]
+    fn a_group_gets_its_limits_and_no_swap_where_there_is_one() {
+        let group = Folder::new();
+        let limits = Limits::choose(&args(&[]), &[]).expect("limits");
+        let read = |name| fs::read_to_string(group.join(name)).expect(name);
+        crate::cgroup::limit(group.path(), &limits).expect("write them");
+        assert_eq!(read("memory.max"), "268435456");
+        assert_eq!(read("memory.oom.group"), "1");
+        assert_eq!(read("cpu.max"), "100000 100000");
+        assert_eq!(read("pids.max"), "128");
+        let swap = group.join("memory.swap.max");
+        assert!(!swap.exists(), "a kernel without swap has no such file");
+        fs::write(&swap, "max").expect("write a file");
+        crate::cgroup::limit(group.path(), &limits).expect("write them");
+        assert_eq!(read("memory.swap.max"), "0");
+    }
+
+    /// What a folder on a disk is mounted from, and that disk: the partition's
+    /// folder in /sys lies in the disk's.
+    fn a_folder_on_a_disk() -> Option<(String, String)> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        mounts.lines().find_map(|line| {
+            let mut fields = line.split(' ').skip(2);
+            let (number, point) = (fields.next()?, fields.nth(1)?);
+            let entry = Path::new("/sys/dev/block").join(number);
+            let entry = entry.canonicalize().ok()?;
+            let disk = match entry.join("partition").exists() {
+                true => {
+                    fs::read_to_string(entry.parent()?.join("dev")).ok()?
+                }
+                false => number.into(),
+            };
+            Path::new(point).is_dir().then_some(())?;
+            Some((point.into(), disk.trim().into()))
+        })
+    }
+
+    #[test]
+    fn io_is_limited_on_the_whole_disk_or_not_at_all() {
+        let flags = args(&["--io-read", "1M", "--io-write", "2K"]);
+        // /proc lies on no disk.
+        let none = disk_lines(&flags, &[Path::new("/proc")]);
+        let none = none.expect_err("there is no disk").to_string();
+        assert!(none.contains("no disk"), "{none}");
+        assert!(disk_lines(&flags, &[]).is_err());
+        let gone = disk_under(Path::new("/no/such/folder"));
+        assert!(gone.is_err(), "{gone:?}");
+        // A machine may have none, as a diskless one or a container.
+        let Some((folder, disk)) = a_folder_on_a_disk() else { return };
+        let folder = Path::new(&folder);
+        let lines = disk_lines(&flags, &[folder, folder, Path::new("/proc")]);
+        let all = format!("{disk} rbps=1048576 wbps=2048");
+        assert_eq!(lines.expect("a disk"), [all]);
+        let lines = disk_lines(&args(&["--io-write", "1"]), &[folder]);
+        assert_eq!(lines.expect("a disk"), [format!("{disk} wbps=1")]);
+        let lines = disk_lines(&args(&[]), &[folder]).expect("no limit");
+        assert_eq!(lines, [""; 0], "the control");
+    }
+}

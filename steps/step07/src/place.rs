@@ -161,3 +161,85 @@ pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
     };
     Ok(group_in(&Proc::of(pid))?.filter(is_own))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use witness::Folder;
+
+    use super::*;
+
+    fn read(folder: &Path, name: &str) -> String {
+        fs::read_to_string(folder.join(name)).expect(name)
+    }
+
+    /// In a folder that stands for a hierarchy: its files keep the last word
+    /// that was written to them.
+    #[test]
+    fn controllers_are_handed_on_by_the_base_and_by_the_parent() {
+        let base = Folder::new();
+        for again in [false, true] {
+            let parent = Place::prepare(base.path(), &["cpu", "pids"]);
+            let parent = parent.expect("prepare it");
+            assert_eq!(parent, base.join("workshop"), "again: {again}");
+            for group in [base.path(), &parent] {
+                assert_eq!(read(group, "cgroup.subtree_control"), "+pids");
+            }
+        }
+        // The last controller is asked for after the first.
+        Place::prepare(base.path(), &["cpu"]).expect("prepare it");
+        let parent = base.join("workshop");
+        assert_eq!(read(&parent, "cgroup.subtree_control"), "+cpu");
+    }
+
+    #[test]
+    fn an_error_says_what_could_not_be_made_or_written() {
+        let base = Folder::new();
+        let gone = base.join("gone");
+        let error = Place::prepare(&gone, &[]).expect_err("no base");
+        assert!(error.to_string().contains("make "), "{error:#}");
+        let control = base.join("cgroup.subtree_control");
+        fs::create_dir(&control).expect("make a folder");
+        let error = Place::prepare(base.path(), &["cpu"]);
+        let error = format!("{:#}", error.expect_err("no file"));
+        assert!(error.contains("write \"+cpu\""), "{error}");
+        assert!(!base.join("launcher").exists(), "nobody was in the way");
+    }
+
+    #[test]
+    fn who_is_in_the_way_is_moved_to_a_leaf() {
+        let base = Folder::new();
+        fs::write(base.join("cgroup.procs"), "12\n34\n").expect("write it");
+        clear_out(base.path()).expect("move them");
+        assert_eq!(read(&base.join("launcher"), "cgroup.procs"), "34");
+        // An error that is not the end of a process is one.
+        let leaf = base.join("launcher/cgroup.procs");
+        fs::remove_file(&leaf).expect("remove it");
+        fs::create_dir(&leaf).expect("make a folder");
+        let error = clear_out(base.path()).expect_err("EISDIR");
+        assert!(error.to_string().contains("process 12"), "{error:#}");
+    }
+
+    #[test]
+    fn only_ebusy_is_busy() {
+        let error = |errno: Errno| {
+            let error = io::Error::from(errno);
+            anyhow::Error::from(error).context("write a file")
+        };
+        assert!(is_busy(&error(Errno::EBUSY)));
+        assert!(!is_busy(&error(Errno::ENOENT)));
+        assert!(!is_busy(&anyhow::anyhow!("no error of the kernel's")));
+    }
+
+    #[test]
+    fn the_group_of_a_process_is_a_folder_of_the_hierarchy() {
+        let text = read(Path::new("/proc/self"), "cgroup");
+        let path = text.lines().find_map(|line| line.strip_prefix("0::/"));
+        let folder = path.map(|path| Path::new(MOUNT).join(path));
+        assert_eq!(group_in(&Proc::own()).expect("read it"), folder);
+        // No container's: this is a test.
+        let own = group_of(Pid::this()).expect("read it");
+        assert_eq!(own, None);
+    }
+}

@@ -136,24 +136,67 @@ mod tests {
 
     #[test]
     fn sizes_are_powers_of_1024() {
-        let parse = |text| Bytes::parse(text).map(|bytes| bytes.0);
+        let parse = |text: &str| Bytes::parse(text).map(|bytes| bytes.0);
         assert_eq!(parse("64M"), Ok(Some(64 << 20)));
         assert_eq!(parse("1g"), Ok(Some(1 << 30)));
         assert_eq!(parse("4096"), Ok(Some(4096)));
+        for (text, shift) in [("1", 0), ("1B", 0), ("1K", 10), ("1M", 20)] {
+            assert_eq!(parse(text), Ok(Some(1 << shift)), "{text}");
+            let small = text.to_ascii_lowercase();
+            assert_eq!(parse(&small), Ok(Some(1 << shift)), "{small}");
+        }
+        assert_eq!(parse("1G"), Ok(Some(1 << 30)));
         assert_eq!(parse("max"), Ok(None));
         for bad in ["", "M", "64X", "-1", "0", "1.5G", "99999999999G"] {
             assert!(parse(bad).is_err(), "{bad:?} was taken");
         }
-        assert_eq!(human(64 << 20), "64M");
-        assert_eq!(human(1536), "1.5K");
+    }
+
+    #[test]
+    fn people_read_the_largest_unit() {
+        for (bytes, text) in [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1K"),
+            (1536, "1.5K"),
+            (1 << 20, "1M"),
+            (64 << 20, "64M"),
+            ((1 << 20) + (1 << 19), "1.5M"),
+            (1 << 30, "1G"),
+            (5 << 29, "2.5G"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
     }
 
     #[test]
     fn what_the_kernel_refuses_is_refused_before() {
         assert!(Cpus::parse("0.01").is_ok() && Cpus::parse("0.009").is_err());
         assert!(Cpus::parse("NaN").is_err() && Cpus::parse("inf").is_err());
+        assert_eq!(Cpus::parse("max"), Ok(Cpus(None)));
+        assert_eq!(Cpus::parse("2.5"), Ok(Cpus(Some(2.5))));
         assert!(Pids::parse("1").is_ok() && Pids::parse("0").is_err());
+        assert_eq!(Pids::parse("max"), Ok(Pids(None)));
+        assert_eq!(Pids::parse("4194304"), Ok(Pids(Some(4194304))));
+        assert!(Pids::parse("4194305").is_err());
+        // The reason is the right one.
+        let why = |text| Pids::parse(text).expect_err("it is refused");
+        assert!(why("0").contains("a process already"), "{}", why("0"));
+        assert!(why("4194305").contains("4194304"), "{}", why("4194305"));
+        assert!(why("x").contains("number of processes"), "{}", why("x"));
+        let why = |text| Cpus::parse(text).expect_err("it is refused");
+        assert!(why("0").contains("0.01"), "{}", why("0"));
+        assert!(why("x").contains("number of CPUs"), "{}", why("x"));
         assert!(Bytes::parse_memory("512K").is_ok());
         assert!(Bytes::parse_memory("511K").is_err());
+        assert_eq!(Bytes::parse_memory("max"), Ok(Bytes(None)));
+    }
+
+    #[test]
+    fn the_kernel_reads_what_is_written() {
+        assert_eq!(Bytes::DEFAULT_MEMORY.to_string(), "268435456");
+        assert_eq!(Bytes(None).to_string(), "max");
+        assert_eq!(Pids::DEFAULT.to_string(), "128");
+        assert_eq!(Pids(None).to_string(), "max");
     }
 }

@@ -89,7 +89,10 @@ pub(crate) fn remove_abandoned(parent: &Path) {
 /// Everything that `cargo workshop clean` may remove of groups, in the order
 /// in which it can be removed: the parent last, if it is not used.
 pub fn leftovers() -> Vec<PathBuf> {
-    let parent = Path::new(MOUNT).join(PARENT);
+    left_in(Path::new(MOUNT).join(PARENT))
+}
+
+fn left_in(parent: PathBuf) -> Vec<PathBuf> {
     let mut groups = abandoned(&parent);
     let all = fs::read_dir(&parent).into_iter().flatten().flatten();
     if parent.is_dir()
@@ -129,4 +132,89 @@ pub fn start_time(pid: u32) -> Option<u64> {
 fn is_populated(group: &Path) -> bool {
     let events = fs::read_to_string(group.join("cgroup.events"));
     events.is_ok_and(|events| events.contains("populated 1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use witness::{Folder, eventually, process};
+
+    use super::*;
+
+    fn make(parent: &Folder, name: &str, is_populated: bool) -> PathBuf {
+        let group = parent.join(name);
+        fs::create_dir(&group).expect("make a group");
+        if is_populated {
+            let text = "populated 1\nfrozen 0\n";
+            fs::write(group.join("cgroup.events"), text).expect("write");
+        }
+        group
+    }
+
+    fn sorted(mut groups: Vec<PathBuf>) -> Vec<PathBuf> {
+        groups.sort();
+        groups
+    }
+
+    #[test]
+    fn what_has_neither_owner_nor_process_is_abandoned() {
+        let parent = Folder::new();
+        let (pid, own) =
+            (std::process::id(), name_of_owner().expect("a name"));
+        let start = start_time(pid).expect("this process's");
+        assert_eq!(own, format!("{pid}-{start}"));
+        assert_eq!(start_time(u32::MAX >> 1), None, "there is no such PID");
+        let mut zombie = Command::new("true").spawn().expect("start one");
+        let number = zombie.id();
+        eventually("a zombie", || process::state(number as i32) == Some('Z'));
+        let ended = start_time(number).expect("a zombie's");
+        // Kept: ours, one with processes, and what we have not named.
+        let used = format!("{pid}-{}", start + 2);
+        make(&parent, &own, false);
+        make(&parent, &used, true);
+        for name in ["somebody", "x-7", "7-x"] {
+            make(&parent, name, false);
+        }
+        assert_eq!(abandoned(parent.path()), [""; 0].map(PathBuf::from));
+        assert_eq!(left_in(parent.path().into()), [""; 0].map(PathBuf::from));
+        // Another process had our number, one is a zombie, one is gone.
+        let left = [
+            format!("{pid}-{}", start + 1),
+            format!("{number}-{ended}"),
+            format!("{}-1", u32::MAX >> 1),
+        ];
+        let left = left.map(|name| make(&parent, &name, false));
+        let left = sorted(left.to_vec());
+        assert_eq!(sorted(abandoned(parent.path())), left);
+        assert_eq!(sorted(left_in(parent.path().into())), left);
+        remove_abandoned(parent.path());
+        assert!(left.iter().all(|group| !group.exists()));
+        let kept = fs::read_dir(parent.path()).expect("list it").count();
+        assert_eq!(kept, 5, "the control");
+        zombie.wait().expect("reap it");
+    }
+
+    #[test]
+    fn the_parent_is_a_leftover_if_nobody_uses_it() {
+        let parent = Folder::new();
+        let left = make(&parent, &format!("{}-1", u32::MAX >> 1), false);
+        let all = vec![left, parent.path().into()];
+        assert_eq!(left_in(parent.path().into()), all, "the last one");
+        let gone = parent.join("gone");
+        assert_eq!(left_in(gone), [""; 0].map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_parent_goes_with_the_last_group() {
+        let base = Folder::new();
+        let group = base.join("workshop/7-7");
+        fs::create_dir_all(&group).expect("make a group");
+        drop(Tidy(base.path()));
+        assert!(group.exists(), "the control: it is in use");
+        // A folder that stands for one has no cgroup.kill, and goes as it is.
+        fs::remove_dir(&group).expect("remove it");
+        drop(Tidy(base.path()));
+        assert!(!base.join("workshop").exists());
+    }
 }

@@ -33,7 +33,14 @@ fn the_ledger_says_what_was_found_and_two_ways_out() {
 #[test]
 fn a_limit_that_cannot_be_had_is_an_error() {
     let _machine = Machine::new();
-    for flag in ["--memory 64M", "--cpus 0.5", "--pids 9", "--cpuset 0"] {
+    for flag in [
+        "--memory 64M",
+        "--cpus 0.5",
+        "--pids 9",
+        "--cpuset 0",
+        "--io-read 1M",
+        "--io-write 1M",
+    ] {
         let report = step07(flag);
         assert_eq!(report.status, 125, "{flag}");
         assert!(report.stderr.contains("no handcuffs"), "{}", report.stderr);
