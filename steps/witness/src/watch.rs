@@ -3,7 +3,9 @@
 //! Whoever waits for a line, a status or a fact tells the watch what for, and
 //! has [`patience`]. Where that is over, every process of the test is killed:
 //! with them end the pipes and statuses that it waits for, and it fails. A
-//! test that waits for something else even then takes its program with it.
+//! test that waits for something else even then takes its program with it, and
+//! so does the third one: what is wrong has been seen, and the rest would take
+//! as long.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -33,6 +35,9 @@ pub fn patience() -> Duration {
 
 /// Between what fails by itself and what the watch has to end.
 const GRACE: Duration = Duration::from_secs(4);
+
+/// So many tests may wait in vain before the program is given up.
+const ENOUGH: usize = 3;
 
 /// A test that is watched, until this is dropped.
 #[derive(Debug)]
@@ -162,20 +167,25 @@ fn start() {
 }
 
 fn keep_watch() {
+    let mut count = 0;
     loop {
         thread::sleep(Duration::from_millis(200));
         let limit = patience() + GRACE;
         for test in tests().iter_mut() {
             let late = test.since.elapsed();
             if late > limit + GRACE && test.verdict.is_some() {
-                give_up(test);
+                give_up(&format!("{}: it does not end by itself", test.name));
             }
             if late > limit && test.verdict.is_none() {
                 let verdict = verdict(test);
                 say(&format!("{}: {verdict}", test.name));
                 test.verdict = Some(verdict);
                 processes(test).into_iter().for_each(end);
+                count += 1;
             }
+        }
+        if count >= ENOUGH {
+            give_up(&format!("{count} tests have waited in vain: no more"));
         }
     }
 }
@@ -192,9 +202,9 @@ fn verdict(test: &Test) -> String {
     words
 }
 
-/// It waits for something that no process of its own has to do with.
-fn give_up(test: &Test) {
-    say(&format!("{}: it does not end by itself", test.name));
+/// Ends this program, and every process that it has made.
+fn give_up(why: &str) {
+    say(why);
     process::descendants().into_iter().for_each(end);
     std::process::exit(101);
 }
@@ -245,6 +255,33 @@ mod tests {
         }
     }
 
+    /// The same, three of them.
+    mod three {
+        use super::*;
+
+        fn wait() {
+            let _watch = Watch::new();
+            if is_asked_for() {
+                output(command("sleep").arg("12345"));
+            }
+        }
+
+        #[test]
+        fn a_first() {
+            wait();
+        }
+
+        #[test]
+        fn b_second() {
+            wait();
+        }
+
+        #[test]
+        fn c_third() {
+            wait();
+        }
+    }
+
     /// The control: what ends in time.
     #[test]
     fn a_program_that_ends() {
@@ -252,11 +289,12 @@ mod tests {
         assert!(output(&mut command("true")).status.success());
     }
 
-    fn hang(test: &str) -> (Option<i32>, String) {
+    /// Runs the tests whose names begin with this, in a program of their own.
+    fn hang(tests: &str) -> (Option<i32>, String) {
         let own = std::env::current_exe().expect("find this program");
-        let test = format!("watch::tests::{test}");
+        let tests = format!("watch::tests::{tests}");
         let ended = std::process::Command::new(own)
-            .args(["--exact", &test])
+            .args([&tests, "--test-threads=3"])
             .envs([(VARIABLE, "1"), ("WORKSHOP_PATIENCE", "0")])
             .output()
             .expect("start this program");
@@ -277,5 +315,20 @@ mod tests {
         assert!(text.contains("its own work"), "{text}");
         assert!(text.contains("does not end by itself"), "{text}");
         assert_eq!(hang("a_program_that_ends").0, Some(0), "the control");
+    }
+
+    #[test]
+    fn after_three_the_others_are_not_waited_for() {
+        let (status, text) = hang("three::");
+        assert_eq!(status, Some(101), "{text}");
+        let count = text.matches("sleep 12345").count();
+        assert!(count >= 3, "each says what for: {text}");
+        assert!(text.contains("3 tests have waited in vain"), "{text}");
+        assert!(!text.contains("failed;"), "it came to its end: {text}");
+        // The control: one of them fails, and the program comes to its end.
+        let (status, text) = hang("three::b");
+        assert_eq!(status, Some(101), "{text}");
+        assert!(text.contains("1 failed"), "{text}");
+        assert!(!text.contains("no more"), "{text}");
     }
 }
