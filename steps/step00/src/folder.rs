@@ -258,3 +258,161 @@ fn not_yours(path: &Path) -> anyhow::Error {
 pub fn is_missing(error: &anyhow::Error) -> bool {
     error.downcast_ref() == Some(&Errno::ENOENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("look at it").mode() & 0o7777
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode))
+            .expect("change its mode");
+    }
+
+    fn closes_on_exec(descriptor: &impl std::os::fd::AsFd) -> bool {
+        let flags = fcntl(descriptor, FcntlArg::F_GETFD).expect("its flags");
+        flags & FdFlag::FD_CLOEXEC.bits() != 0
+    }
+
+    #[test]
+    fn a_folder_in_it_is_for_its_owner_alone() {
+        let test = witness::Folder::new();
+        let folder = above(test.path()).expect("a folder of ours");
+        let path = test.join("own");
+        folder.make("own").expect("make one");
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(folder.make("own"), Err(Errno::EEXIST));
+        // One that others may read is closed; one that is closed stays.
+        for (before, after) in [(0o755, 0o700), (0o701, 0o700), (0o500, 0o500)]
+        {
+            set_mode(&path, before);
+            let own = folder.open("own").expect("ours");
+            assert_eq!(own.path(), path);
+            assert_eq!(mode(&path), after, "{before:o}");
+            assert!(closes_on_exec(&own.descriptor));
+        }
+    }
+
+    #[test]
+    fn what_others_could_have_made_is_not_opened() {
+        let test = witness::Folder::new();
+        let folder = above(test.path()).expect("a folder of ours");
+        let is_refused = |name: &str| {
+            let error = folder.open(name).expect_err("not ours");
+            assert!(!is_missing(&error), "{error:#}");
+            error.to_string().contains("belong to you alone")
+        };
+        folder.make("own").expect("make one");
+        for open_to in [0o720, 0o702] {
+            set_mode(&test.join("own"), open_to);
+            assert!(is_refused("own"), "{open_to:o}");
+        }
+        set_mode(&test.join("own"), 0o700);
+        symlink("own", test.join("link")).expect("make a link");
+        fs::write(test.join("file"), "").expect("make a file");
+        assert!(is_refused("link") && is_refused("file"));
+        let gone = folder.open("gone").expect_err("there is none");
+        assert!(is_missing(&gone), "{gone:#}");
+        folder.open("own").expect("the control");
+        if geteuid().is_root() {
+            let nobody = Some(65534);
+            chown(test.join("own"), nobody, nobody).expect("give it away");
+            assert!(is_refused("own"));
+        }
+    }
+
+    #[test]
+    fn above_is_what_nobody_can_exchange_folders_in() {
+        let test = witness::Folder::new();
+        let is_safe = |mode| {
+            set_mode(test.path(), mode);
+            above(test.path()).is_ok()
+        };
+        let safe = [0o755, 0o700, 0o1777, 0o1722].map(is_safe);
+        let open = [0o777, 0o775, 0o757].map(is_safe);
+        assert_eq!((safe, open), ([true; 4], [false; 3]));
+        set_mode(test.path(), 0o755);
+        let folder = above(test.path()).expect("a folder of ours");
+        assert!(closes_on_exec(&folder.descriptor));
+        fs::write(test.join("file"), "").expect("make a file");
+        assert!(above(&test.join("file")).is_err(), "it is no folder");
+        if geteuid().is_root() {
+            chown(test.path(), Some(65534), None).expect("give it away");
+            assert!(above(test.path()).is_err(), "it is nobody's");
+        }
+    }
+
+    #[test]
+    fn files_are_reached_by_the_folder_and_by_no_link() {
+        let test = witness::Folder::new();
+        let folder = above(test.path()).expect("a folder of ours");
+        let make = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL;
+        let file = folder.file("file", make).expect("make a file");
+        assert!(closes_on_exec(&file));
+        assert_eq!(mode(&test.join("file")), 0o600);
+        let again = folder.file("file", make).map(drop);
+        assert_eq!(again, Err(Errno::EEXIST), "the flags count");
+        fs::write(test.join("file"), "words").expect("write them");
+        assert_eq!(folder.read("file").expect("read it"), "words");
+        symlink("file", test.join("link")).expect("make a link");
+        let link = folder.file("link", OFlag::O_RDONLY).map(drop);
+        assert_eq!(link, Err(Errno::ELOOP));
+        let kind =
+            |name| folder.look(name).map(|it| it.st_mode & libc::S_IFMT);
+        assert_eq!(kind("link"), Ok(libc::S_IFLNK));
+        assert_eq!(kind("file"), Ok(libc::S_IFREG));
+        assert!(folder.has("link") && !folder.has("gone"));
+        let mut names = folder.names().expect("list it");
+        names.sort();
+        assert_eq!(names, ["file", "link"]);
+        folder.rename("file", "link").expect("take its name");
+        let twin = folder.try_clone().expect("another descriptor");
+        assert_eq!(twin.names().expect("list it"), ["link"]);
+        assert_eq!(twin.path(), test.path());
+        folder.remove_file("link").expect("remove it");
+        assert!(!folder.has("link"));
+    }
+
+    #[test]
+    fn a_folder_goes_with_its_files_but_not_with_folders() {
+        let test = witness::Folder::new();
+        let folder = above(test.path()).expect("a folder of ours");
+        folder.make("own").expect("make one");
+        fs::write(test.join("own/file"), "").expect("make a file");
+        folder.remove("own").expect("remove it");
+        assert!(!folder.has("own"));
+        fs::create_dir_all(test.join("own/deep")).expect("make folders");
+        set_mode(&test.join("own"), 0o700);
+        assert!(folder.remove("own").is_err(), "the control");
+        assert!(folder.has("own"));
+    }
+
+    #[test]
+    fn the_folder_of_all_folders_is_one_and_ours() {
+        let base = Folder::make_base().expect("make it");
+        let name = base.path().file_name().expect("a name");
+        assert!(name.to_string_lossy().starts_with("workshop"));
+        let found = fstat(&base.descriptor).expect("look at it");
+        assert!(is_own(&found) && found.st_mode & 0o077 == 0);
+        // With something in it, nobody takes it away.
+        let name = format!(".test-{}", std::process::id());
+        let make = OFlag::O_WRONLY | OFlag::O_CREAT;
+        witness::eventually("a file in it", || {
+            let base = Folder::make_base().expect("make it");
+            base.file(&name, make).is_ok()
+        });
+        Folder::remove_base();
+        let same = Folder::base().expect("look for it").expect("it is there");
+        assert!(same.has(&name), "the control");
+        same.remove_file(&name).expect("remove it");
+        Folder::remove_base();
+    }
+}

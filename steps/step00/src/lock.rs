@@ -248,3 +248,150 @@ fn holder(file: &File) -> Option<String> {
         Err(_) => format!("process {pid}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use witness::within;
+
+    use super::*;
+
+    /// A name that no launcher uses, and no other test.
+    fn name(what: &str) -> String {
+        format!(".test-{what}-{}", std::process::id())
+    }
+
+    fn is_there(name: &str) -> bool {
+        let folder = Folder::base().expect("look for the folder");
+        folder.is_some_and(|folder| folder.has(name))
+    }
+
+    fn take(name: &str) -> Lock {
+        within("a lock", || Lock::take(name)).expect("take a lock")
+    }
+
+    #[test]
+    fn a_lock_is_had_by_one_and_its_file_goes_with_it() {
+        let name = name("one");
+        let lock = take(&name);
+        assert!(is_there(&name));
+        assert!(Lock::try_take(&name).expect("try it").is_none());
+        drop(lock);
+        assert!(!is_there(&name));
+        let again = Lock::try_take(&name).expect("try it");
+        assert!(again.is_some(), "the control");
+        drop(again);
+        assert!(!is_there(&name));
+    }
+
+    #[test]
+    fn shares_are_had_by_several_and_the_last_one_knows() {
+        let name = name("share");
+        let share = || within("a share", || Share::take(&name));
+        let one = share().expect("take a share");
+        let other = share().expect("take another");
+        assert!(!Share::is_free(&name).expect("ask"));
+        assert!(!one.give_back(), "there is another");
+        assert!(is_there(&name));
+        assert!(other.give_back(), "it was the last");
+        assert!(!is_there(&name));
+        assert!(Share::is_free(&name).expect("ask"));
+        assert!(!is_there(&name), "asking leaves nothing");
+    }
+
+    #[test]
+    fn a_lock_on_a_file_that_was_removed_is_none() {
+        let name = name("removed");
+        let open = |folder: &Folder| {
+            let file = make(folder, &name).expect("make it");
+            file.expect("the folder is there")
+        };
+        let folder = within("the folder", || {
+            loop {
+                let folder = Folder::make_base().expect("make the folder");
+                if let Ok(Some(_)) = make(&folder, &name) {
+                    break folder;
+                }
+            }
+        });
+        let file = open(&folder);
+        assert!(is_current(&folder, &name, &file), "the control");
+        // Kept open, so that its number is not used again.
+        folder.remove_file(&name).expect("remove it");
+        assert!(!is_current(&folder, &name, &file));
+        let other = within("another file", || {
+            loop {
+                let folder = Folder::make_base().expect("make the folder");
+                if let Ok(Some(other)) = make(&folder, &name) {
+                    break (folder, other);
+                }
+            }
+        });
+        assert!(!is_current(&other.0, &name, &file));
+        assert!(is_current(&other.0, &name, &other.1), "the control");
+        other.0.remove_file(&name).expect("remove it");
+        Folder::remove_base();
+    }
+
+    #[test]
+    fn who_waits_gets_it_or_hears_who_has_it() {
+        let name = name("wait");
+        let lock = take(&name);
+        let open = || {
+            let folder = Folder::base().expect("look").expect("a folder");
+            folder.file(&name, OFlag::O_RDWR).expect("open it")
+        };
+        let how = FlockArg::LockExclusiveNonblock;
+        let error = within("the end of patience", || {
+            patiently(open(), how, Instant::now())
+        });
+        let error = error.expect_err("somebody has it").to_string();
+        let own = format!("process {} (", std::process::id());
+        assert!(error.contains(&own), "{error}");
+        assert!(error.contains(") has it"), "{error}");
+        let file = open();
+        assert_eq!(holder(&file).map(|it| error.contains(&it)), Some(true));
+        let end = Instant::now() + witness::patience();
+        let same = open();
+        let got = thread::scope(|scope| {
+            let waiting = scope.spawn(|| patiently(same, how, end));
+            drop(lock);
+            within("the lock", || waiting.join()).expect("the thread")
+        });
+        drop(got.expect("it was given back"));
+        assert_eq!(holder(&file), None, "nobody has it");
+    }
+
+    #[test]
+    fn only_what_nobody_holds_is_swept() {
+        let (start, other) = (name("sweep"), name("kept"));
+        let [left, held] = ["-a", "-b"].map(|end| format!("{start}{end}"));
+        let lock = take(&held);
+        // The lock keeps the folder from being removed.
+        let folder = Folder::base().expect("look").expect("a folder");
+        for name in [&left, &other] {
+            make(&folder, name).expect("leave a file");
+        }
+        sweep(&start);
+        let found = [&left, &held, &other].map(|name| is_there(name));
+        assert_eq!(found, [false, true, true]);
+        folder.remove_file(&other).expect("remove it");
+        drop(lock);
+    }
+
+    #[test]
+    fn a_file_is_locked_once() {
+        let folder = witness::Folder::new();
+        let how = FlockArg::LockExclusiveNonblock;
+        let first = lock(folder.path(), how).expect("lock it");
+        let error = lock(folder.path(), how).expect_err("it is locked");
+        assert_eq!(error.downcast_ref(), Some(&Errno::EWOULDBLOCK));
+        let path = folder.path().display().to_string();
+        assert!(error.to_string().contains(&path), "{error:#}");
+        drop(first);
+        lock(folder.path(), how).expect("the control");
+        let gone = lock(&folder.join("gone"), how).expect_err("none");
+        assert!(gone.to_string().contains("open "), "{gone:#}");
+    }
+}
