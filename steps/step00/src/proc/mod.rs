@@ -274,4 +274,87 @@ mod tests {
         assert_eq!(own.numbers().unwrap().first(), Some(&Pid::this().into()));
         assert!(own.status("Nothing").is_err(), "control: no such field");
     }
+
+    /// A folder of a /proc that lies elsewhere, with files of our own.
+    fn elsewhere(files: &[(&str, &str)]) -> (witness::Folder, Proc) {
+        let root = witness::Folder::new();
+        for (name, text) in files {
+            let path = root.join("proc/7").join(name);
+            let folder = path.parent().expect("a folder");
+            fs::create_dir_all(folder).expect("make a folder");
+            fs::write(path, text).expect("write a file");
+        }
+        let proc = Proc::below(root.path(), "7");
+        (root, proc)
+    }
+
+    #[test]
+    fn each_file_is_read_in_its_own_way() {
+        let (root, proc) = elsewhere(&[
+            ("cgroup", "1:cpu:/x\n0::/a/b\n"),
+            ("timens_offsets", "monotonic 5 0\nboottime -86400 0\n"),
+            ("task/7/children", "8 9 "),
+            ("task/10/children", "11 "),
+            ("uid_map", "0 1000 1\n"),
+            ("gid_map", "0 2000 1\n"),
+            ("net/route", "Iface\nx 0 0 0 0 0 0 0\n"),
+            ("status", "Name:\tx\nNSpid:\t7\t3\t1\n"),
+            ("comm", "\u{2026}"),
+        ]);
+        assert_eq!(proc.path("comm"), root.join("proc/7/comm"));
+        assert_eq!(proc.read("comm").unwrap(), "\u{2026}");
+        assert_eq!(proc.group().unwrap().as_deref(), Some("/a/b"));
+        assert_eq!(proc.boottime_offset().unwrap(), -86400);
+        assert_eq!(proc.numbers().unwrap(), [7, 3, 1]);
+        let mut children = proc.children().unwrap();
+        children.sort();
+        assert_eq!(children, [8, 9, 11].map(Pid::from_raw));
+        assert_eq!(proc.uid_map().unwrap().outside(0), Some(1000));
+        assert_eq!(proc.gid_map().unwrap().outside(0), Some(2000));
+        let routes = proc.routes().unwrap();
+        assert!(routes.len() == 1 && routes[0].is_default());
+        // The control: version 1 alone, and no file at all.
+        let (_root, proc) = elsewhere(&[("cgroup", "1:cpu:/x\n")]);
+        assert_eq!(proc.group().unwrap(), None);
+        let error = proc.children().expect_err("no such folder");
+        assert!(error.to_string().starts_with("list "), "{error:#}");
+        let error = proc.read("comm").expect_err("no such file");
+        assert!(error.to_string().starts_with("read "), "{error:#}");
+    }
+
+    #[test]
+    fn links_say_which_namespace_it_is() {
+        let own = Proc::own();
+        let uts = own.link("ns/uts").unwrap();
+        assert!(uts.starts_with("uts:["), "{uts}");
+        assert_eq!(own.namespace("uts").unwrap(), uts);
+        let (root, other) = elsewhere(&[("ns/x", "")]);
+        let link = root.join("proc/7/ns/uts");
+        std::os::unix::fs::symlink("uts:[1]", link).expect("make a link");
+        assert!(other.is_apart("uts").unwrap());
+        assert!(!own.is_apart("uts").unwrap(), "the control");
+    }
+
+    #[test]
+    fn a_process_that_is_held_is_not_exchanged() {
+        let mut child = witness::command("true").spawn().expect("start one");
+        let pid = Pid::from_raw(child.id() as i32);
+        let held = Proc::hold(pid).unwrap();
+        assert_eq!(held.stat().unwrap().parent, Pid::this().as_raw());
+        witness::wait(&mut child);
+        let error = held.stat().expect_err("it has ended");
+        let errno = error.downcast_ref::<std::io::Error>();
+        let errno = errno.and_then(std::io::Error::raw_os_error);
+        assert_eq!(errno, Some(libc::ESRCH), "{error:#}");
+        assert!(Proc::hold(pid).is_err(), "there is no such process");
+    }
+
+    #[test]
+    fn the_mounts_are_those_of_the_process() {
+        let mounts = Proc::own().mounts().unwrap();
+        let root = mounts.root().expect("a mount on its root");
+        let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(table.lines().count() > 0);
+        assert!(table.contains(&root.kind), "{root:?}");
+    }
 }

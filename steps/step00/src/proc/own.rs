@@ -90,4 +90,17 @@ mod tests {
             assert_eq!(error, format!("open /proc/{path}"));
         }
     }
+
+    #[test]
+    fn what_is_written_arrives_and_the_descriptor_stays_here() {
+        let comm = Path::new("thread-self/comm");
+        write(comm, "another").unwrap();
+        assert_eq!(read(comm).unwrap(), "another\n");
+        let file = open(comm, OFlag::O_RDONLY).unwrap();
+        let flags = nix::fcntl::fcntl(&file, nix::fcntl::FcntlArg::F_GETFD);
+        assert_eq!(flags, Ok(libc::FD_CLOEXEC));
+        let error = write(Path::new("version"), "x").unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("/proc/version"), "{error}");
+    }
 }

@@ -70,6 +70,8 @@ mod tests {
         assert_eq!(routes[0].gateway, Ipv4Addr::new(10, 77, 0, 1));
         assert!(!routes[1].is_default(), "control");
         assert_eq!(routes[1].destination, Ipv4Addr::new(10, 77, 0, 0));
+        assert_eq!(routes[1].mask, Ipv4Addr::new(255, 255, 255, 252));
+        assert_eq!(routes[1].interface, "eth0");
         assert!(Route::parse_all("").is_empty(), "no IPv4 at all");
     }
 }
