@@ -107,3 +107,27 @@ pub fn variables(args: &Args) -> Result<Vec<Variable>> {
     all.extend(args.env.iter().cloned());
     Ok(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_a_name_and_perhaps_a_value() {
+        let parse = |text| parse_variable(text).expect(text);
+        let value = |text: &str| Some(text.to_owned());
+        assert_eq!(parse("KEY=word"), ("KEY".into(), value("word")));
+        assert_eq!(parse("KEY=a=b"), ("KEY".into(), value("a=b")));
+        assert_eq!(parse("KEY="), ("KEY".into(), value("")));
+        assert_eq!(
+            parse("NO_SUCH_VARIABLE"),
+            ("NO_SUCH_VARIABLE".into(), None)
+        );
+        let path = std::env::var("PATH").ok();
+        assert!(path.is_some(), "a test has one");
+        assert_eq!(parse("PATH"), ("PATH".into(), path));
+        for bad in ["", "=", "=word"] {
+            assert!(parse_variable(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

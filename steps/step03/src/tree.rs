@@ -263,3 +263,48 @@ pub fn bind_read_only(source: &Path, target: &Path) -> Result<()> {
         File::options().read(true).custom_flags(libc::O_PATH).open(target)?;
     tree.attach(target.as_fd())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A test of these needs root, as all of this rung.
+    fn is_device(path: &str, numbers: (u32, u32)) -> bool {
+        let tree = Tree::open(Path::new(path)).expect("take hold of it");
+        tree.must_be_device(numbers).is_ok()
+    }
+
+    #[test]
+    fn a_device_is_told_by_its_numbers_and_not_by_its_name() {
+        assert!(is_device("/dev/null", (1, 3)));
+        assert!(!is_device("/dev/null", (1, 5)), "another device");
+        assert!(!is_device("/dev/zero", (1, 3)), "another name");
+        assert!(!is_device("/etc/passwd", (1, 3)), "a file");
+        assert!(!is_device("/dev", (0, 0)), "a folder, with no number");
+        let zero = Tree::open(Path::new("/dev/zero")).expect("take hold");
+        let error = zero.must_be_device((1, 3)).expect_err("it is not");
+        assert!(error.to_string().contains("/dev/zero"), "{error:#}");
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_named() {
+        let error = Tree::open(Path::new("/no/such")).expect_err("none");
+        assert!(error.to_string().contains("find /no/such"), "{error:#}");
+        let file = File::open("/proc/self/comm").expect("open a file");
+        let tree = Tree::of(file.as_fd(), Path::new("/a/name"));
+        let tree = tree.expect("take hold of it");
+        assert!(tree.taking_hold().contains("/a/name"));
+        let folder = File::open("/").expect("open a folder");
+        let error = tree.attach(folder.as_fd()).expect_err("a folder");
+        assert!(error.to_string().contains("mount /a/name"), "{error:#}");
+    }
+
+    #[test]
+    fn another_mount_takes_its_place() {
+        let mut tree = Tree::open(Path::new("/dev/null")).expect("hold it");
+        let other = Tree::open(Path::new("/dev/zero")).expect("hold it");
+        let mount = other.hold().expect("a mount").try_clone_to_owned();
+        tree.replace(mount.expect("another descriptor"));
+        tree.must_be_device((1, 5)).expect("it is the other one now");
+    }
+}

@@ -102,6 +102,40 @@ fn sys_is_read_only() {
 }
 
 #[test]
+fn nothing_in_them_is_a_program_a_device_or_set_user_id() {
+    let _machine = Machine::new();
+    let process = start(STEP03, &["-q"], "");
+    for (point, kind, flags) in [
+        ("/proc", "proc", "nosuid nodev noexec rw"),
+        ("/sys", "sysfs", "nosuid nodev noexec ro"),
+        // Its devices are devices.
+        ("/dev", "tmpfs", "nosuid noexec rw"),
+        ("/dev/pts", "devpts", "nosuid noexec rw"),
+        ("/dev/shm", "tmpfs", "nosuid nodev noexec rw"),
+    ] {
+        let mount = mount_at(process.pid, point).expect(point);
+        assert_eq!(mount.kind, kind, "{point}");
+        for flag in ["nosuid", "nodev", "noexec", "ro", "rw"] {
+            let is_wanted = flags.split(' ').any(|wanted| wanted == flag);
+            let is_set = mount.flags.iter().any(|it| it == flag);
+            assert_eq!(is_set, is_wanted, "{flag} on {point}: {mount:?}");
+        }
+    }
+    for (point, options) in [
+        ("/dev", "size=64k mode=755"),
+        ("/dev/pts", "gid=5 mode=620 ptmxmode=666"),
+        ("/dev/shm", "size=65536k"),
+    ] {
+        let mount = mount_at(process.pid, point).expect(point);
+        for option in options.split(' ') {
+            let is_set = mount.options.iter().any(|it| it == option);
+            assert!(is_set, "{option} on {point}: {mount:?}");
+        }
+    }
+    process.end();
+}
+
+#[test]
 fn the_machines_terminals_are_not_in_its_devpts() {
     let _machine = Machine::new();
     let pty = openpty(None, None).expect("open a terminal");

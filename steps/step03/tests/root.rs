@@ -5,7 +5,7 @@ mod own_root;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, chroot, symlink};
+use std::os::unix::fs::{MetadataExt, chroot};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -155,32 +155,6 @@ fn the_files_are_another_distributions_and_the_kernel_is_the_machines() {
     assert_eq!(kernel, machines);
     assert_ne!(files, others);
     assert!(files.contains("\nID=blindfolds\n"), "{files}");
-}
-
-#[test]
-fn proc_sys_and_dev_are_no_links_of_the_image() {
-    let _machine = Machine::new();
-    let folder = Folder::new();
-    let root = own_root(&folder);
-    let outside = folder.join("outside");
-    fs::create_dir(&outside).expect("make a folder");
-    let start = || run(STEP03, &["-q", "--rootfs", &root, "ls", "/dev/null"]);
-    for name in ["proc", "sys", "dev"] {
-        let path = Path::new(&root).join(name);
-        let _ = fs::remove_dir_all(&path);
-        symlink(&outside, &path).expect("make a link");
-        let report = start();
-        assert_eq!((report.status, &*report.stdout), (125, ""), "{name}");
-        let what = format!("furnish {}", path.display());
-        assert!(report.stderr.contains(&what), "{}", report.stderr);
-        assert!(report.stderr.contains("ELOOP"), "{}", report.stderr);
-        let mut found = fs::read_dir(&outside).expect("look outside");
-        assert!(found.next().is_none(), "something is in it");
-        // The control: without the link the folder is made, and mounted on.
-        fs::remove_file(&path).expect("remove the link");
-        assert_eq!(start().stdout, "/dev/null\n", "the control");
-        assert!(path.is_dir(), "{name} was not made");
-    }
 }
 
 fn descriptors(pid: i32) -> BTreeSet<String> {

@@ -63,3 +63,90 @@ pub(super) fn copy(source: &Path, target: &Path) -> Result<()> {
             format!("copy {} to {}", source.display(), target.display())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The head of an ELF file with program headers of these types (elf(5)).
+    fn elf(is_wide: bool, kinds: &[u32]) -> Vec<u8> {
+        // Where e_phoff, e_phentsize and e_phnum lie, and how wide they are.
+        let (class, start, width, size, count) = match is_wide {
+            true => (2, 32, 8, 54, 56),
+            false => (1, 28, 4, 42, 44),
+        };
+        let (at, entry) = (80_u8, 24_u8);
+        let mut bytes = vec![0; usize::from(at)];
+        bytes[..5].copy_from_slice(&[0x7f, b'E', b'L', b'F', class]);
+        bytes[start] = at;
+        // What is behind the field belongs to another one.
+        bytes[start + width] = 0xff;
+        bytes[size] = entry;
+        bytes[count] = kinds.len() as u8;
+        for kind in kinds {
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend([9; 20]);
+        }
+        bytes
+    }
+
+    fn asks(bytes: &[u8]) -> Option<bool> {
+        let folder = witness::Folder::new();
+        let file = folder.join("program");
+        fs::write(&file, bytes).expect("write a file");
+        assert_eq!(is_static(&file), asks_for_loader(&file) == Some(false));
+        asks_for_loader(&file)
+    }
+
+    #[test]
+    fn a_header_says_whether_a_loader_is_wanted() {
+        let (load, interp) = (1, libc::PT_INTERP);
+        for is_wide in [true, false] {
+            for (kinds, answer) in [
+                (&[][..], false),
+                (&[load], false),
+                (&[interp], true),
+                (&[load, interp], true),
+                (&[load, load, load, interp], true),
+                (&[load, load, load, load], false),
+            ] {
+                let found = asks(&elf(is_wide, kinds));
+                assert_eq!(found, Some(answer), "{is_wide} {kinds:?}");
+            }
+        }
+        // What is none, or is cut off, is not read as one.
+        let whole = elf(true, &[load, interp]);
+        assert_eq!(asks(b"#!/bin/sh"), None);
+        assert_eq!(asks(&whole[..40]), None);
+        assert_eq!(asks(&whole[..4]), None);
+        let mut other = whole.clone();
+        other[4] = 3;
+        assert_eq!(asks(&other), None, "no class of that number");
+        assert_eq!(asks_for_loader(Path::new("/no/such/file")), None);
+    }
+
+    #[test]
+    fn only_absolute_places_are_looked_in() {
+        let all = places();
+        assert!(all.iter().all(|place| place.is_absolute()), "{all:?}");
+        for usual in ["/usr/bin", "/sbin", "/usr/lib/busybox"] {
+            assert!(all.contains(&usual.into()), "{usual}");
+        }
+        let sh = find_program("sh").expect("every machine has one");
+        assert!(asks_for_loader(&sh).is_some());
+        assert_eq!(find_program("no-such-program"), None);
+    }
+
+    #[test]
+    fn a_copy_can_be_run_and_is_nobodys() {
+        let folder = witness::Folder::new();
+        let (source, target) = (folder.join("a"), folder.join("deep/b"));
+        fs::write(&source, "words").expect("write a file");
+        fs::set_permissions(&source, Permissions::from_mode(0o4700))
+            .expect("make it set-user-ID");
+        copy(&source, &target).expect("copy it");
+        assert_eq!(fs::read(&target).expect("read it"), b"words");
+        let mode = fs::metadata(&target).expect("look").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o755);
+    }
+}
