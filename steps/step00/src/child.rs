@@ -174,3 +174,103 @@ pub fn close_all_but(kept: &[Option<RawFd>]) -> nix::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+
+    use witness::within;
+
+    use super::*;
+
+    /// A child that ends with status 7, or waits to be killed. Between fork
+    /// and its end it makes system calls and nothing else.
+    fn child(waits: bool) -> Process {
+        let made = fork_by_clone(Errno::ENOSYS).expect("make a process");
+        made.unwrap_or_else(|| {
+            // SAFETY: neither takes a pointer.
+            unsafe {
+                if waits {
+                    libc::pause();
+                }
+                libc::_exit(7)
+            }
+        })
+    }
+
+    fn reap_it(
+        process: &Process,
+        flags: i32,
+    ) -> nix::Result<Option<(Pid, Ending)>> {
+        let pidfd = process.pidfd.as_raw_fd() as libc::id_t;
+        within("its end", || reap(libc::P_PIDFD, pidfd, flags))
+    }
+
+    #[test]
+    fn a_status_is_taken_once_and_means_exit_or_signal() {
+        let exits = child(false);
+        let end = Some((exits.pid, Ending::Exited(7)));
+        assert_eq!(reap_it(&exits, 0), Ok(end));
+        assert_eq!(reap_it(&exits, 0), Err(Errno::ECHILD));
+        let waits = child(true);
+        assert_eq!(reap_it(&waits, libc::WNOHANG), Ok(None));
+        signal(&waits, libc::SIGTERM).expect("send it");
+        let end = Some((waits.pid, Ending::Killed(libc::SIGTERM)));
+        assert_eq!(reap_it(&waits, 0), Ok(end));
+        let error = signal(&waits, libc::SIGTERM).expect_err("it has ended");
+        assert_eq!(error.raw_os_error(), Some(libc::ESRCH));
+        assert_eq!(Ending::Exited(7).status(), 7);
+        assert_eq!(Ending::Killed(9).status(), 137);
+    }
+
+    #[test]
+    fn who_is_killed_is_buried_as_well() {
+        let waits = child(true);
+        waits.kill();
+        assert_eq!(reap_it(&waits, libc::WNOHANG), Err(Errno::ECHILD));
+        // Once more does no harm, nor for one that has ended by itself.
+        waits.kill();
+        let exits = child(false);
+        within("its end", || exits.bury());
+        assert_eq!(reap_it(&exits, libc::WNOHANG), Err(Errno::ECHILD));
+        let doomed = Doomed(child(true));
+        let pid = doomed.0.pid.as_raw();
+        assert!(!witness::process::is_gone(pid), "the control");
+        drop(doomed);
+        assert!(witness::process::is_gone(pid));
+    }
+
+    #[test]
+    fn only_enosys_has_the_older_call_made() {
+        for answer in [Errno::EPERM, Errno::EAGAIN] {
+            let made = fork_by_clone(answer).map(|it| it.is_some());
+            assert_eq!(made, Err(answer));
+        }
+    }
+
+    #[test]
+    fn what_is_not_kept_is_closed() {
+        let kept = |kept: &'static [Option<RawFd>]| {
+            let script = "for fd in 3 4 5 6 7 8; do
+                test ! -e /proc/$$/fd/$fd || printf $fd; done";
+            let mut shell = witness::command("sh");
+            shell.args(["-c", script]);
+            let open_and_close = move || {
+                for fd in 3..=8 {
+                    // SAFETY: dup2 takes numbers; the numbers are the child's.
+                    Errno::result(unsafe { libc::dup2(2, fd) })?;
+                }
+                Ok(close_all_but(kept)?)
+            };
+            // SAFETY: between fork and exec these are system calls, and an
+            // allocation, which the C library allows after its own fork.
+            unsafe { shell.pre_exec(open_and_close) };
+            let output = witness::output(&mut shell);
+            String::from_utf8(output.stdout).expect("numbers")
+        };
+        assert_eq!(kept(&[]), "");
+        assert_eq!(kept(&[None]), "");
+        assert_eq!(kept(&[Some(5), None, Some(3)]), "35");
+        assert_eq!(kept(&[Some(4), Some(5), Some(8)]), "458");
+    }
+}

@@ -97,3 +97,67 @@ pub(crate) fn cannot_execute(command: &Command, answer: Errno) -> Error {
 fn c_string(text: OsString) -> Result<CString> {
     CString::new(text.into_vec()).context("an argument holds a zero byte")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(name: &str, environment: &[(&str, &str)]) -> Command {
+        let pair = |&(key, value): &(&str, &str)| (key.into(), value.into());
+        let environment = environment.iter().map(pair).collect();
+        Command { arguments: vec![name.into(), "two".into()], environment }
+    }
+
+    fn texts(strings: Result<Vec<CString>>) -> Vec<String> {
+        let text = |it: CString| it.into_string().expect("plain text");
+        strings.expect("no zero byte").into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_variable_has_one_value() {
+        let mut it = command("a", &[("A", "1"), ("B", "2"), ("A", "3")]);
+        it.set("A", "4");
+        it.set("C", "");
+        assert_eq!(texts(it.c_environment()), ["B=2", "A=4", "C="]);
+        assert_eq!(texts(it.c_arguments()), ["a", "two"]);
+        it.set("D", "a\0b");
+        let error = it.c_environment().expect_err("a zero byte");
+        assert!(error.to_string().contains("zero byte"), "{error:#}");
+    }
+
+    #[test]
+    fn a_name_is_looked_for_in_path_and_a_path_is_not() {
+        let found = |name, environment: &[(&str, &str)]| {
+            texts(command(name, environment).c_candidates())
+        };
+        let path = [("A", "x"), ("PATH", "/one:/two")];
+        assert_eq!(found("ls", &path), ["/one/ls", "/two/ls"]);
+        assert_eq!(found("./ls", &path), ["./ls"]);
+        assert_eq!(found("/ls", &path), ["/ls"]);
+        assert_eq!(found("", &path), [""]);
+        assert_eq!(found("ls", &[]), ["/bin/ls", "/usr/bin/ls"]);
+        let own = search_path();
+        let path = std::env::var_os("PATH").expect("a test has one");
+        assert_eq!(std::env::join_paths(own).expect("a list"), path);
+    }
+
+    #[test]
+    fn what_the_kernel_answered_decides_the_status() {
+        let told = |name, answer| {
+            let error = cannot_execute(&command(name, &[]), answer);
+            let failure = Failure::from_error(&error);
+            (failure.status, failure.message)
+        };
+        let (status, text) = told("no-such-program", Errno::ENOENT);
+        assert_eq!(status, 127);
+        assert!(text.starts_with("execute no-such-program: ENOENT"), "{text}");
+        assert!(!text.contains("interpreter"), "{text}");
+        // The file is there: something that it needs is not.
+        let (status, text) = told("/proc/self/exe", Errno::ENOENT);
+        assert_eq!(status, 127);
+        assert!(text.contains("not the interpreter"), "{text}");
+        let (status, text) = told("/proc/self/exe", Errno::EACCES);
+        assert_eq!(status, 126);
+        assert!(!text.contains("interpreter"), "{text}");
+    }
+}

@@ -63,3 +63,27 @@ impl<T, E: Into<Error>> Advice<T> for Result<T, E> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_status_through_context_and_advice() {
+        let inner = || Failure { status: 126, message: "inner".into() };
+        let result: Result<()> = Err(inner().into());
+        let error = result.context("outer").advice("do this");
+        let error = error.expect_err("an error");
+        let failure = Failure::from_error(&error);
+        assert_eq!(failure.status, 126);
+        assert_eq!(failure.message, "outer: inner\n  try: do this");
+        assert_eq!(failure.to_string(), failure.message);
+        // The control: an error that asks for none, and no error at all.
+        let other = Failure::from_error(&Error::msg("other"));
+        assert_eq!((other.status, &*other.message), (125, "other"));
+        let fine: Result<i32> = Ok::<_, Error>(7).advice("nothing");
+        assert_eq!(fine.expect("no error"), 7);
+    }
+}

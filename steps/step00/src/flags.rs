@@ -67,3 +67,34 @@ fn shorten(command: Command, rung: &'static str) -> Command {
             argument.hide_short_help(is_old)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_help_has_what_is_new() {
+        let heading = |name: &'static str, heading: &'static str| {
+            Arg::new(name).long(name).help_heading(heading)
+        };
+        let command = Command::new("step02")
+            .arg(heading("old", "step00: a"))
+            .arg(heading("new", "step02: b"))
+            .arg(heading("other", "Options"))
+            .arg(Arg::new("command").help_heading("step00: a"));
+        let short = shorten(command.clone(), "step02");
+        let is_hidden = |command: &Command, name: &str| {
+            let mut all = command.get_arguments();
+            let found = all.find(|it| it.get_id() == name);
+            found.expect(name).is_hide_short_help_set()
+        };
+        let names = ["old", "new", "other", "command"];
+        let hidden = names.map(|name| is_hidden(&short, name));
+        assert_eq!(hidden, [true, false, false, false]);
+        assert!(!is_hidden(&command, "old"), "the control");
+        assert!(short.get_after_help().is_some());
+        // Where nothing has a heading, nothing is said of other rungs.
+        let plain = Command::new("ps").arg(Arg::new("all").long("all"));
+        assert!(shorten(plain, "step02").get_after_help().is_none());
+    }
+}
