@@ -79,15 +79,23 @@ impl Maps {
         let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
         let uids = root_and_range(uid, uid, "/etc/subuid");
         let gids = root_and_range(gid, uid, "/etc/subgid");
-        let has_ranges = uids.len() > 1 && gids.len() > 1;
-        if has_ranges && is_there("newuidmap") && is_there("newgidmap") {
+        let has_helpers = ["newuidmap", "newgidmap"].into_iter().all(is_there);
+        Maps::by_whom(uids, gids, has_helpers)
+    }
+
+    /// More than one's own number takes a range in both files and both
+    /// helpers.
+    fn by_whom(
+        mut uids: Vec<Mapping>,
+        mut gids: Vec<Mapping>,
+        has_helpers: bool,
+    ) -> Maps {
+        if has_helpers && uids.len() > 1 && gids.len() > 1 {
             return Maps { uids, gids, writer: Writer::Helpers };
         }
-        Maps {
-            uids: vec![Mapping::root_as(uid)],
-            gids: vec![Mapping::root_as(gid)],
-            writer: Writer::Unprivileged,
-        }
+        uids.truncate(1);
+        gids.truncate(1);
+        Maps { uids, gids, writer: Writer::Unprivileged }
     }
 }
 
@@ -132,5 +140,35 @@ mod tests {
         assert_eq!(range("bob", 1002), Some(second));
         assert_eq!(range("zoe", 1003), None, "an empty range is none");
         assert_eq!(range("eve", 1004), None);
+        // A name that is a number is that user's.
+        assert_eq!(range("1002", 7), Some(second));
+    }
+
+    #[test]
+    fn the_helpers_write_where_there_is_a_range_for_both() {
+        let own = vec![Mapping::root_as(1000)];
+        let range = Mapping { inside: 1, outside: 100_000, count: 65_536 };
+        let both = vec![own[0], range];
+        for (uids, gids, has_helpers, writer) in [
+            (&both, &both, true, Writer::Helpers),
+            (&both, &both, false, Writer::Unprivileged),
+            (&both, &own, true, Writer::Unprivileged),
+            (&own, &both, true, Writer::Unprivileged),
+            (&own, &own, true, Writer::Unprivileged),
+        ] {
+            let maps = Maps::by_whom(uids.clone(), gids.clone(), has_helpers);
+            assert_eq!(maps.writer, writer, "{uids:?} {gids:?}");
+            let all = [&maps.uids, &maps.gids];
+            match writer {
+                Writer::Helpers => assert_eq!(all, [&both, &both]),
+                _ => assert_eq!(all, [&own, &own]),
+            }
+        }
+    }
+
+    #[test]
+    fn a_program_is_there_if_a_folder_of_path_has_it() {
+        assert!(is_there("sh"));
+        assert!(!is_there("no-such-program"));
     }
 }

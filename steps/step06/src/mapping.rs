@@ -60,6 +60,14 @@ mod tests {
         for bad in ["", "0:1", "0:1:0", "0:1:x", "0:4294967295:2", "0:0:1:1"] {
             assert!(Mapping::parse(bad).is_err(), "{bad} was taken");
         }
+        assert!(Mapping::parse("4294967295:0:1").is_err());
+        assert!(Mapping::parse("4294967294:0:1").is_ok(), "the control");
+        let root = Mapping { inside: 0, outside: 7, count: 1 };
+        assert_eq!(Mapping::root_as(7), root);
+        let some = Mapping { inside: 2, outside: 10, count: 3 };
+        let all = [0, 1, 2, 3, 4, 5].map(|it| outside_of(&[root, some], it));
+        let right = [Some(7), None, Some(10), Some(11), Some(12), None];
+        assert_eq!(all, right);
         assert_eq!(outside_of(&[whole], 65_535), Some(165_535));
         assert_eq!(outside_of(&[whole], 65_536), None);
     }

@@ -104,3 +104,39 @@ fn why_not(error: &Error) -> &'static str {
         _ => "a range takes root, or newuidmap with a line in /etc/subuid",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_a_line_for_each_range() {
+        let one = Mapping { inside: 0, outside: 1000, count: 1 };
+        let two = Mapping { inside: 1, outside: 100_000, count: 65_536 };
+        assert_eq!(lines(&[one, two]), "0 1000 1\n1 100000 65536\n");
+        assert_eq!(lines(&[]), "");
+    }
+
+    #[test]
+    fn the_advice_is_about_what_the_kernel_said() {
+        let why = |errno| {
+            let error = io::Error::from_raw_os_error(errno);
+            why_not(&Error::from(error).context("write a map"))
+        };
+        assert!(why(libc::EINVAL).contains("do not overlap"));
+        let other = why(libc::EPERM);
+        assert!(!other.contains("overlap"), "{other}");
+        assert!(other.len() > 9, "{other}");
+    }
+
+    #[test]
+    fn a_helper_that_fails_is_quoted() {
+        let one = Mapping { inside: 0, outside: 1000, count: 1 };
+        let run = |helper| run_helper(helper, getpid(), &[one]);
+        run("true").expect("a helper that succeeds");
+        let error = run("false").expect_err("one that fails").to_string();
+        assert!(error.contains("false 0 1000 1: "), "{error}");
+        let error = run("no-such-helper").expect_err("there is none");
+        assert!(error.to_string().contains("run no-such-helper"));
+    }
+}
