@@ -37,17 +37,41 @@ fn applets(busybox: &Path) -> Result<Vec<String>> {
         .arg("--list")
         .output()
         .with_context(|| format!("run {} --list", busybox.display()))?;
-    let list = String::from_utf8_lossy(&output.stdout);
-    let names: Vec<_> = list
-        .lines()
-        .map(|name| name.trim().to_owned())
-        .filter(|name| !name.is_empty() && !name.contains('/'))
-        .filter(|name| name != "busybox")
-        .collect();
+    let names = names(&String::from_utf8_lossy(&output.stdout));
     ensure!(
         names.iter().any(|name| name == "sh"),
         "{} --list names no sh: install another busybox or remove this one",
         busybox.display()
     );
     Ok(names)
+}
+
+/// What may become a link: one name each, and not that of the program itself.
+fn names(list: &str) -> Vec<String> {
+    let names = list.lines().map(str::trim);
+    let is_name = |name: &&str| {
+        !name.is_empty() && !name.contains('/') && *name != "busybox"
+    };
+    names.filter(is_name).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_become_links() {
+        let list = "[\nbusybox\n\n ls \nusr/bin/env\nsh\n";
+        assert_eq!(names(list), ["[", "ls", "sh"]);
+        assert_eq!(names(""), [""; 0]);
+    }
+
+    #[test]
+    fn what_names_no_shell_is_no_busybox() {
+        // Prints its argument, as far as it takes it for one.
+        let error = applets(Path::new("/bin/echo")).expect_err("no busybox");
+        assert!(error.to_string().contains("names no sh"), "{error:#}");
+        let error = applets(Path::new("/no/such")).expect_err("no file");
+        assert!(error.to_string().contains("run /no/such"), "{error:#}");
+    }
 }
