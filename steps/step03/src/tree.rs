@@ -123,6 +123,11 @@ impl Tree {
         Ok(tree)
     }
 
+    /// A mount that somebody else has taken hold of. `path` is for messages.
+    pub fn held(mount: OwnedFd, path: &Path) -> Tree {
+        Tree { path: path.into(), mount: OnceCell::from(mount) }
+    }
+
     /// Is it the device with these two numbers, whatever it is called?
     ///
     /// # Errors

@@ -61,10 +61,15 @@ impl Connection {
 
     /// The blindfold: CLONE_NEWNET, or none.
     pub fn namespace(&self) -> libc::c_int {
-        match self.kind {
-            Kind::Host => 0,
-            _ => libc::CLONE_NEWNET,
+        match self.is_new() {
+            true => libc::CLONE_NEWNET,
+            false => 0,
         }
+    }
+
+    /// Is there nothing in it yet?
+    fn is_new(&self) -> bool {
+        matches!(self.kind, Kind::Private | Kind::None)
     }
 
     /// The files in which the container finds its name and name servers.
@@ -91,7 +96,7 @@ impl Connection {
 
     /// Inside, with the cable plugged in: brings up both interfaces.
     pub fn bring_up(&self) -> Result<()> {
-        if self.kind != Kind::Host {
+        if self.is_new() {
             network::bring_up_loopback()?;
         }
         match &self.claim {

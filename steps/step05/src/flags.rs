@@ -32,4 +32,8 @@ pub enum Kind {
     None,
     /// The machine's: no blindfold at all
     Host,
+    /// One that is there, and in which the process is born: no word for it
+    /// here, it takes a rung that knows other containers.
+    #[value(skip)]
+    Joined,
 }

@@ -13,7 +13,7 @@ use crate::{Args, Kind, ipc};
 pub fn namespace(args: &Args) -> libc::c_int {
     match args.ipc {
         Kind::Private => libc::CLONE_NEWIPC,
-        Kind::Host => 0,
+        Kind::Host | Kind::Joined => 0,
     }
 }
 
@@ -29,7 +29,8 @@ pub fn blindfold(args: &Args) -> Result<()> {
 /// memory have names.
 pub fn furnish(args: &Args, new_root: &Path) -> Result<()> {
     match args.ipc {
-        Kind::Private => ipc::mount_queues(new_root),
+        // Whose queues it shows is a matter of who mounts it.
+        Kind::Private | Kind::Joined => ipc::mount_queues(new_root),
         Kind::Host => {
             show(Path::new("/dev/shm"), &new_root.join("dev/shm"))?;
             show(Path::new("/dev/mqueue"), &new_root.join("dev/mqueue"))

@@ -21,4 +21,8 @@ pub enum Kind {
     Private,
     /// The machine's, /dev/shm included: no blindfold at all
     Host,
+    /// Those of a namespace in which the process is born: no word for it here,
+    /// it takes a rung that knows other containers.
+    #[value(skip)]
+    Joined,
 }

@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result};
 use nix::sys::prctl;
+use nix::unistd::getpid;
 use step00::{Advice, Gate, Stage};
 
 use crate::{Args, keyring, labels, parse_user, sealed, streams};
@@ -44,10 +45,13 @@ pub fn set_stage(stage: &mut Stage<'_>) {
 /// that is not root could not read the ledger.
 ///
 /// Other processes in the container can then read this one's memory, a copy of
-/// the launcher's. When a container starts there are none; entering one
-/// (step11) is another matter.
+/// the launcher\x27s. Where this is the first one of its PID namespace there are
+/// none yet. Where it is not, it stays as it is.
 fn stay_readable(_: &Gate) -> Result<()> {
-    prctl::set_dumpable(true).context("make /proc/PID readable")
+    match getpid().as_raw() {
+        1 => prctl::set_dumpable(true).context("make /proc/PID readable"),
+        _ => Ok(()),
+    }
 }
 
 /// Runs from a sealed copy, without the caller's keys, and without a folder

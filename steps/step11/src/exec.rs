@@ -107,7 +107,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
 
 /// Nobody but the machine's root may trace this process or look through it
 /// (PR_SET_DUMPABLE(2const), ptrace(2)).
-fn hide() -> Result<()> {
+pub(crate) fn hide() -> Result<()> {
     prctl::set_dumpable(false).context("hide this process's memory")
 }
 
@@ -133,7 +133,7 @@ fn recorded(state: &State) -> Result<Run> {
 /// it (setns(2)). The init of step02 is a copy of the launcher, which only the
 /// machine's root may trace; its child, the command, its owner may trace as
 /// well.
-fn way_in(first: Process) -> Result<Process> {
+pub(crate) fn way_in(first: Process) -> Result<Process> {
     let is_open = |pid: Pid| namespaces::between(pid).is_ok();
     if is_open(first.pid) {
         return Ok(first);

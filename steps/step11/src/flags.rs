@@ -7,13 +7,16 @@ use step00::failure::NOT_FOUND;
 use step00::{Advice, Ending, Failure};
 use step04::imported;
 
-use crate::folder;
+use crate::{folder, pod};
 
 /// All the flags of a container.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("network", pod::network), mut_arg("ipc", pod::ipc))]
+#[command(arg(pod::pid()))]
 #[rustfmt::skip]
 #[allow(missing_docs, reason = "each is the rung's own, and described there")]
 pub struct Run {
+    #[command(flatten)] pub pod: pod::Args,
     #[command(flatten)] pub process: step00::Args,
     #[command(flatten)] pub uts: step01::Args,
     #[command(flatten)] pub pid: step02::Args,

@@ -10,6 +10,7 @@
 //! - [`run`] - step10 with a name; [`exec`] - one more process in there.
 //! - [`folder`], [`state`], [`record`] - what is known of each, with no daemon.
 //! - [`detach`], [`log`] - a launcher without a terminal, and its output.
+//! - [`pod`] - containers that share blindfolds.
 //! - [`ps`], [`stats`], [`inspect`], [`end`] - looking at them, ending them.
 
 #![cfg(target_os = "linux")]
@@ -31,6 +32,7 @@ pub mod images;
 pub mod inspect;
 pub mod log;
 pub mod namespaces;
+pub mod pod;
 pub mod ps;
 pub mod record;
 pub mod run;

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
@@ -117,10 +118,17 @@ impl Record {
         Ok(state)
     }
 
-    /// The container has ended: writes down how. Where that cannot be (a full
+    /// The container has ended: waits for its last words in the log, and writes
+    /// down how. All processes inside are dead by now, so both come. Where that cannot be (a full
     /// /run), it is said, and the command has ended as it has: others will
     /// take the container for lost.
-    pub fn end(&mut self, mut state: State, ending: Ending) {
+    pub fn end(
+        &mut self,
+        mut state: State,
+        ending: Ending,
+        log: Option<JoinHandle<()>>,
+    ) {
+        let _ = log.map(JoinHandle::join);
         let status = ending.status();
         state.ended = Some(Ended { status, at: now() });
         if let Err(error) = self.write(&state) {

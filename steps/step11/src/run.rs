@@ -5,6 +5,7 @@ use step00::{Ending, Gate, Process, Result, Stage};
 use crate::Run;
 use crate::detach::{Launcher, launch};
 use crate::log::Log;
+use crate::pod::Pod;
 use crate::record::Record;
 
 /// Runs a container to its end, or leaves it running.
@@ -23,18 +24,19 @@ fn recorded(
 ) -> Result<Ending> {
     let mut record = Record::claim(args.record.name.as_deref())?;
     let log = Log::new(record.folder()?, args.record.detach)?;
+    let mut pod = Pod::find(args)?;
     let mut stage = Stage::new(name, &args.process);
     stage.blind(libc::CLONE_NEWUTS);
-    stage.blind(libc::CLONE_NEWPID);
     stage.blind(libc::CLONE_NEWNS);
-    stage.blind(libc::CLONE_NEWUSER);
+    stage.blind(pod.own_blindfolds());
     stage.blind(step09::namespace(&args.ipc));
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
     step03::set_stage(&mut stage, &args.root, &args.uts)?;
     step06::set_stage(&mut stage);
     step10::set_stage(&mut stage);
-    let maps = step06::Maps::choose(&args.user)?;
+    pod.set_stage(&mut stage);
+    let maps = pod.maps(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;
     let volumes = step03::volumes::open_all(&args.root.volume)?;
@@ -46,13 +48,13 @@ fn recorded(
 
     // What the launcher does while the new process waits at the gate.
     let outside = |process: &Process| {
-        step06::user::write_maps(process.pid, &maps)?;
+        pod.prepare(process, &maps)?;
         connection.connect(process)
     };
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
-        step06::user::become_root()?;
+        pod.become_root()?;
         step07::counts::limit()?;
         step09::blindfold(&args.ipc)?;
         step01::uts::set_hostname(&args.uts.hostname)?;
@@ -61,7 +63,7 @@ fn recorded(
         step03::volumes::hold_all(&volumes)?;
         let new_root = image.assemble(gate)?;
         step03::furnish(&new_root)?;
-        step09::furnish(&args.ipc, &new_root)?;
+        pod.furnish(&args.ipc, &new_root)?;
         step10::mask(&args.privileges, &new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
@@ -71,16 +73,15 @@ fn recorded(
         step10::strip(&args.privileges)
     };
 
-    let running = stage.start(outside, inside, step10::LEDGER)?;
+    let running = stage.start(outside, inside, pod.ledger())?;
     let log = log.map(Log::keep).transpose()?;
     let state = record.begin(&running, args)?;
     launcher.is_up(&state.name)?;
 
     let mut outcome = running.until_end()?;
-    // All processes inside are dead by now, so the log comes to its end.
-    let _ = log.map(|thread| thread.join());
+    pod.end();
     // Before what the container could make long, or make fail.
-    record.end(state, outcome.ending);
+    record.end(state, outcome.ending, log);
     step04::report(&args.overlay, &image, &mut outcome);
     step07::report(&args.process, &handcuffs, &outcome);
     Ok(outcome.ending)

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use anyhow::Result;
 
@@ -17,6 +17,17 @@ use crate::command::Command;
 
 /// How the process goes on once all is set up. Returns only on failure.
 pub type Exec = fn(&Command) -> Result<Infallible>;
+
+/// Another way to make the process than by a plain clone3(2).
+pub trait Fork {
+    /// Makes it, with these `CLONE_NEW*` and in this cgroup, as the launcher's
+    /// own child. As fork(2), it returns twice: `None` in the new process.
+    fn fork(
+        &self,
+        flags: u64,
+        cgroup: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<Process>>;
+}
 
 /// Reads what only the new process can read of itself.
 pub type Fact = fn() -> Result<String>;
@@ -44,6 +55,8 @@ pub struct Dropped {
 pub struct Hooks<'a> {
     /// In the launcher, just before the process is made.
     pub before_birth: Option<&'a dyn Fn() -> Result<()>>,
+    /// In the launcher, in place of clone3(2).
+    pub fork: Option<&'a dyn Fork>,
     /// In the new process, after `inside`: the launcher looks at it next.
     pub before_ready: Vec<fn(&Gate) -> Result<()>>,
     /// In the new process: what only that can read, for the ledger. See

@@ -41,7 +41,7 @@ use terminal::Borrowed;
 
 pub use gate::Gate;
 pub use guardian::Guardian;
-pub use hooks::{Carry, Dropped, Drops, Exec, Fact, HandedOver, Hooks};
+pub use hooks::{Carry, Dropped, Drops, Exec, Fact, Fork, HandedOver, Hooks};
 pub use running::{Outcome, Running};
 pub use streams::Streams;
 
@@ -85,6 +85,7 @@ impl<'a> Stage<'a> {
             own_terminal: false,
             hooks: Hooks {
                 before_birth: None,
+                fork: None,
                 before_ready: Vec::new(),
                 facts: Vec::new(),
                 streams: |_| Ok(Streams::default()),
@@ -134,9 +135,12 @@ impl<'a> Stage<'a> {
         let (gate, other_side) = gate::pair()?;
         let borrowed = has_terminal.then(Borrowed::new).transpose()?;
         self.hooks.before_birth.map_or(Ok(()), |hook| hook())?;
-        let process = process::fork(self.flags, self.cgroup)
-            .context("make the process with clone3")
-            .advice(why_not(self.flags))?;
+        let process = match self.hooks.fork {
+            Some(other) => other.fork(self.flags, self.cgroup)?,
+            None => process::fork(self.flags, self.cgroup)
+                .context("make the process with clone3")
+                .advice(why_not(self.flags))?,
+        };
         let Some(process) = process else {
             drop(gate);
             borrowed.into_iter().for_each(Borrowed::leave);

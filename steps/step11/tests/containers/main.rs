@@ -7,6 +7,7 @@ mod folders;
 mod handcuffs;
 mod images;
 mod person;
+mod pods;
 mod records;
 mod terminal;
 
