@@ -7,7 +7,7 @@
 //!
 //! - [`enter`] - the primitive: take hold of a process, join its namespaces.
 //! - [`namespaces`] - in which namespaces two processes differ.
-//! - [`run`] - step10 with a name; [`exec`] - one more process in there.
+//! - [`run`] - step10 with a name; [`exec`], [`copy`] - one more process.
 //! - [`folder`], [`state`], [`record`] - what is known of each, with no daemon.
 //! - [`detach`], [`log`] - a launcher without a terminal, and its output.
 //! - [`pod`] - containers that share blindfolds.
@@ -24,6 +24,7 @@ pub mod enter;
 #[cfg(not(feature = "exercise"))]
 pub mod enter;
 
+pub mod copy;
 pub mod detach;
 pub mod end;
 pub mod exec;

@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use step00::{Ending, ExitCode, Result};
-use step11::{Names, end, exec, images, inspect, ps, run, stats};
+use step11::{Names, copy, end, exec, images, inspect, ps, run, stats};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -21,6 +21,8 @@ enum Command {
     Run(Box<step11::Run>),
     /// Run one more command in a container that runs
     Exec(exec::Args),
+    /// Copy files into a container that runs, or out of it
+    Cp(copy::Args),
     /// List containers
     Ps(ps::Args),
     /// Show what they use of what they may use
@@ -53,6 +55,7 @@ fn run(args: Args) -> Result<Ending> {
             args.explain(run::run(NAME, &args))
         }
         Command::Exec(args) => exec::exec(NAME, &args),
+        Command::Cp(args) => copy::copy(&args),
         Command::Ps(args) => ps::ps(&args),
         Command::Stats(args) => stats::stats(&args),
         Command::Logs(args) => end::logs(&args),

@@ -15,7 +15,7 @@ use anyhow::{Context, Error, Result};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::{Pid, pipe2};
+use nix::unistd::{Pid, geteuid, pipe2};
 use step00::{Failure, Proc, Process, process};
 
 use super::members::Member;
@@ -71,16 +71,27 @@ fn help(members: &[Member], flags: u64, to: &File) {
 }
 
 // ANCHOR: helper
-/// The user namespace comes first, along with the first of the others.
+/// Joins the owner and what is shared, and makes a mount namespace there.
 /// Returns what is still to be made.
 fn join(members: &[Member], flags: u64) -> Result<(u64, String)> {
     // Others may see its child; see `become_root`.
     hide()?;
-    let mut owner = CloneFlags::CLONE_NEWUSER;
-    for member in members {
-        enter::join(&member.process, owner | member.joins)
-            .with_context(|| format!("join container:{}", member.name))?;
-        owner = CloneFlags::empty();
+    let user = CloneFlags::CLONE_NEWUSER;
+    let join = |member: &Member, namespaces| {
+        enter::join(&member.process, namespaces)
+            .with_context(|| format!("join container:{}", member.name))
+    };
+    // The owner comes last where that means to lose powers, and first where it
+    // means to get them.
+    let (first, is_root) = (&members[0], geteuid().is_root());
+    if !is_root {
+        join(first, user)?;
+    }
+    for member in members.iter().filter(|it| !it.joins.is_empty()) {
+        join(member, member.joins)?;
+    }
+    if is_root {
+        join(first, user)?;
     }
     // Made here, since its child is hidden even from a launcher without root,
     // and who has the same files must be known; see `rest`.

@@ -1,5 +1,6 @@
 //! step11 from outside: containers with names, and a way into each.
 
+mod copies;
 mod crash;
 mod end;
 mod enter;
