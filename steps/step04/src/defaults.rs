@@ -74,16 +74,15 @@ mod tests {
             ..Configuration::default()
         };
         let one = Configuration { entrypoint: None, ..both.clone() };
-        let rows: [(&Configuration, Option<&str>, &[&str], &[&str]); 7] = [
-            (&both, None, &[], &["/start", "-d"]),
-            (&both, None, &["-x"], &["/start", "-x"]),
-            (&both, Some("sh"), &[], &["sh"]),
-            (&both, Some("sh"), &["-c"], &["sh", "-c"]),
-            (&both, Some(""), &["ls"], &["ls"]),
-            (&one, None, &[], &["-d"]),
-            (&one, None, &["ls", "/"], &["ls", "/"]),
-        ];
-        for (said, entrypoint, asked, expected) in rows {
+        for (said, entrypoint, asked, expected) in [
+            (&both, None, "", "/start -d"),
+            (&both, None, "-x", "/start -x"),
+            (&both, Some("sh"), "", "sh"),
+            (&both, Some("sh"), "-c", "sh -c"),
+            (&both, Some(""), "ls", "ls"),
+            (&one, None, "", "-d"),
+            (&one, None, "ls /", "ls /"),
+        ] {
             let args = Args {
                 image: Vec::new(),
                 upper: None,
@@ -91,7 +90,9 @@ mod tests {
                 default_user: None,
                 entrypoint: entrypoint.map(OsString::from),
             };
-            let asked: Vec<OsString> = asked.iter().map(Into::into).collect();
+            let asked = asked.split_whitespace().map(OsString::from);
+            let asked: Vec<OsString> = asked.collect();
+            let expected: Vec<&str> = expected.split(' ').collect();
             assert_eq!(command(&args, said, &asked), expected);
         }
     }
