@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use step03::tree::Tree;
 
-use crate::{Args, Kind, ipc};
+use crate::{Args, Kind, groups, ipc};
 
 /// The IPC namespace, which the process is born in: CLONE_NEWIPC, or 0.
 pub fn namespace(args: &Args) -> libc::c_int {
@@ -25,9 +25,10 @@ pub fn blindfold(args: &Args) -> Result<()> {
     args.boottime_offset.map_or(Ok(()), ipc::shift_boottime)
 }
 
-/// Inside, with a /dev in the new root: the folders in which queues and shared
-/// memory have names.
+/// Inside, with a /dev and a /sys in the new root: the folders in which queues
+/// and shared memory have names, and the files of its own group.
 pub fn furnish(args: &Args, new_root: &Path) -> Result<()> {
+    groups::show(new_root)?;
     match args.ipc {
         // Whose queues it shows is a matter of who mounts it.
         Kind::Private | Kind::Joined => ipc::mount_queues(new_root),

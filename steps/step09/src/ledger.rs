@@ -1,5 +1,7 @@
 //! What is read back of step09: queues, groups and uptime.
 
+use std::path::Path;
+
 use anyhow::Result;
 use step00::proc::Mount;
 use step00::{Line, Mark, Reader, Subject};
@@ -21,18 +23,27 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
         let text = "its own queues, semaphores and shared memory";
         lines.push(Line::new(Mark::Blind, "ipc", text));
     }
+    let group = process.group()?;
     if process.is_apart("cgroup")? {
-        let text = match process.group()? {
+        let text = match &group {
             Some(group) => format!("its / is {group} here"),
             None => "its own tree".into(),
         };
         lines.push(Line::new(Mark::Blind, "cgroups", text));
     }
-    // With --network host the machine's /sys is in there, and that has it all.
+    // With --network host the machine's /sys is in there, and that has it all;
+    // but for what lies on it, as its own group does.
     let mounts = process.mounts()?;
+    let is_own = |mount: &Mount| {
+        mount.kind == "cgroup2"
+            && group
+                .as_ref()
+                .is_some_and(|group| mount.root == Path::new(group))
+    };
     let is_tree = |mount: &&Mount| {
         mount.kind.starts_with("cgroup")
             && mounts.at(&mount.point) == Some(mount)
+            && !is_own(mount)
     };
     if let Some(tree) = mounts.iter().find(is_tree) {
         let text = format!("the machine's, in {}", tree.point.display());

@@ -7,6 +7,7 @@
 //! Interface:
 //!
 //! - [`ipc`] - the primitive: queues, cgroup namespace, time namespace.
+//! - [`groups`] - the files of its own group, to be read.
 //! - [`Args`] - `--ipc`, `--boottime-offset`.
 //! - [`ledger`] - what is its own, and by how much its uptime differs.
 //!
@@ -27,6 +28,7 @@ pub mod ipc;
 #[cfg(not(feature = "exercise"))]
 pub mod ipc;
 
+pub mod groups;
 pub mod ledger;
 
 mod blindfolds;

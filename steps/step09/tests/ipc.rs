@@ -129,6 +129,63 @@ fn its_own_group_is_the_root_of_all_that_it_sees() {
 }
 
 #[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn its_own_limits_can_be_read_and_not_written() {
+    let _machine = Machine::new();
+    let limits = ["--memory", "64M", "--pids", "20", "--cpus", "0.5"];
+    let place = "/sys/fs/cgroup";
+    let script = "cd /sys/fs/cgroup && cat memory.max cpu.max pids.max; \
+                  ls -d workshop cgroup.procs";
+    for network in ["none", "host"] {
+        let flags = ["-q", "--network", network];
+        let mut process =
+            start(STEP09, &[&flags, &limits[..]].concat(), script);
+        for line in ["67108864", "50000 100000", "20", "cgroup.procs"] {
+            assert_eq!(process.hear(), line, "--network {network}");
+        }
+        let found = mount_at(process.pid, place).expect("it is mounted");
+        assert_eq!(found.kind, "cgroup2");
+        for flag in ["ro", "nosuid", "nodev", "noexec"] {
+            assert!(found.flags.iter().any(|it| it == flag), "{flag}");
+        }
+        process.end();
+    }
+    // No powers are needed to be refused, and none help: without the filter
+    // root here may make the mount writable, but not the machine's files.
+    let raise = |before: &str| {
+        let script = format!(
+            "{before}; cd /sys/fs/cgroup; echo 1 >memory.max; mkdir x; \
+             echo 1 >cgroup.procs; echo 1 >cgroup.freeze; cat memory.max"
+        );
+        let free = ["--seccomp", "none"];
+        let flags = [&limits[..], &free].concat();
+        step09(&flags, &["sh", "-c", &script])
+    };
+    let (closed, open) =
+        (raise("true"), raise("mount -o remount,bind,rw /sys/fs/cgroup"));
+    assert_eq!(closed.stdout, "67108864\n");
+    let count = |report: &Report, word| report.stderr.matches(word).count();
+    assert_eq!(count(&closed, "Read-only file system"), 4, "{closed:?}");
+    assert_eq!(open.stdout, "67108864\n");
+    assert_eq!(count(&open, "Permission denied"), 4, "the control: {open:?}");
+}
+
+#[test]
+fn without_limits_no_groups_are_shown() {
+    let _machine = Machine::new();
+    let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers");
+    if unified.expect("look for cgroup v2") {
+        return;
+    }
+    let list = |network| {
+        let flags = ["-q", "--network", network, "--", "ls", "/sys/fs/cgroup"];
+        run(STEP09, &flags)
+    };
+    assert_eq!((list("none").status, &*list("none").stdout), (0, ""));
+    assert_ne!(list("host").stdout, "", "the control: the machine's");
+}
+
+#[test]
 fn uptime_differs_and_the_date_does_not() {
     let _machine = Machine::new();
     let seconds = || {

@@ -41,8 +41,9 @@ pub const MASKED: [&str; 13] = [
 pub const READ_ONLY: [&str; 5] =
     ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
-/// The tree of control groups. A new sysfs has an empty folder there; with
-/// `--network host` it is the machine's /sys, and its tree lies in it.
+/// The tree of control groups. A new sysfs has an empty folder there, and what
+/// lies on that may stay if it is the container's own (step09). With `--network
+/// host` it is the machine's /sys, and the machine's tree lies in it.
 const GROUPS: &str = "/sys/fs/cgroup";
 
 /// What shows nothing to whoever reads it: memory, 1:3.
@@ -70,7 +71,8 @@ fn put_on(new_root: &Path) -> Result<()> {
         cover(&target).with_context(|| format!("mask {path}"))?;
     }
     if let Some(groups) = look_for(&root, GROUPS)? {
-        if kind(&groups, GROUPS)? != SYSFS_MAGIC {
+        let is_empty = kind(&groups, GROUPS)? == SYSFS_MAGIC;
+        if !is_empty && !step09::groups::is_own(&groups)? {
             cover(&groups).with_context(|| format!("mask {GROUPS}"))?;
         }
     }

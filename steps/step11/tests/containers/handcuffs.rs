@@ -31,6 +31,8 @@ fn a_second_process_is_born_in_its_group() {
     };
     let second = witness::start(STEP11, &["exec", &container.name], "");
     let its = group(second.pid);
+    let limit = container.exec(&[], &["cat", "/sys/fs/cgroup/memory.max"]);
+    assert_eq!(limit.stdout, "67108864\n", "it reads the same limits");
     assert!(its.starts_with("0::/workshop/"), "{its}");
     assert_eq!(its, group(container.pid()));
     assert_ne!(its, group(std::process::id() as i32), "the control");
