@@ -315,6 +315,10 @@ mod tests {
         assert_eq!(name(libc::SYS_mount as u32), Some("mount"));
         assert_eq!(number("open").is_some(), cfg!(target_arch = "x86_64"));
         assert!(audit_name(AUDIT_ARCH).is_some());
+        // linux/audit.h.
+        assert_eq!(audit_name(0xC000_003E), Some("X86_64"));
+        assert_eq!(audit_name(0xC000_00B7), Some("AARCH64"));
+        assert_eq!(audit_name(0x4000_0003), None, "i386 is not told");
         assert_eq!((number("no_such_call"), name(9999)), (None, None));
     }
 }

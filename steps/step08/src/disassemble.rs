@@ -188,6 +188,7 @@ fn action(k: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bpf::{NEXT, answer, answer_errno, jump, load};
     use crate::{calls::Calls, seccomp};
 
     #[test]
@@ -208,7 +209,74 @@ mod tests {
         for name in ["clone3", "TIOCSTI", "CLONE_NEW*", "ERRNO(ENOSYS)"] {
             assert!(text.contains(name), "no {name} in\n{text}");
         }
+        let has_x32 = text.contains("0x40000000 (x32)");
+        assert_eq!(has_x32, arch::X32_BIT.is_some());
         assert!(!text.contains(" mount"), "a refused call is listed");
+    }
+
+    /// Every instruction, every kind of constant and of jump, word by word.
+    #[test]
+    fn what_is_read_is_what_runs() {
+        let number = |name| arch::number(name).expect(name);
+        let program = [
+            load(ARCHITECTURE),
+            jump(EQUAL, arch::AUDIT_ARCH, 1, NEXT),
+            answer(SECCOMP_RET_KILL_PROCESS),
+            load(NUMBER),
+            jump(EQUAL, number("clone3"), 6, NEXT),
+            jump(EQUAL, number("socket"), NEXT, 2),
+            load(argument(2)),
+            jump(EQUAL, 58, 4, 2),
+            jump(AT_LEAST, number("read"), NEXT, 1),
+            jump(GREATER, number("write"), NEXT, 2),
+            answer_errno(libc::EPERM),
+            answer_errno(libc::ENOSYS),
+            answer(SECCOMP_RET_ALLOW),
+            load(argument(0)),
+            jump(ANY_BIT, 58, NEXT, 1),
+            load(8),
+            jump(GREATER, 0x77, NEXT, NEXT),
+            load(NUMBER),
+            jump(GREATER, 9999, 1, NEXT),
+            jump(AT_LEAST, number("read"), 1, NEXT),
+            jump(GREATER, number("write"), NEXT, NEXT),
+            answer(libc::SECCOMP_RET_LOG),
+        ];
+        let native = arch::audit_name(arch::AUDIT_ARCH).expect("a name");
+        let lines = [
+            "ld arch",
+            &format!("jeq {native} then 3"),
+            "ret KILL_PROCESS",
+            "ld number",
+            "jeq clone3 then 11 ERRNO(ENOSYS)",
+            "jeq socket else 8",
+            "ld args[2]",
+            "jeq IPPROTO_ICMPV6 then 12 ALLOW else 10 ERRNO(EPERM)",
+            "jge read … else 10 ERRNO(EPERM)",
+            "jgt … write else 12 ALLOW",
+            "ret ERRNO(EPERM)",
+            "ret ERRNO(ENOSYS)",
+            "ret ALLOW",
+            "ld args[0]",
+            // The same number, and no name as the first argument.
+            "jset 0x3a else 16",
+            "ld [8]",
+            "jgt 0x77",
+            "ld number",
+            "jgt 9999 then 20",
+            // No range: the first of the two jumps.
+            "jge read then 21 0x7ffc0000",
+            "jgt write",
+            "ret 0x7ffc0000",
+        ];
+        let text = disassemble(&program);
+        let found = text.lines().filter(|line| !line.starts_with(';'));
+        let words =
+            |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let found: Vec<String> = found.map(words).collect();
+        let numbered = |(here, line): (usize, &&str)| format!("{here} {line}");
+        let right: Vec<_> = lines.iter().enumerate().map(numbered).collect();
+        assert_eq!(found, right);
     }
 
     #[test]
