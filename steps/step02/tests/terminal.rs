@@ -140,3 +140,58 @@ fn what_is_printed_last_still_arrives() {
     terminal.expect("200000\r\nthe-end");
     assert_eq!(terminal.wait(), 0);
 }
+
+/// More than a terminal holds (4096 bytes), for a reader that takes its time:
+/// what is not taken at once waits, and so do the next keys.
+#[test]
+fn a_flood_of_keys_arrives_whole() {
+    let _machine = Machine::new();
+    let script = "stty -icanon -echo; echo rea''dy; \
+                  busybox dd bs=1 count=20000 2>/dev/null | busybox md5sum";
+    let flood: Vec<u8> = (0..20_000).map(|n| b'a' + (n % 23) as u8).collect();
+    let mut md5sum = witness::command("busybox");
+    let mut md5sum = md5sum
+        .arg("md5sum")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("start md5sum");
+    let mut stdin = md5sum.stdin.take().expect("a pipe");
+    std::io::Write::write_all(&mut stdin, &flood).expect("write to it");
+    drop(stdin);
+    let right = md5sum.wait_with_output().expect("its end").stdout;
+    let right = String::from_utf8_lossy(&right).into_owned();
+    let right = right.split(' ').next().expect("a sum");
+
+    let command = ["-q", "busybox", "sh", "-c", script];
+    let mut terminal = Terminal::start(STEP02, &command);
+    terminal.expect("ready");
+    terminal.paste(&flood);
+    terminal.expect(right);
+    assert_eq!(terminal.wait(), 0);
+}
+
+/// `kill -TSTP` and `fg`: in between the terminal is as the shell has it, and
+/// its window may change.
+#[test]
+fn stopped_and_brought_back_it_is_raw_again_and_knows_its_size() {
+    let _machine = Machine::new();
+    let script = "echo rea''dy; while read line; do stty size; done";
+    let command = ["-q", "busybox", "sh", "-c", script];
+    let mut terminal = Terminal::start(STEP02, &command);
+    terminal.expect("ready");
+    eventually("the terminal to be raw", || terminal.is_raw());
+    let launcher = Pid::from_raw(terminal.pid());
+    kill(launcher, Signal::SIGTSTP).expect("send a signal");
+    eventually("the launcher to be stopped", || {
+        process::state(launcher.as_raw()) == Some('T')
+    });
+    assert_eq!(terminal.settings(), terminal.before);
+    terminal.resize(30, 100);
+    kill(launcher, Signal::SIGCONT).expect("send a signal");
+    eventually("the terminal to be raw again", || terminal.is_raw());
+    terminal.press("\r");
+    terminal.expect("30 100");
+    terminal.press("\x04");
+    assert_eq!(terminal.wait(), 0);
+}
