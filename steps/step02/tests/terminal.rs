@@ -141,14 +141,14 @@ fn what_is_printed_last_still_arrives() {
     assert_eq!(terminal.wait(), 0);
 }
 
-/// More than a terminal holds (4096 bytes), for a reader that takes its time:
+/// More than a terminal and the queue before it hold (68 KiB), for a reader that takes its time:
 /// what is not taken at once waits, and so do the next keys.
 #[test]
 fn a_flood_of_keys_arrives_whole() {
     let _machine = Machine::new();
     let script = "stty -icanon -echo; echo rea''dy; \
-                  busybox dd bs=1 count=20000 2>/dev/null | busybox md5sum";
-    let flood: Vec<u8> = (0..20_000).map(|n| b'a' + (n % 23) as u8).collect();
+                  busybox dd bs=1 count=200000 2>/dev/null | busybox md5sum";
+    let flood: Vec<u8> = (0..200_000).map(|n| b'a' + (n % 23) as u8).collect();
     let mut md5sum = witness::command("busybox");
     let mut md5sum = md5sum
         .arg("md5sum")
