@@ -273,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn one_line_is_enough_and_a_circle_is_no_trap() {
+        let one = Mounts::parse(b"7 1 0:1 / / rw - tmpfs one rw\n", Some(7));
+        let found = one.under("/x").map(|mount| mount.source.as_str());
+        assert_eq!(found, Some("one"));
+        let circle = b"7 1 0:1 / / rw - tmpfs one rw
+8 7 0:2 / /x rw - tmpfs two rw
+7 8 0:1 / /x rw - tmpfs three rw
+";
+        let circle = Mounts::parse(circle, Some(7));
+        assert!(circle.at("/x").is_some() || circle.under("/x").is_some());
+    }
+
+    #[test]
     fn our_own_root_is_found() {
         let own = crate::Proc::own();
         let mounts = own.mounts().expect("our mounts");
