@@ -51,7 +51,10 @@ pub fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
     let (start, patience) = (Instant::now(), patience());
     within(what, || {
         while !is_true() {
-            assert!(start.elapsed() < patience, "waited in vain for: {what}");
+            if start.elapsed() >= patience {
+                watch::in_vain(&format!("waited in vain for: {what}"));
+                panic!("waited in vain for: {what}");
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
     });

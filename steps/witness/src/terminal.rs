@@ -15,7 +15,7 @@ use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
 use nix::unistd::Pid;
 
 use crate::watch::within;
-use crate::{command, eventually, process};
+use crate::{command, eventually, process, watch};
 
 use control::{set_controlling, set_size};
 
@@ -134,8 +134,9 @@ impl Terminal {
     pub fn expect(&mut self, text: &str) -> String {
         let seen = self.until(|screen| screen.contains(text));
         self.screen = seen.unwrap_or_else(|| {
-            let screen = &self.screen;
-            panic!("waited in vain for {text:?} on the screen:\n{screen}")
+            let words = format!("waited in vain for {text:?} on the screen");
+            watch::in_vain(&words);
+            panic!("{words}:\n{}", self.screen)
         });
         let seen = self.screen.find(text).unwrap_or(0) + text.len();
         self.screen.drain(..seen).collect()
