@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use anyhow::Result;
 use nix::sys::signal::{SigHandler, Signal, signal};
@@ -10,9 +11,21 @@ use crate::child::Ending;
 use crate::failure::Failure;
 use crate::unwritten::catch;
 
+static RUNG: OnceLock<&str> = OnceLock::new();
+
+/// The name of the rung that runs, for advice that names it. Other programs
+/// that use the rungs' code have none.
+pub fn rung() -> Option<&'static str> {
+    RUNG.get().copied()
+}
+
 /// Does the work, reports what went wrong, if anything did, and turns the
 /// result into an exit status.
-pub fn finish(rung: &str, work: impl FnOnce() -> Result<Ending>) -> ExitCode {
+pub fn finish(
+    rung: &'static str,
+    work: impl FnOnce() -> Result<Ending>,
+) -> ExitCode {
+    let _ = RUNG.set(rung);
     keep_zombies();
     let status = match catch(work) {
         Ok(ending) => ending.status(),

@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 
+use clap::error::ErrorKind::UnknownArgument;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, Parser};
 
 /// All packages of the workshop have one version.
@@ -22,22 +24,59 @@ pub struct Args {
     pub command: Vec<OsString>,
 }
 
+/// Says what to use in place of a word that clap has refused: a flag as it was
+/// typed, or a subcommand.
+pub type Advise = fn(&clap::Error, &str) -> Option<String>;
+
 /// Reads the command line of a rung.
 ///
 /// `-h` shows the flags that are new on this rung, `--help` those of the rungs
 /// below it as well: a flag belongs to the rung that its heading names.
 pub fn arguments<A: Parser>(rung: &'static str) -> A {
+    arguments_with(rung, |_, _| None)
+}
+
+/// The same for a rung that knows words which others expect here.
+pub fn arguments_with<A: Parser>(rung: &'static str, advise: Advise) -> A {
     let command = A::command().name(rung).version(VERSION);
     let command = shorten(command.propagate_version(true), rung)
         .mut_subcommands(|command| shorten(command, rung));
     let matches = command.try_get_matches();
     let parsed = matches.and_then(|mut m| A::from_arg_matches_mut(&mut m));
-    parsed.unwrap_or_else(|error| refuse(&error))
+    parsed.unwrap_or_else(|error| refuse(advised(error, advise)))
+}
+
+/// The error with a tip that helps. Of its own clap says how to pass an unknown
+/// flag on as the command itself, which nobody wants, and it takes any word
+/// that looks alike for what was meant.
+fn advised(mut error: clap::Error, advise: Advise) -> clap::Error {
+    use ContextKind::{
+        InvalidArg, InvalidSubcommand, Suggested, SuggestedArg,
+        SuggestedSubcommand,
+    };
+    error.remove(Suggested);
+    let word = match error.kind() {
+        // What is no flag is one word too many, and nothing that others have.
+        UnknownArgument => error.get(InvalidArg).filter(|word| is_flag(word)),
+        _ => error.get(InvalidSubcommand),
+    };
+    let Some(ContextValue::String(word)) = word else { return error };
+    if let Some(advice) = advise(&error, word) {
+        error.remove(SuggestedArg);
+        error.remove(SuggestedSubcommand);
+        let advice = ContextValue::StyledStrs(vec![advice.into()]);
+        error.insert(Suggested, advice);
+    }
+    error
+}
+
+fn is_flag(word: &ContextValue) -> bool {
+    matches!(word, ContextValue::String(word) if word.starts_with('-'))
 }
 
 /// Ends with clap's words and status: 2, or 0 where help was asked for. Help
 /// that cannot be printed (`ENOSPC` on /dev/full) is an error of ours: 125.
-fn refuse(error: &clap::Error) -> ! {
+fn refuse(error: clap::Error) -> ! {
     let printed = error.print();
     let is_lost = printed.is_err_and(|io| io.kind() != ErrorKind::BrokenPipe);
     std::process::exit(match is_lost && !error.use_stderr() {

@@ -123,3 +123,18 @@ fn an_error_is_short_and_never_a_panic() {
         }
     }
 }
+
+#[test]
+fn an_unknown_flag_is_not_proposed_as_the_command() {
+    let _machine = Machine::new();
+    for flag in ["-i", "-t", "-it", "--memry"] {
+        let report = run(STEP00, &[flag, "true"]);
+        assert_eq!(report.status, 2);
+        let told = format!("unexpected argument '{}'", &flag[..flag.len()]);
+        let told = told.replace("-it", "-i");
+        assert!(report.stderr.contains(&told), "{}", report.stderr);
+        assert!(!report.stderr.contains("as a value"), "{}", report.stderr);
+    }
+    let report = run(STEP00, &["--quit", "true"]);
+    assert!(report.stderr.contains("'--quiet'"), "the control");
+}
