@@ -17,9 +17,15 @@ pub fn set_stage(stage: &mut Stage<'_>, args: &Args) {
     }
 }
 
+/// Why would this signal not arrive, if it were sent now?
+///
 /// PID 1 has a shield: a signal for which it has no handler is dropped, unless
-/// it is SIGKILL or SIGSTOP and comes from outside (pid_namespaces(7)).
-fn drops(process: &Process, signal: i32) -> Option<Dropped> {
+/// it is SIGKILL or SIGSTOP and comes from outside (pid_namespaces(7)). SIGCONT
+/// lets go on what has been stopped before it is dropped.
+pub fn drops(process: &Process, signal: i32) -> Option<Dropped> {
+    if [libc::SIGKILL, libc::SIGSTOP, libc::SIGCONT].contains(&signal) {
+        return None;
+    }
     // All three from one reading: a signal is blocked until its handler is
     // there, and must not be found to be neither.
     let status = Proc::of(process.pid).read("status").unwrap_or_default();

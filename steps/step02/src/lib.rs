@@ -30,6 +30,6 @@ pub mod ledger;
 mod flags;
 mod init;
 
-pub use first::set_stage;
+pub use first::{drops, set_stage};
 pub use flags::Args;
 pub use ledger::LEDGER;

@@ -3,6 +3,7 @@
 //! them.
 
 use std::cell::OnceCell;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
@@ -70,6 +71,11 @@ impl Connection {
     /// Is there nothing in it yet?
     fn is_new(&self) -> bool {
         matches!(self.kind, Kind::Private | Kind::None)
+    }
+
+    /// The container's own address, if it has a cable.
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.claim.as_ref().map(|claim| claim.cable.inside)
     }
 
     /// The files in which the container finds its name and name servers.

@@ -14,7 +14,7 @@ pub struct Args {
     pub network: Kind,
 
     /// Hand on a TCP port of the machine to one inside [ADDRESS: every one]
-    #[arg(short, long, value_name = "[ADDRESS:]HOST:INSIDE")]
+    #[arg(short, long, value_name = "[ADDRESS:]HOST:INSIDE[/tcp]")]
     #[arg(value_parser = publish::parse)]
     pub publish: Vec<publish::Ports>,
 
@@ -27,6 +27,7 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// Its own, with a cable to the machine and from there to the world
+    #[value(alias = "bridge")]
     Private,
     /// Its own, with nothing but a loopback interface
     None,

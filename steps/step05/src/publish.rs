@@ -4,6 +4,7 @@
 //! that somebody listens on already, and it can outlive its maker. A listener
 //! gives an error in the first case, and the kernel closes it in the second.
 
+use std::fmt;
 use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result};
@@ -11,17 +12,34 @@ use step00::Advice;
 
 use crate::carry::Carrier;
 
-/// `[ADDRESS:]HOST:INSIDE`: two TCP ports, and where on the machine the first
-/// one is.
-#[derive(Debug, Clone, Copy)]
+/// `[ADDRESS:]HOST:INSIDE[/tcp]`: two TCP ports, and where on the machine the
+/// first one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ports {
-    address: Ipv4Addr,
-    host: u16,
-    inside: u16,
+    /// The address of the machine; 0.0.0.0 is every one.
+    pub address: Ipv4Addr,
+    /// The port of the machine.
+    pub host: u16,
+    /// The port inside.
+    pub inside: u16,
 }
 
-/// Reads `[ADDRESS:]HOST:INSIDE`. Without an address it is every one.
+/// Reads `[ADDRESS:]HOST:INSIDE[/tcp]`. Without an address it is every one.
 pub fn parse(text: &str) -> Result<Ports, String> {
+    let text = match text.rsplit_once('/') {
+        None => text,
+        Some((ports, protocol)) if protocol.eq_ignore_ascii_case("tcp") => {
+            ports
+        }
+        // A listener accepts connections, and a datagram has none.
+        Some(_) => {
+            return Err("only TCP is carried: write HOST:INSIDE[/tcp]; to \
+                        another protocol the machine reaches the container's \
+                        own address, and --network host has the machine's \
+                        ports"
+                .into());
+        }
+    };
     let parts: Vec<&str> = text.split(':').collect();
     let (address, ports) = match parts[..] {
         [host, inside] => (Some(Ipv4Addr::UNSPECIFIED), [host, inside]),
@@ -37,6 +55,14 @@ pub fn parse(text: &str) -> Result<Ports, String> {
         _ => Err("write two port numbers, HOST:INSIDE, and before them an \
                   IPv4 address of the machine if it is not to be every one"
             .into()),
+    }
+}
+
+/// As Docker writes it: `0.0.0.0:8080->80/tcp`.
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ports { address, host, inside } = self;
+        write!(f, "{address}:{host}->{inside}/tcp")
     }
 }
 
@@ -84,4 +110,31 @@ pub(crate) fn serve(
     };
     let doors = published.iter().map(share).collect::<Result<_>>()?;
     Carrier::start(doors, address).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocol_may_be_named_and_is_tcp() {
+        for ports in ["8080:80", "127.0.0.1:8080:80"] {
+            let plain = parse(ports).expect(ports);
+            for tcp in ["tcp", "TCP"] {
+                assert_eq!(parse(&format!("{ports}/{tcp}")), Ok(plain));
+            }
+            for other in ["udp", "sctp", "", "tcp/udp"] {
+                let refused = parse(&format!("{ports}/{other}"));
+                assert!(refused.is_err_and(|why| why.contains("only TCP")));
+            }
+        }
+        assert_ne!(parse("8080:80"), parse("8080:81"), "the control");
+    }
+
+    #[test]
+    fn they_are_written_as_docker_writes_them() {
+        let shown = |text| parse(text).map(|ports| ports.to_string());
+        assert_eq!(shown("8080:80"), Ok("0.0.0.0:8080->80/tcp".into()));
+        assert_eq!(shown("127.0.0.1:1:2"), Ok("127.0.0.1:1->2/tcp".into()));
+    }
 }

@@ -8,7 +8,8 @@ use crate::quantities::{Bytes, Cpus, Pids};
 #[group(skip)]
 pub struct Args {
     /// Memory in bytes, K, M, G, without swap; or max [default: 256M]
-    #[arg(long, value_name = "BYTES", value_parser = Bytes::parse_memory)]
+    #[arg(short, long, value_name = "BYTES")]
+    #[arg(value_parser = Bytes::parse_memory)]
     pub memory: Option<Bytes>,
 
     /// CPU time per time, 1 is one CPU; or max [default: 1]
@@ -17,6 +18,7 @@ pub struct Args {
 
     /// Processes and threads at once; or max [default: 128]
     #[arg(long, value_name = "NUMBER", value_parser = Pids::parse)]
+    #[arg(alias = "pids-limit")]
     pub pids: Option<Pids>,
 
     /// Bytes read per second, from the disks of --upper and --volume
@@ -28,7 +30,7 @@ pub struct Args {
     pub io_write: Option<Bytes>,
 
     /// On which CPUs it may run: 0, 0-3, 0,2
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", alias = "cpuset-cpus")]
     pub cpuset: Option<String>,
 }
 

@@ -54,6 +54,16 @@ pub fn report(
     }
 }
 
+/// Did the command end because its group was at its limit of memory? To be
+/// asked as long as the group is there: the kernel counts in its
+/// memory.events, and the folder goes with it.
+pub fn is_oom_killed(
+    handcuffs: &Option<Handcuffs>,
+    outcome: &Outcome,
+) -> bool {
+    handcuffs.as_ref().is_some_and(|own| own.is_oom_killed(outcome.ending))
+}
+
 impl Handcuffs {
     /// The same, for the folders on disks that the container can write to.
     fn find_and_make(
@@ -97,15 +107,10 @@ impl Handcuffs {
         }
     }
 
-    fn kills(&self) -> u64 {
-        self.number("memory.events", "oom_kill").unwrap_or(0)
-    }
-
     /// Was it the OOM killer who ended it?
     fn death(&self, ending: Ending) -> Option<String> {
-        let is_his = ending == Ending::Killed(libc::SIGKILL);
         let limit = self.number("memory.max", "").map_or("max".into(), human);
-        (is_his && self.kills() > 0).then(|| {
+        self.is_oom_killed(ending).then(|| {
             format!("OOMKilled: it needed more than {limit} of memory")
         })
     }
@@ -120,8 +125,17 @@ impl Handcuffs {
             "peak memory {peak}, CPU {:.2} s, throttled {throttled} \
              times, OOM kills {}",
             spent as f64 / 1e6,
-            self.kills()
+            self.oom_kills()
         )
+    }
+
+    /// How many of its processes the OOM killer has taken.
+    fn oom_kills(&self) -> u64 {
+        self.number("memory.events", "oom_kill").unwrap_or(0)
+    }
+
+    fn is_oom_killed(&self, ending: Ending) -> bool {
+        ending == Ending::Killed(libc::SIGKILL) && self.oom_kills() > 0
     }
 
     /// A number in one of the group's files: alone in it, or after its key.

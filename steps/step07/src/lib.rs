@@ -38,6 +38,6 @@ mod flags;
 mod handcuffs;
 
 pub use flags::Args;
-pub use handcuffs::{Handcuffs, put_on, report, set_stage};
+pub use handcuffs::{Handcuffs, is_oom_killed, put_on, report, set_stage};
 pub use ledger::LEDGER;
 pub use sweep::{last_resort, leftovers, start_time, sweep};

@@ -30,6 +30,17 @@ pub const WITHOUT_VERSION_2: &str =
     "cargo workshop check 7 --vm, or scripts/vm to look around
   or boot with systemd.unified_cgroup_hierarchy=1";
 
+/// The same with the rung that was run, and is to be looked at.
+fn without_version_2() -> String {
+    match step00::rung() {
+        None | Some("step07") => WITHOUT_VERSION_2.into(),
+        Some(rung) => format!(
+            "scripts/vm cargo run -p {rung}, in a machine that has it
+  or boot with systemd.unified_cgroup_hierarchy=1"
+        ),
+    }
+}
+
 /// A place for groups, or why there is none.
 #[derive(Debug)]
 pub enum Place {
@@ -40,7 +51,7 @@ pub enum Place {
         /// Why, in words.
         why: String,
         /// What can be done about it.
-        advice: &'static str,
+        advice: String,
     },
 }
 
@@ -55,7 +66,7 @@ impl Place {
             };
             return Ok(Place::None {
                 why: format!("no handcuffs: cgroups here are {kind}"),
-                advice: WITHOUT_VERSION_2,
+                advice: without_version_2(),
             });
         }
         if geteuid().is_root() {
@@ -70,7 +81,8 @@ impl Place {
             false => Ok(Place::None {
                 why: "no handcuffs: this cgroup belongs to the machine's root"
                     .into(),
-                advice: "systemd-run --user --scope -p Delegate=yes COMMAND",
+                advice: "systemd-run --user --scope -p Delegate=yes COMMAND"
+                    .into(),
             }),
         }
     }
