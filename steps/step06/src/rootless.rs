@@ -1,6 +1,7 @@
 //! The network, with the machine's root and without.
 
 use std::cell::OnceCell;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
@@ -61,6 +62,12 @@ impl Connection {
         args: &step05::Args,
     ) -> Vec<(PathBuf, String)> {
         self.own.files(hostname, args)
+    }
+
+    /// The container's own address, if it has a cable. (By pasta it has the
+    /// machine's.)
+    pub fn address(&self) -> Option<Ipv4Addr> {
+        self.own.address()
     }
 
     /// Outside, while the process waits: plugs in the cable.

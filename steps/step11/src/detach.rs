@@ -16,6 +16,8 @@ use nix::unistd::{pipe2, setsid};
 use step00::child::close_all_but;
 use step00::{Ending, Failure, process};
 
+use crate::Args;
+
 /// The launcher of one container. A detached one has a pipe to the process
 /// that waits for it, and sends one message: that the container runs, or why
 /// not.
@@ -24,12 +26,13 @@ pub struct Launcher(Cell<Option<OwnedFd>>);
 /// Runs the launcher, here or detached.
 ///
 /// # Errors
-/// Those of `run`; detached, also when it was killed before it sent anything.
+/// Those of `run`, and a terminal that cannot be had; detached, also when it was killed before it sent anything.
 pub fn launch(
-    is_detached: bool,
+    args: &Args,
     run: impl FnOnce(&Launcher) -> Result<Ending>,
 ) -> Result<Ending> {
-    match is_detached {
+    args.terminal.check(args.detach)?;
+    match args.detach {
         true => detach(run),
         false => run(&Launcher(Cell::new(None))),
     }

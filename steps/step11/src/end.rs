@@ -7,6 +7,8 @@ use step00::child::signal;
 use step00::{Ending, Proc, Process};
 
 use crate::Names;
+use crate::commands::pause;
+use crate::commands::tail::{self, Tail};
 use crate::state::{self, State, Status, has_ended};
 use crate::{folder, record};
 
@@ -48,6 +50,11 @@ pub struct Logs {
     #[arg(short, long)]
     pub follow: bool,
 
+    /// Begin with the last N lines [default: all]
+    #[arg(short = 'n', long, value_name = "N", default_value = "all")]
+    #[arg(hide_default_value = true, value_parser = tail::parse)]
+    pub tail: Tail,
+
     /// The container
     pub name: String,
 }
@@ -57,7 +64,7 @@ pub fn logs(args: &Logs) -> Result<Ending> {
     let state = state::read(&args.name)?;
     let folder = folder::find(&state.name)?.context("find its folder")?;
     let is_over = || match state::read(&args.name).map(|s| s.status()) {
-        Ok(Status::Running(_)) => false,
+        Ok(Status::Running(_) | Status::Paused(_)) => false,
         // Its launcher may still be writing the last lines to the log.
         _ => folder::settled(&state.name).is_ok(),
     };
@@ -65,7 +72,7 @@ pub fn logs(args: &Logs) -> Result<Ending> {
         true => Some(&is_over),
         false => None,
     };
-    let printed = crate::log::print(&folder, follow);
+    let printed = crate::log::print(&folder, args.tail, follow);
     match printed {
         // A reader that has seen enough (`| head`) is no error.
         Err(error) if is_broken_pipe(&error) => Ok(Ending::Exited(0)),
@@ -82,35 +89,34 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// Ends each: SIGTERM, then SIGKILL.
 pub fn stop(args: &Stop) -> Result<Ending> {
-    for name in &args.which.names {
-        let state = state::read(name)?;
-        end(&state, Some(args.time))?;
-        step00::print(&format!("{name}\n"))?;
-    }
-    Ok(Ending::Exited(0))
+    args.which.each(|name| end(&state::read(name)?, Some(args.time)))
 }
 
 /// Forgets each.
 pub fn remove(args: &Remove) -> Result<Ending> {
-    for name in &args.which.names {
+    args.which.each(|name| {
         let state = state::read(name)?;
         if args.force {
             end(&state, None)?;
         }
-        record::remove(name)?;
-        step00::print(&format!("{name}\n"))?;
-    }
-    Ok(Ending::Exited(0))
+        record::remove(name)
+    })
 }
 
 /// Ends its first process, and with it the kernel ends all the others. With
 /// `grace` it gets SIGTERM and so many seconds to finish its work. Most
 /// commands have no handler for SIGTERM, and as PID 1 they survive it
 /// (step02): then the seconds pass for nothing.
-fn end(state: &State, grace: Option<u32>) -> Result<()> {
+pub(crate) fn end(state: &State, grace: Option<u32>) -> Result<()> {
     go_on(state);
-    let Status::Running(process) = state.status() else {
-        return folder::settled(&state.name);
+    let process = match state.status() {
+        Status::Running(process) => process,
+        // Frozen, it would neither get the signal nor act on it.
+        Status::Paused(process) => {
+            pause::set(&state.name, &process, false)?;
+            process
+        }
+        _ => return folder::settled(&state.name),
     };
     if let Some(seconds) = grace.filter(|&seconds| seconds > 0) {
         send(&process, libc::SIGTERM)?;
@@ -140,7 +146,8 @@ fn go_on(state: &State) {
     }
 }
 
-fn send(process: &Process, number: i32) -> Result<()> {
+/// Sends it, if it is not too late.
+pub(crate) fn send(process: &Process, number: i32) -> Result<()> {
     match signal(process, number) {
         // It has ended in the meantime.
         Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),

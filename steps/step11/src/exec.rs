@@ -13,6 +13,7 @@ use nix::unistd::Pid;
 use step00::{Advice, Ending, Gate, Proc, Process, Result, Stage};
 use step07::place;
 
+use crate::flags::Terminal;
 use crate::state::State;
 use crate::{Run, enter, namespaces, state};
 
@@ -38,6 +39,10 @@ pub struct Args {
     #[arg(value_parser = step03::parse_variable)]
     pub env: Vec<step03::Variable>,
 
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "described there")]
+    pub terminal: Terminal,
+
     /// The container
     pub name: String,
 
@@ -56,6 +61,7 @@ struct Recorded {
 /// Runs a command in it, and waits for its end.
 pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     step10::keep_back()?;
+    args.terminal.check(false)?;
     let state = state::read(&args.name)?;
     let target = way_in(state.running()?)?;
     let mut run = recorded(&state)?;
@@ -111,19 +117,22 @@ pub(crate) fn hide() -> Result<()> {
     prctl::set_dumpable(false).context("hide this process's memory")
 }
 
-fn recorded(state: &State) -> Result<Run> {
+/// The flags that it was started with, and their values of that time.
+pub(crate) fn recorded(state: &State) -> Result<Run> {
     let words = std::iter::once("run").chain(state.flags.iter().map(|f| &**f));
     let recorded = Recorded::try_parse_from(words)
         .with_context(|| format!("read the flags of {}", state.name))?;
-    let mut run = recorded.run;
+    let mut run = recorded.run.settle();
     // What was read then: this environment is another one, and a file may
     // have changed.
     run.root.env_file.clear();
     run.root.env = state.env.clone();
     // What the image has said, which may be another one by now.
+    run.overlay.image = state.image.clone();
     run.root.workdir = state.workdir.clone();
     run.overlay.default_user = state.default_user.clone();
     step10::default_user(&mut run.privileges, &run.overlay)?;
+    run.uts.hostname = state.hostname.clone();
     Ok(run)
 }
 

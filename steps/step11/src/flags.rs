@@ -1,17 +1,26 @@
 //! The flags of step11, and of all the rungs below for its `run`.
 
+mod image;
+mod terminal;
+pub mod words;
+
 use std::ffi::OsString;
 
-use anyhow::{Error, Result};
-use step00::failure::NOT_FOUND;
-use step00::{Advice, Ending, Failure};
-use step04::imported;
+use clap::Arg;
+use step00::{Ending, Failure, Result};
 
+use crate::state::State;
 use crate::{folder, pod};
+
+pub use terminal::Terminal;
+
+/// What `--hostname` is where nobody gave it: a name that cannot be typed.
+const UNNAMED: &str = "\0";
 
 /// All the flags of a container.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("network", pod::network), mut_arg("ipc", pod::ipc))]
+#[command(mut_arg("hostname", named_like_the_container))]
 #[command(arg(pod::pid()))]
 #[rustfmt::skip]
 #[allow(missing_docs, reason = "each is the rung's own, and described there")]
@@ -33,50 +42,6 @@ pub struct Run {
     #[arg(skip)] pub typed: Vec<OsString>,
 }
 
-impl Run {
-    /// Fills in what an image says of itself, where the flags say nothing. It
-    /// is named by a flag, or by the first word of the command: who has an
-    /// image of that name means the image.
-    ///
-    /// # Errors
-    /// As [`step04::imported::find`], and when it names a user that cannot be.
-    pub fn with_defaults(mut self) -> Result<Run> {
-        self.typed = self.process.command.clone();
-        let is_open =
-            self.overlay.image.is_empty() && self.root.rootfs.is_none();
-        let first = self.typed.first().and_then(|word| word.to_str());
-        if let Some(name) = first.filter(|_| is_open) {
-            if imported::find(name)?.is_some() {
-                self.overlay.image.push(name.into());
-                self.process.command.remove(0);
-            }
-        }
-        let Run { process, root, overlay, .. } = &mut self;
-        step04::defaults(overlay, process, root)?;
-        step10::default_user(&mut self.privileges, &self.overlay)?;
-        Ok(self)
-    }
-
-    /// Whoever means an image that is not here gets the answer that there is
-    /// no such program.
-    pub fn explain(&self, result: Result<Ending>) -> Result<Ending> {
-        let word = self.typed.first().and_then(|word| word.to_str());
-        let word = word.filter(|_| self.overlay.image.is_empty());
-        match (result, word) {
-            (Err(error), Some(word)) if is_missing(&error) => Err(error)
-                .advice(format!(
-                    "if an image was meant: cargo workshop rootfs \
-                     docker://{word} fetches it (step11 images lists yours)"
-                )),
-            (result, _) => result,
-        }
-    }
-}
-
-fn is_missing(error: &Error) -> bool {
-    Failure::from_error(error).status == NOT_FOUND
-}
-
 /// The flags of this rung, for `run`.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "step11: the record")]
@@ -90,9 +55,53 @@ pub struct Args {
     #[arg(short, long)]
     pub detach: bool,
 
-    /// Forget a detached one when it ends, log and all
+    /// Forget it when it ends, log and all [default: until `rm` or `prune`]
     #[arg(long)]
     pub rm: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "described there")]
+    pub terminal: Terminal,
+
+    /// Take off what step08 and step10 put on: filter, masks, lost powers
+    #[arg(long)]
+    pub privileged: bool,
+
+    /// What it was before, if it is one that is started again.
+    #[arg(skip)]
+    pub again: Option<State>,
+}
+
+/// A host is called by its name, as a container is.
+fn named_like_the_container(hostname: Arg) -> Arg {
+    hostname.default_value(UNNAMED).hide_default_value(true).help(
+        "The name that the machine seems to have [default: the container's]",
+    )
+}
+
+impl Run {
+    /// The flags of the rungs below, as `--privileged` wants them.
+    pub fn settle(mut self) -> Run {
+        if self.record.privileged {
+            self.privileges.cap_add.push(step10::capabilities::Wanted::ALL);
+            self.privileges.unmask = true;
+            self.privileges.new_privs = true;
+            self.seccomp.seccomp = step08::Profile::None;
+        }
+        self
+    }
+}
+
+impl Args {
+    /// The hostname of a container of this name: the same, unless another one
+    /// is asked for.
+    pub fn hostname(&self, asked: &step01::Args, name: &str) -> step01::Args {
+        let hostname = match &*asked.hostname {
+            UNNAMED => name,
+            asked => asked,
+        };
+        step01::Args { hostname: hostname.into() }
+    }
 }
 
 /// Which containers a command is about.
@@ -106,4 +115,38 @@ pub struct Names {
     /// The containers, by name
     #[arg(required = true, value_name = "NAME")]
     pub names: Vec<String>,
+}
+
+impl Names {
+    /// Does this to each, and prints the names of those with which it went
+    /// well.
+    ///
+    /// # Errors
+    /// As below.
+    pub fn each(&self, act: impl Fn(&str) -> Result<()>) -> Result<Ending> {
+        self.each_silently(|name| {
+            act(name)?;
+            step00::print(&format!("{name}\n")).map(drop)
+        })
+    }
+
+    /// Does this to each. What goes wrong with one is no reason to leave out
+    /// the others.
+    ///
+    /// # Errors
+    /// All that went wrong, one below the other.
+    pub fn each_silently(
+        &self,
+        act: impl Fn(&str) -> Result<()>,
+    ) -> Result<Ending> {
+        let errors = self.names.iter().filter_map(|name| act(name).err());
+        let failures = errors.map(|error| Failure::from_error(&error));
+        let failures: Vec<Failure> = failures.collect();
+        let Some(status) = failures.first().map(|first| first.status) else {
+            return Ok(Ending::Exited(0));
+        };
+        let all = failures.into_iter().map(|failure| failure.message);
+        let message = all.collect::<Vec<_>>().join("\n");
+        Err(Failure { status, message }.into())
+    }
 }

@@ -7,17 +7,38 @@ use serde_json::{Value, json};
 use step00::proc::{self, IdMap, Range};
 use step00::{Ending, Proc, Process};
 
+use crate::commands::template::Template;
 use crate::state::{self, State, Status};
 use crate::{Names, namespaces};
 
-/// Prints a list, with an object for each.
+/// The flags of `inspect`.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub struct Args {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "described there")]
+    pub which: Names,
+
+    /// Print only this of each: {{.State.Status}}, {{.address}}, {{json .}}
+    #[arg(short, long, value_name = "TEMPLATE")]
+    #[arg(value_parser = Template::parse)]
+    pub format: Option<Template>,
+}
+
+/// Prints a list, with an object for each; or a line for each.
 ///
 /// # Errors
-/// When there is none of that name.
-pub fn inspect(args: &Names) -> Result<Ending> {
+/// When there is none of that name, or nothing of that name in it.
+pub fn inspect(args: &Args) -> Result<Ending> {
+    if let Some(template) = &args.format {
+        return args.which.each_silently(|name| {
+            let line = template.fill(&describe(&state::read(name)?)?)?;
+            step00::print(&(line + "\n")).map(drop)
+        });
+    }
     let look = |name: &String| describe(&state::read(name)?);
     let all: Vec<Value> =
-        args.names.iter().map(look).collect::<Result<_>>()?;
+        args.which.names.iter().map(look).collect::<Result<_>>()?;
     step00::print(&(serde_json::to_string_pretty(&all)? + "\n"))
 }
 
@@ -25,17 +46,29 @@ pub fn inspect(args: &Names) -> Result<Ending> {
 fn describe(state: &State) -> Result<Value> {
     let mut value = serde_json::to_value(state)?;
     let status = state.status();
-    value["status"] = match &status {
-        Status::Running(_) => json!("running"),
-        Status::Exited(_) => json!("exited"),
-        Status::Ending => json!("ending"),
-        Status::Lost => json!("lost"),
-        Status::Unknown(_) => json!("unknown"),
-    };
-    if let Status::Running(process) = &status {
+    value["status"] = json!(status.word());
+    value["State"] = in_dockers_words(&status);
+    if let Some(process) = status.process() {
         value["kernel"] = look(process);
     }
     Ok(value)
+}
+
+/// What is asked for most, under the names by which `docker inspect` has it.
+fn in_dockers_words(status: &Status) -> Value {
+    let ended = match status {
+        Status::Exited(ended) => Some(ended),
+        _ => None,
+    };
+    let pid = status.process().map(|process| process.pid.as_raw());
+    json!({
+        "Status": status.word(),
+        "Running": pid.is_some(),
+        "Paused": matches!(status, Status::Paused(_)),
+        "OOMKilled": ended.is_some_and(|ended| ended.oom_killed),
+        "Pid": pid.unwrap_or(0),
+        "ExitCode": ended.map(|ended| ended.status),
+    })
 }
 
 /// What the kernel cannot say, as the process has ended, is left empty.

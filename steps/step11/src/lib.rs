@@ -11,7 +11,8 @@
 //! - [`folder`], [`state`], [`record`] - what is known of each, with no daemon.
 //! - [`detach`], [`log`] - a launcher without a terminal, and its output.
 //! - [`pod`] - containers that share blindfolds.
-//! - [`ps`], [`stats`], [`inspect`], [`end`] - looking at them, ending them.
+//! - [`ps`], [`stats`], [`inspect`], [`end`], [`commands`] - looking at them,
+//!   ending them, and all else that is done with them.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.
@@ -24,6 +25,7 @@ pub mod enter;
 #[cfg(not(feature = "exercise"))]
 pub mod enter;
 
+pub mod commands;
 pub mod copy;
 pub mod detach;
 pub mod end;
@@ -42,4 +44,4 @@ pub mod stats;
 
 mod flags;
 
-pub use flags::{Args, Names, Run};
+pub use flags::{Args, Names, Run, words::advise};

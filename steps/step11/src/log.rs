@@ -18,6 +18,8 @@ use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
 use step00::folder::Folder;
 
+use crate::commands::tail::Tail;
+
 /// When the log has so many bytes, it becomes `log.1` and a new one begins.
 const LARGEST: u64 = 4 << 20;
 
@@ -93,23 +95,27 @@ fn carry(from: &mut impl Read, folder: &Folder) -> Result<()> {
     }
 }
 
-/// Prints a log from its beginning; with `follow` also what is added, until
+/// Prints a log, or the end of it; with `follow` also what is added, until
 /// its launcher has ended.
 pub fn print(
     folder: &Folder,
+    tail: Tail,
     follow: Option<&dyn Fn() -> bool>,
 ) -> Result<()> {
     // There is only a certain number of these, for all that a user does. So
     // none is taken where nothing is waited for.
     let events = follow.map(|_| watch(folder)).transpose()?;
     let open = |name| folder.file(name, OFlag::O_RDONLY);
-    let mut screen = io::stdout().lock();
+    let mut begun = Vec::new();
     if let Ok(mut older) = open("log.1") {
-        io::copy(&mut older, &mut screen)?;
+        older.read_to_end(&mut begun)?;
     }
     let Ok(mut file) = open("log") else {
         bail!("it was not started with --detach, and so has no log");
     };
+    file.read_to_end(&mut begun)?;
+    let mut screen = io::stdout().lock();
+    screen.write_all(tail.of(&begun))?;
     loop {
         // Asked before the last look, or its last words would be missed.
         let is_over = follow.is_none_or(|is_over| is_over());

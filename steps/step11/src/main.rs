@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use step00::{Ending, ExitCode, Result};
-use step11::{Names, copy, end, exec, images, inspect, ps, run, stats};
+use step11::{commands, copy, end, exec, images, inspect, ps, run, stats};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -34,9 +34,11 @@ enum Command {
     /// Forget containers that have ended
     Rm(end::Remove),
     /// Print all that is known of containers, as JSON
-    Inspect(Names),
+    Inspect(inspect::Args),
     /// List imported images, which `run` takes by name
     Images(images::Args),
+    #[command(flatten)]
+    Other(commands::Command),
     /// Print what completes these commands in a shell
     Completions {
         /// Which shell
@@ -45,13 +47,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    step00::finish(NAME, || run(step00::arguments(NAME)))
+    step00::finish(NAME, || run(step00::arguments_with(NAME, step11::advise)))
 }
 
 fn run(args: Args) -> Result<Ending> {
     match args.command {
         Command::Run(args) => {
-            let args = args.with_defaults()?;
+            let args = args.settle().with_image()?;
             args.explain(run::run(NAME, &args))
         }
         Command::Exec(args) => exec::exec(NAME, &args),
@@ -63,6 +65,7 @@ fn run(args: Args) -> Result<Ending> {
         Command::Rm(args) => end::remove(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Images(args) => images::images(&args),
+        Command::Other(command) => commands::run(NAME, command),
         Command::Completions { shell } => complete(shell),
     }
 }

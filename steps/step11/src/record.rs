@@ -9,7 +9,8 @@
 //! - what is not to stay goes with its launcher, however that ends: a guardian
 //!   sees to it (step00), and when that was killed too, the next command.
 
-use std::ffi::OsString;
+mod birth;
+
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -19,12 +20,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::sys::stat::fstat;
 use step00::folder::Folder;
-use step00::{Advice, Ending, Guardian, Running};
+use step00::{Advice, Guardian, Outcome, Running};
+use step06::Connection;
+use step07::Handcuffs;
 
-use crate::flags::Run;
-use crate::folder::{hold, mutex};
-use crate::state::{self, Ended, State, read};
+use crate::flags::{Args, Run};
+use crate::folder::{self, hold, mutex};
+use crate::state::{Ended, State, Status, read};
 
 /// The folder of one container that this launcher looks after.
 pub struct Record {
@@ -37,26 +41,26 @@ pub struct Record {
 }
 
 impl Record {
-    /// Claims a name: the one that is wanted, or the first of box1, box2 …
+    /// Claims a name: the one that is wanted, or the first of box1, box2 …; or
+    /// again that of a container that has ended.
     ///
     /// # Errors
     /// When a container of that name is on record.
-    pub fn claim(wanted: Option<&str>) -> Result<Record> {
+    pub fn claim(args: &Args) -> Result<Record> {
         let (base, _mutex) = mutex()?;
         sweep(&base);
         // A folder that was made, and whose lock nobody holds by now.
-        Record::claim_below(&base, wanted).inspect_err(|_| sweep(&base))
+        Record::claim_below(&base, args).inspect_err(|_| sweep(&base))
     }
 
-    fn claim_below(base: &Folder, wanted: Option<&str>) -> Result<Record> {
-        let name = match wanted {
-            Some(name) => name.to_owned(),
-            None => (1..)
-                .map(|number| format!("box{number}"))
-                .find(|name| !base.has(name))
-                .context("find a name")?,
+    fn claim_below(base: &Folder, args: &Args) -> Result<Record> {
+        let former = args.again.as_ref();
+        let name = match former.map(|former| &former.name) {
+            Some(name) => name.clone(),
+            None => args.name.clone().unwrap_or_else(|| free_name(base)),
         };
         match base.make(&name) {
+            Err(Errno::EEXIST) if former.is_some() => {}
             Err(Errno::EEXIST) => {
                 let error = anyhow!("the name {name} is in use");
                 return Err(error).advice(format!(
@@ -69,15 +73,26 @@ impl Record {
         }
         let folder = base.open(&name)?;
         let lock = hold(&folder, FlockArg::LockExclusiveNonblock)?;
-        let (kept, gone) = (lock.as_fd(), name.clone());
+        let lock_file = fstat(&*lock).context("look at a lock")?.st_ino;
+        let former = former.map(|former| former.pid);
         let end_group = step07::last_resort()?;
-        let guardian = Guardian::start(Some(kept), move || {
+        let guardian = Guardian::start(Some(lock.as_fd()), move || {
             let Ok((base, _mutex)) = mutex() else { return };
-            if remove_unless_kept(&base, &gone) {
+            let name = name_of(&base, lock_file);
+            let has_begun = |name: &String| {
+                !remove_unless_kept(&base, name)
+                    && read(name).is_ok_and(|now| Some(now.pid) != former)
+            };
+            if !name.as_ref().is_some_and(has_begun) {
                 end_group();
             }
         })?;
         Ok(Record { name, folder, guardian: Some(guardian), _lock: lock })
+    }
+
+    /// The name that was claimed.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its folder, for the log.
@@ -94,26 +109,13 @@ impl Record {
     /// # Errors
     /// When the folder cannot be written to. Without the time at which the
     /// process was started, everybody would take it for another one, and dead.
-    pub fn begin(&mut self, running: &Running, args: &Run) -> Result<State> {
-        let pid = running.process.pid.as_raw();
-        let state = State {
-            name: self.name.clone(),
-            command: running.command.arguments.iter().map(text).collect(),
-            flags: flags(&args.typed),
-            env: step03::variables(&args.root)?,
-            image: args.overlay.image.clone(),
-            workdir: args.root.workdir.clone(),
-            default_user: args.overlay.default_user.clone(),
-            detached: args.record.detach,
-            remove: args.record.rm,
-            created: now(),
-            pid,
-            start: step07::start_time(pid as u32)
-                .context("find when the container's process started")?,
-            launcher: nix::unistd::getpid().as_raw(),
-            boot: state::boot().context("tell this boot from others")?,
-            ended: None,
-        };
+    pub fn begin(
+        &mut self,
+        running: &Running,
+        args: &Run,
+        connection: &Connection,
+    ) -> Result<State> {
+        let state = birth::describe(&self.name, running, args, connection)?;
         self.write(&state)?;
         Ok(state)
     }
@@ -125,12 +127,16 @@ impl Record {
     pub fn end(
         &mut self,
         mut state: State,
-        ending: Ending,
+        outcome: &Outcome,
+        handcuffs: &Option<Handcuffs>,
         log: Option<JoinHandle<()>>,
     ) {
         let _ = log.map(JoinHandle::join);
-        let status = ending.status();
-        state.ended = Some(Ended { status, at: now() });
+        state.ended = Some(Ended {
+            status: outcome.ending.status(),
+            oom_killed: step07::is_oom_killed(handcuffs, outcome),
+            at: now(),
+        });
         if let Err(error) = self.write(&state) {
             step00::epilogue(&format!("{error:#}"));
         }
@@ -176,22 +182,61 @@ pub fn list() -> Result<Vec<State>> {
 /// Removes what is on record of it.
 ///
 /// # Errors
-/// When its launcher is still there.
+/// When it runs.
 pub fn remove(name: &str) -> Result<()> {
+    if let Some(Status::Running(_) | Status::Paused(_)) =
+        read(name).ok().map(|state| state.status())
+    {
+        return Err(anyhow!("remove {name}: it runs"))
+            .advice(format!("step11 stop {name}, or rm --force {name}"));
+    }
+    // Its launcher may be writing down how it has ended.
+    folder::settled(name)?;
     let (base, _mutex) = mutex()?;
     if !base.has(name) {
         return Ok(());
     }
-    let folder = base.open(name)?;
-    let _lock = hold(&folder, FlockArg::LockExclusiveNonblock)
-        .with_context(|| format!("{name} runs"))
-        .advice(format!("step11 stop {name}, or rm --force {name}"))?;
+    let _lock = hold(&base.open(name)?, FlockArg::LockExclusiveNonblock)
+        .with_context(|| format!("remove {name}"))
+        .advice("the same again: another command was looking at it")?;
     base.remove(name)
+}
+
+/// Gives it another name, whether it runs or not: its launcher has a descriptor
+/// of its folder, and asks for no name.
+///
+/// # Errors
+/// When that one is in use.
+pub fn rename(old: &str, new: &str) -> Result<()> {
+    let (base, _mutex) = mutex()?;
+    if base.has(new) {
+        return Err(anyhow!("rename {old}: the name {new} is in use"))
+            .advice("another one; step11 ps -a lists them");
+    }
+    base.rename(old, new).with_context(|| format!("rename {old} to {new}"))
+}
+
+/// The first of box1, box2 … that nobody has.
+fn free_name(base: &Folder) -> String {
+    let mut number = 1;
+    while base.has(&format!("box{number}")) {
+        number += 1;
+    }
+    format!("box{number}")
+}
+
+/// What the folder with this lock is called now.
+fn name_of(base: &Folder, lock_file: libc::ino_t) -> Option<String> {
+    let is_its = |name: &String| {
+        let found = base.open(name).ok().and_then(|own| own.look("lock").ok());
+        found.is_some_and(|found| found.st_ino == lock_file)
+    };
+    base.names().ok()?.into_iter().find(is_its)
 }
 
 /// Is there something to be kept when its launcher is gone?
 fn stays(state: &State) -> bool {
-    state.detached && !state.remove
+    !state.remove
 }
 
 /// The folders of launchers that are gone, and left nothing to be kept.
@@ -213,18 +258,6 @@ fn remove_unless_kept(base: &Folder, name: &str) -> bool {
         let _ = base.remove(name);
     }
     !kept
-}
-
-/// The flags that this launcher was started with. On its command line come the
-/// program, the word `run`, these, and then the container's command, as given.
-fn flags(command: &[OsString]) -> Vec<String> {
-    let all: Vec<String> = std::env::args_os().map(|a| text(&a)).collect();
-    let flags = &all[2..all.len() - command.len()];
-    flags.iter().filter(|flag| *flag != "--").cloned().collect()
-}
-
-fn text(text: &OsString) -> String {
-    text.to_string_lossy().into_owned()
 }
 
 fn now() -> u64 {

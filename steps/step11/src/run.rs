@@ -14,7 +14,7 @@ pub fn run(name: &'static str, args: &Run) -> Result<Ending> {
         return step00::print(&step08::dump(&args.seccomp));
     }
     step10::prepare(&args.privileges)?;
-    launch(args.record.detach, |launcher| recorded(name, args, launcher))
+    launch(&args.record, |launcher| recorded(name, args, launcher))
 }
 
 fn recorded(
@@ -22,7 +22,8 @@ fn recorded(
     args: &Run,
     launcher: &Launcher,
 ) -> Result<Ending> {
-    let mut record = Record::claim(args.record.name.as_deref())?;
+    let mut record = Record::claim(&args.record)?;
+    let uts = args.record.hostname(&args.uts, record.name());
     let log = Log::new(record.folder()?, args.record.detach)?;
     let mut pod = Pod::find(args)?;
     let mut stage = Stage::new(name, &args.process);
@@ -32,7 +33,7 @@ fn recorded(
     stage.blind(step09::namespace(&args.ipc));
     step01::set_stage(&mut stage);
     step02::set_stage(&mut stage, &args.pid);
-    step03::set_stage(&mut stage, &args.root, &args.uts)?;
+    step03::set_stage(&mut stage, &args.root, &uts)?;
     step06::set_stage(&mut stage);
     step10::set_stage(&mut stage);
     pod.set_stage(&mut stage);
@@ -42,7 +43,7 @@ fn recorded(
     let volumes = step03::volumes::open_all(&args.root.volume)?;
     let connection = step06::connection(&args.user, &args.network)?;
     stage.blind(connection.namespace());
-    image.own_files = connection.files(&args.uts.hostname, &args.network);
+    image.own_files = connection.files(&uts.hostname, &args.network);
     let handcuffs = step07::put_on(&args.cgroup, &image, &volumes)?;
     step07::set_stage(&mut stage, &handcuffs);
 
@@ -57,7 +58,7 @@ fn recorded(
         pod.become_root()?;
         step07::counts::limit()?;
         step09::blindfold(&args.ipc)?;
-        step01::uts::set_hostname(&args.uts.hostname)?;
+        step01::uts::set_hostname(&uts.hostname)?;
         connection.bring_up()?;
         step03::root::make_private()?;
         step03::volumes::hold_all(&volumes)?;
@@ -75,13 +76,13 @@ fn recorded(
 
     let running = stage.start(outside, inside, pod.ledger())?;
     let log = log.map(Log::keep).transpose()?;
-    let state = record.begin(&running, args)?;
+    let state = record.begin(&running, args, &connection)?;
     launcher.is_up(&state.name)?;
 
     let mut outcome = running.until_end()?;
     pod.end();
     // Before what the container could make long, or make fail.
-    record.end(state, outcome.ending, log);
+    record.end(state, &outcome, &handcuffs, log);
     step04::report(&args.overlay, &image, &mut outcome);
     step07::report(&args.process, &handcuffs, &outcome);
     Ok(outcome.ending)

@@ -14,15 +14,17 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 use step00::{Advice, Process};
 
+use crate::commands::pause;
 use crate::enter;
 use crate::folder::{self, parse_name};
 
@@ -48,7 +50,19 @@ pub struct State {
     /// As whom they run where no flag says it: what the image says.
     #[serde(default)]
     pub default_user: Option<String>,
-    /// Does it run without a terminal, and stay on record after its end?
+    /// What the machine is called inside.
+    #[serde(default)]
+    pub hostname: String,
+    /// Where the caller was: paths among the flags may start from there.
+    #[serde(default)]
+    pub directory: PathBuf,
+    /// The address of its end of the cable, if it has one.
+    #[serde(default)]
+    pub address: Option<Ipv4Addr>,
+    /// The ports of the machine that are handed on to it.
+    #[serde(default)]
+    pub ports: Vec<String>,
+    /// Does it run without a terminal?
     pub detached: bool,
     /// Is the record to be removed when it ends?
     pub remove: bool,
@@ -71,6 +85,9 @@ pub struct State {
 pub struct Ended {
     /// The status of its command, 128+N for signal N.
     pub status: u8,
+    /// Was that the kernel's OOM killer, because of its limit of memory?
+    #[serde(default)]
+    pub oom_killed: bool,
     /// When, in seconds since 1970.
     pub at: u64,
 }
@@ -80,6 +97,8 @@ pub struct Ended {
 pub enum Status {
     /// Its first process runs, and this is it.
     Running(Process),
+    /// The same, and it is frozen.
+    Paused(Process),
     /// It has ended, and its launcher has recorded how.
     Exited(Ended),
     /// It has ended, and its launcher is about to record how.
@@ -111,15 +130,19 @@ pub fn read(name: &str) -> Result<State> {
         }
         text => text
             .map_err(anyhow::Error::from)
-            .and_then(|text| {
-                // serde's own words show what stands in the file.
-                serde_json::from_str(&text).map_err(|error| {
-                    let (line, column) = (error.line(), error.column());
-                    anyhow::anyhow!("line {line}, column {column} is wrong")
-                })
-            })
+            .and_then(|text| parse(&text))
+            // A launcher does not hear of it when it is renamed.
+            .map(|state| State { name: name.into(), ..state })
             .with_context(|| format!("read the record of {name}")),
     }
+}
+
+fn parse(text: &str) -> Result<State> {
+    // serde's own words show what stands in the file.
+    serde_json::from_str(text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        anyhow!("line {line}, column {column} is wrong")
+    })
 }
 
 impl State {
@@ -134,7 +157,10 @@ impl State {
         };
         match enter::open(self.pid, self.start) {
             Ok(process) if this_boot && !has_ended(&process, 0) => {
-                Status::Running(process)
+                match pause::is_frozen(process.pid) {
+                    true => Status::Paused(process),
+                    false => Status::Running(process),
+                }
             }
             // Only these two mean that it is gone; EMFILE, for one, does not.
             Err(error) if this_boot && !is_gone(&error) => {
@@ -152,12 +178,39 @@ impl State {
     /// The process to enter by.
     ///
     /// # Errors
-    /// When it does not run, with how it ended.
+    /// When it does not run, with how it ended; or is paused, as whoever came
+    /// in would be.
     pub fn running(&self) -> Result<Process> {
         match self.status() {
             Status::Running(target) => Ok(target),
+            Status::Paused(_) => Err(anyhow!("{} is paused", self.name))
+                .advice(format!("step11 unpause {}", self.name)),
             Status::Unknown(why) => bail!("see if {} runs: {why}", self.name),
             status => bail!("{} does not run: {status}", self.name),
+        }
+    }
+}
+
+impl Status {
+    /// The word for it, for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Status::Running(_) => "running",
+            Status::Paused(_) => "paused",
+            Status::Exited(_) => "exited",
+            Status::Ending => "ending",
+            Status::Lost => "lost",
+            Status::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Its first process, as long as it has one.
+    pub fn process(&self) -> Option<&Process> {
+        match self {
+            Status::Running(process) | Status::Paused(process) => {
+                Some(process)
+            }
+            _ => None,
         }
     }
 }
@@ -166,6 +219,10 @@ impl std::fmt::Display for Status {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Status::Running(_) => f.write_str("running"),
+            Status::Paused(_) => f.write_str("paused"),
+            Status::Exited(ended) if ended.oom_killed => {
+                write!(f, "exited ({}, out of memory)", ended.status)
+            }
             Status::Exited(ended) => write!(f, "exited ({})", ended.status),
             Status::Ending => f.write_str("ending"),
             Status::Lost => f.write_str("lost (its launcher was killed)"),

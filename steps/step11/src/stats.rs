@@ -32,7 +32,7 @@ pub struct Args {
     pub json: bool,
 
     /// Print once, as into a pipe, rather than every second until Ctrl-C
-    #[arg(long)]
+    #[arg(long, visible_alias = "no-stream")]
     pub once: bool,
 
     /// Only these containers
@@ -84,16 +84,17 @@ pub fn stats(args: &Args) -> Result<Ending> {
 fn take(names: &[String]) -> Result<Vec<Usage>> {
     if names.is_empty() {
         let running = record::list()?.into_iter().filter_map(|state| {
-            match state.status() {
-                Status::Running(process) => Some(look(&state.name, &process)),
-                _ => None,
-            }
+            let status = state.status();
+            status.process().map(|process| look(&state.name, process))
         });
         return Ok(running.collect());
     }
     let look_at = |name: &String| {
-        let process = state::read(name)?.running()?;
-        Ok(look(name, &process))
+        let state = state::read(name)?;
+        match state.status() {
+            Status::Paused(process) => Ok(look(name, &process)),
+            _ => Ok(look(name, &state.running()?)),
+        }
     };
     names.iter().map(look_at).collect()
 }

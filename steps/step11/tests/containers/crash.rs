@@ -5,9 +5,19 @@ use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use witness::{Machine, eventually, process, run};
+use witness::{Machine, Running, eventually, process, run};
 
 use crate::{Container, STEP11, new_name};
+
+/// One with this flag, and a terminal's place for it.
+fn in_the_foreground(flags: &[&str]) -> (Container, Running) {
+    let container = Container { name: new_name() };
+    let usual = ["run", "-q", "--network", "none", "--name", &container.name];
+    let all = [&usual[..], flags].concat();
+    let running = witness::start(STEP11, &all, "");
+    eventually("its record", || container.line().is_some());
+    (container, running)
+}
 
 fn kill_9(pid: i32) {
     kill(Pid::from_raw(pid), Signal::SIGKILL).expect("kill it");
@@ -29,26 +39,24 @@ fn without_its_launcher_a_container_is_gone_and_called_lost() {
 }
 
 #[test]
-fn killed_in_the_foreground_it_leaves_no_record() {
+fn killed_in_the_foreground_with_rm_it_leaves_no_record() {
     let _machine = Machine::new();
-    let container = Container { name: new_name() };
-    let flags = ["run", "-q", "--network", "none", "--name", &container.name];
-    let running = witness::start(STEP11, &flags, "");
-    eventually("its record", || container.line().is_some());
+    let (container, running) = in_the_foreground(&["--rm"]);
     running.kill();
     // Its guardian does that, and needs no other command for it.
     eventually("its record to go", || {
         !fs::exists(container.folder()).expect("look")
     });
+    let (kept, running) = in_the_foreground(&[]);
+    running.kill();
+    let line = kept.line().expect("a line: the control");
+    assert!(line.contains(" lost "), "{line}");
 }
 
 #[test]
 fn with_its_guardian_dead_as_well_the_next_command_sweeps() {
     let _machine = Machine::new();
-    let container = Container { name: new_name() };
-    let flags = ["run", "-q", "--network", "none", "--name", &container.name];
-    let running = witness::start(STEP11, &flags, "");
-    eventually("its record", || container.line().is_some());
+    let (container, running) = in_the_foreground(&["--rm"]);
     for child in process::children(running.launcher()) {
         if process::name(child) == "guardian" {
             kill_9(child);
@@ -145,7 +153,8 @@ fn killed_at_any_moment_of_its_start_it_leaves_nothing() {
 fn many_at_once_do_not_disturb_each_other() {
     let _machine = Machine::new();
     let start = |_| {
-        let flags = ["run", "-q", "--network", "none", "sh", "-c", "echo hi"];
+        let flags =
+            ["run", "-q", "--rm", "--network", "none", "sh", "-c", "echo hi"];
         let mut command = Command::new(STEP11);
         command.args(flags).stdout(std::process::Stdio::piped());
         command.spawn().expect("start it")

@@ -118,6 +118,8 @@ fn what_runs_is_removed_by_force_only() {
     let refused = container.call(&["rm"]);
     assert_eq!(refused.status, 125);
     assert!(refused.stderr.contains("rm --force"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("it runs"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("EAGAIN"), "{}", refused.stderr);
     let pid = container.pid();
     assert!(!process::is_gone(pid));
     assert_eq!(container.call(&["rm", "--force"]).status, 0);

@@ -88,7 +88,8 @@ fn its_status_streams_and_flags_are_its_own() {
     let flags = ["--user", "7:8", "--workdir", "/tmp", "--env", "B=2"];
     let script = "id -u; id -g; pwd; echo $A $B $HOSTNAME";
     let report = container.exec(&flags, &["sh", "-c", script]);
-    assert_eq!(report.stdout, "7\n8\n/tmp\n1 2 box\n", "{}", report.stderr);
+    let expected = format!("7\n8\n/tmp\n1 2 {}\n", container.name);
+    assert_eq!(report.stdout, expected, "{}", report.stderr);
     let missing = container.exec(&[], &["/nonexistent"]);
     assert_eq!(missing.status, 127);
     let nowhere = container.exec(&["--workdir", "/nonexistent"], &["true"]);

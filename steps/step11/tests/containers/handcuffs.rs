@@ -64,6 +64,8 @@ fn stats_are_what_the_kernel_counts() {
     assert!(usage["cpu_usec"].as_u64() > Some(0));
     let table = container.call(&["stats"]).stdout;
     assert!(table.contains("64M") && table.contains("1 / 20"), "{table}");
+    let once = container.call(&["stats", "--no-stream"]).stdout;
+    assert!(once.contains("1 / 20"), "{once}");
 }
 
 #[test]
@@ -80,6 +82,87 @@ fn a_group_goes_with_its_container() {
     assert!(fs::exists(&folder).expect("look"), "the control");
     assert_eq!(container.call(&["rm", "--force"]).status, 0);
     assert!(!fs::exists(&folder).expect("look"));
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn paused_none_of_its_processes_goes_on() {
+    let _machine = Machine::new();
+    let script = "trap 'echo asked; exit 5' TERM; echo ready; \
+        while :; do i=$((i+1)); done";
+    let container = start(script);
+    eventually("the trap", || container.log().contains("ready"));
+    assert_eq!(container.call(&["pause"]).status, 0);
+    assert_eq!(container.inspect()["status"], "paused");
+    assert_eq!(container.inspect()["State"]["Paused"], true);
+    assert!(container.line().expect("a line").contains("(paused)"));
+    let spent = || usage(&container)["cpu_usec"].as_u64();
+    // What it has used is counted to the end when it stands still.
+    let before = spent();
+    let entered = container.exec(&[], &["true"]);
+    assert_eq!(entered.status, 125);
+    assert!(entered.stderr.contains("step11 unpause"), "{}", entered.stderr);
+    assert_eq!(spent(), before);
+    assert_eq!(container.call(&["unpause"]).status, 0);
+    eventually("it to go on: the control", || spent() > before);
+    assert_eq!(container.inspect()["status"], "running");
+    // It can be stopped, and is asked first, as if it were running.
+    assert_eq!(container.call(&["pause"]).status, 0);
+    assert_eq!(container.call(&["stop", "--time", "1000"]).status, 0);
+    assert_eq!(container.inspect()["ended"]["status"], 5);
+    let report = container.call(&["pause"]);
+    assert!(report.stderr.contains("does not run"), "{}", report.stderr);
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn a_paused_one_can_be_killed() {
+    let _machine = Machine::new();
+    for words in [&["kill"][..], &["rm", "--force"]] {
+        let container = start("exec sleep 1000");
+        let pid = container.pid();
+        assert_eq!(container.call(&["pause"]).status, 0);
+        assert_eq!(container.call(words).status, 0, "{words:?}");
+        assert!(process::is_gone(pid), "{words:?}");
+    }
+}
+
+#[test]
+fn without_a_group_there_is_nothing_to_freeze() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers");
+    let has_group = unified.expect("look");
+    let report = container.call(&["pause"]);
+    assert_eq!(report.status == 0, has_group, "{}", report.stderr);
+    let is_told = report.stderr.contains("no handcuffs");
+    assert_eq!(is_told, !has_group, "{}", report.stderr);
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn one_that_needed_too_much_memory_is_told_from_one_that_was_killed() {
+    let _machine = Machine::new();
+    let eat = "tail /dev/zero";
+    for init in [&[][..], &["--init"]] {
+        let flags = [&["--memory", "16M"], init].concat();
+        let container = Container::start(&flags, eat);
+        eventually("its end", || container.inspect()["status"] == "exited");
+        let state = container.inspect();
+        assert_eq!(state["ended"]["status"], 137, "{state}");
+        assert_eq!(state["ended"]["oom_killed"], true, "{state}");
+        assert_eq!(state["State"]["OOMKilled"], true, "{state}");
+        let line = container.line().expect("a line");
+        assert!(line.contains("exited 137, out of memory,"), "{line}");
+        let report = container.exec(&[], &["true"]);
+        assert!(report.stderr.contains("(137, out of memory)"));
+    }
+    let killed = start("exec sleep 1000");
+    assert_eq!(killed.call(&["kill"]).status, 0);
+    let state = killed.inspect();
+    assert_eq!(state["ended"]["status"], 137, "the control");
+    assert_eq!(state["ended"]["oom_killed"], false, "{state}");
+    assert!(!killed.line().expect("a line").contains("memory"));
 }
 
 #[test]

@@ -7,10 +7,13 @@ mod enter;
 mod folders;
 mod handcuffs;
 mod images;
+mod life;
+mod look;
 mod person;
 mod pods;
 mod records;
 mod terminal;
+mod words;
 
 #[path = "../../../step04/tests/imported_image/mod.rs"]
 mod imported_image;
@@ -86,9 +89,9 @@ impl Container {
         self.call(&["logs"]).stdout
     }
 
-    /// Its line of `ps`, if it has one.
+    /// Its line of `ps --all`, if it has one.
     fn line(&self) -> Option<String> {
-        let list = run(STEP11, &["ps"]).stdout;
+        let list = run(STEP11, &["ps", "-a"]).stdout;
         let mut lines = list.lines().map(str::to_owned);
         let first = |line: &str| line.split(' ').next() == Some(&self.name);
         lines.find(|line| first(line))

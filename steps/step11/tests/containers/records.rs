@@ -70,7 +70,7 @@ fn with_rm_nothing_stays() {
 fn a_name_is_for_one_at_a_time() {
     let _machine = Machine::new();
     let container = Container::start(&[], "exec sleep 1000");
-    let name = ["-q", "--network", "none", "--name", &container.name];
+    let name = ["-q", "--rm", "--network", "none", "--name", &container.name];
     let second = run(STEP11, &[&["run"], &name[..], &["true"]].concat());
     assert_eq!(second.status, 125);
     assert!(second.stderr.contains("is in use"), "{}", second.stderr);
@@ -111,13 +111,13 @@ fn what_is_no_name_is_refused() {
         assert_eq!(report.status, 125, "{name:?}");
         assert!(report.stderr.contains("letters, digits"));
     }
-    let flags = ["run", "-q", "--network", "none", "--name", "a.B-c_1"];
-    let report = run(STEP11, &[&flags[..], &["true"]].concat());
+    let flags = ["run", "-q", "--rm", "--network", "none", "--name"];
+    let report = run(STEP11, &[&flags[..], &["a.B-c_1", "true"]].concat());
     assert_eq!(report.status, 0, "the control: {}", report.stderr);
 }
 
 #[test]
-fn one_in_the_foreground_is_on_record_while_it_runs() {
+fn one_in_the_foreground_is_on_record_until_it_is_removed() {
     let _machine = Machine::new();
     let container = Container { name: new_name() };
     let flags = ["run", "-q", "--network", "none", "--name", &container.name];
@@ -126,7 +126,14 @@ fn one_in_the_foreground_is_on_record_while_it_runs() {
     assert_eq!(container.pid(), running.pid);
     let inside = container.exec(&[], &["readlink", "/proc/1/ns/pid"]);
     assert_eq!(inside.stdout.trim_end(), namespace(running.pid, "pid"));
+    let shown = || run(STEP11, &["ps", "-q"]).stdout;
+    let is_shown = |list: String| list.lines().any(|l| l == container.name);
+    assert!(is_shown(shown()));
     assert_eq!(running.end().status, 0);
+    assert_eq!(container.inspect()["ended"]["status"], 0);
+    assert!(!is_shown(shown()), "without -a only what runs");
+    assert!(is_shown(run(STEP11, &["ps", "-aq"]).stdout), "the control");
+    assert_eq!(container.call(&["rm"]).status, 0);
     assert!(!fs::exists(container.folder()).expect("look"));
 }
 
@@ -169,6 +176,12 @@ fn what_programs_are_told_is_what_the_book_lists() {
     let container = Container::start(&[], "exec sleep 1000");
     let running = container.call(&["inspect"]).stdout;
     witness::shape::compare(page, "step11 inspect", &running);
+    let line = run(STEP11, &["ps", "-a", "--format", "json"]).stdout;
+    let line = line.lines().find(|line| line.contains(&container.name));
+    let object: serde_json::Value =
+        serde_json::from_str(line.expect("a line")).expect("JSON");
+    let object = serde_json::to_string_pretty(&object).expect("JSON");
+    witness::shape::compare(page, "step11 ps --format json", &object);
     let used = container.call(&["stats", "--json"]).stdout;
     witness::shape::compare(page, "step11 stats", &used);
     assert_eq!(container.call(&["stop", "--time", "0"]).status, 0);

@@ -40,8 +40,8 @@ impl Case {
         let folder = Folder::new();
         let volume = format!("{}:/vol", folder.path().display());
         let foreground =
-            ["run", "--init", "--publish", "18080:80", "--volume", &volume];
-        let foreground = [&foreground[..], &["--", "true"]].concat();
+            ["run", "--rm", "--init", "--publish", "18080:80", "--volume"];
+        let foreground = [&foreground[..], &[&volume, "--", "true"]].concat();
         let case = |name, arguments: &[&str], folder| Case {
             name,
             arguments: arguments.iter().map(|a| (*a).into()).collect(),

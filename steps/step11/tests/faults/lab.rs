@@ -89,7 +89,7 @@ impl Lab {
 
     /// The next command, which sweeps up what was left by the killed ones.
     pub fn sweep(&self) {
-        let report = run(STEP11, &["run", "-q", "true"]);
+        let report = run(STEP11, &["run", "-q", "--rm", "true"]);
         assert_eq!(report.status, 0, "the next run: {}", report.stderr);
     }
 }

@@ -33,8 +33,10 @@ impl Attempt {
     #[must_use]
     pub fn command(&self, flags: &[&str], script: &str) -> Command {
         let mut command = Command::new(&self.binary);
+        // The rung that keeps records of containers is to keep none.
+        let subcommand = self.subcommand.map(|word| [word, "--rm"]);
         command
-            .args(self.subcommand)
+            .args(subcommand.into_iter().flatten())
             .arg("-q")
             .args(flags)
             .args(["--", "sh", "-c", script]);

@@ -71,7 +71,9 @@ pub fn rungs(release: &Path, root: &str) -> Vec<Entry> {
         let with = |command: &str| {
             let command = format!("{folder}/bin/{command}");
             let mut words = vec![program.clone()];
-            let subcommand = rung.subcommand.into_iter();
+            // The rung that keeps records of containers is to keep none.
+            let subcommand = rung.subcommand.map(|word| [word, "--rm"]);
+            let subcommand = subcommand.into_iter().flatten();
             let flags = subcommand.chain(["-q"]).chain(flags.iter().copied());
             words.extend(flags.map(str::to_owned));
             words.push(command);

@@ -125,7 +125,7 @@ fn no_command_line_breaks_a_rung() -> Result<()> {
         let (rung, flags) = &rungs[random.below(rungs.len())];
         let mut line = Vec::new();
         if rung == "step11" {
-            line.push(OsString::from("run"));
+            line.extend(["run", "--rm"].map(OsString::from));
         }
         add_flags(&mut random, flags, &target, &mut line);
         line.push("-q".into());
