@@ -2,11 +2,10 @@
 
 use step00::{Ending, Gate, Process, Result, Stage};
 
-use crate::Run;
 use crate::detach::{Launcher, launch};
 use crate::log::Log;
-use crate::pod::Pod;
 use crate::record::Record;
+use crate::{Run, pod::Pod};
 
 /// Runs a container to its end, or leaves it running.
 pub fn run(name: &'static str, args: &Run) -> Result<Ending> {
