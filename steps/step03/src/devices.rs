@@ -11,6 +11,7 @@
 //! driver, and still works.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -61,9 +62,9 @@ pub(crate) fn fill(dev: &Path) -> Result<()> {
             .with_context(|| format!("link /dev/{name} to {target}"))?;
     }
     let (pts, shm) = (dev.join("pts"), dev.join("shm"));
-    make_directory(&pts)?;
+    make_directory(&pts).context("make the folder pts")?;
     mount_new("devpts", &pts, no_suid | no_exec, &devpts_options())?;
-    make_directory(&shm)?;
+    make_directory(&shm).context("make the folder shm")?;
     mount_new("tmpfs", &shm, hard, "mode=1777,size=64m")
 }
 
@@ -82,7 +83,7 @@ fn bind_node(name: &str, numbers: (u32, u32), dev: &Path) -> Result<()> {
     let (source, target) = (Path::new("/dev").join(name), dev.join(name));
     // A bind needs something to cover, of the same kind: a file over a file.
     let target = File::create(&target)
-        .with_context(|| format!("make {}", target.display()))?;
+        .with_context(|| format!("make a place for {name}"))?;
     let bind = || -> Result<()> {
         let node = Tree::open(&source)?;
         node.must_be_device(numbers)?;
@@ -99,14 +100,11 @@ fn mount_new(
     options: &str,
 ) -> Result<()> {
     mount(Some(kind), target, Some(kind), flags, Some(options))
-        .with_context(|| format!("mount {kind} on {}", target.display()))
+        .with_context(|| format!("mount {kind}"))
 }
 
 /// The mode is set afterwards, since a umask would narrow that of mkdir(2).
-fn make_directory(path: &Path) -> Result<()> {
-    fs::create_dir(path)
-        .and_then(|()| {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-        })
-        .with_context(|| format!("make the folder {}", path.display()))
+fn make_directory(path: &Path) -> io::Result<()> {
+    fs::create_dir(path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
 }

@@ -31,12 +31,11 @@ use crate::{devices, root, tree};
 pub fn furnish(new_root: &Path) -> Result<()> {
     let root = open(new_root, OFlag::O_PATH, Mode::empty())
         .with_context(|| format!("open {}", new_root.display()))?;
+    let place = |name| format!("furnish {}", new_root.join(name).display());
     let furnish = |name, mount: &dyn Fn(&Path) -> Result<()>| {
         mount_point(&root, name)
             .and_then(|folder| mount(&path_of(&folder)))
-            .with_context(|| {
-                format!("furnish {}", new_root.join(name).display())
-            })
+            .with_context(|| place(name))
     };
     furnish("proc", &|proc| {
         root::mount_proc(proc)
@@ -44,8 +43,9 @@ pub fn furnish(new_root: &Path) -> Result<()> {
     })?;
     furnish("sys", &mount_sys)?;
     furnish("dev", &devices::mount_dev)?;
-    let dev = mounted(&root, "dev")?;
-    devices::fill(&path_of(&dev))
+    mounted(&root, "dev")
+        .and_then(|dev| devices::fill(&path_of(&dev)))
+        .with_context(|| place("dev"))
 }
 
 /// In a user namespace a new sysfs takes a network namespace of one's own as
@@ -80,9 +80,9 @@ fn mount_point(root: &OwnedFd, name: &str) -> Result<OwnedFd> {
 
 /// Opens it again: the first descriptor is now below what is mounted there.
 fn mounted(root: &OwnedFd, name: &str) -> Result<OwnedFd> {
-    let top = find(root, name).with_context(|| format!("open /{name}"))?;
+    let top = find(root, name).context("find what was mounted")?;
     let is_mounted = fstat(&top)?.st_dev != fstat(root)?.st_dev;
-    ensure!(is_mounted, "find the new /{name}: somebody has exchanged it");
+    ensure!(is_mounted, "find what was mounted: somebody has exchanged it");
     Ok(top)
 }
 

@@ -60,7 +60,7 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
 pub fn mount_proc(proc: &Path) -> Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV;
     mount(Some("proc"), proc, Some("proc"), flags, NO_TYPE)
-        .with_context(|| format!("mount proc on {}", proc.display()))
+        .context("mount proc")
 }
 // ANCHOR_END: proc
 
