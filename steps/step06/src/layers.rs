@@ -257,3 +257,54 @@ fn owned(answer: libc::c_long) -> nix::Result<OwnedFd> {
     // SAFETY: the kernel has made it for us alone, and this is its one owner.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
+    use super::*;
+    use crate::ids::Writer;
+
+    /// As all tests of this rung it needs root.
+    #[test]
+    fn each_file_gets_its_new_owner_once() {
+        let folder = witness::Folder::new();
+        let range = |outside| vec![Mapping { inside: 0, outside, count: 10 }];
+        let owners = Maps {
+            uids: range(100_000),
+            gids: range(200_000),
+            writer: Writer::Root,
+        };
+        fs::create_dir(folder.join("deep")).expect("make a folder");
+        for name in ["one", "deep/mapped", "deep/stranger"] {
+            fs::write(folder.join(name), "").expect("make a file");
+        }
+        // The second name of the one, of one inode.
+        fs::hard_link(folder.join("one"), folder.join("deep/two"))
+            .expect("make a second name");
+        symlink("/no/such/file", folder.join("link")).expect("make a link");
+        let mapped = folder.join("deep/mapped");
+        chown(&mapped, Some(3), Some(4)).expect("give it away");
+        let setuid = Permissions::from_mode(0o4751);
+        fs::set_permissions(&mapped, setuid).expect("make it set-user-ID");
+        chown(folder.join("deep/stranger"), Some(500), Some(500))
+            .expect("give it away");
+
+        change_owners(folder.path(), &owners, &mut HashSet::new())
+            .expect("change them");
+        for (name, uid, gid) in [
+            (".", 100_000, 200_000),
+            ("one", 100_000, 200_000),
+            ("deep/two", 100_000, 200_000),
+            ("link", 100_000, 200_000),
+            ("deep", 100_000, 200_000),
+            ("deep/mapped", 100_003, 200_004),
+            ("deep/stranger", NOBODY, NOBODY),
+        ] {
+            let found = folder.join(name).symlink_metadata().expect(name);
+            assert_eq!((found.uid(), found.gid()), (uid, gid), "{name}");
+        }
+        let mode = mapped.metadata().expect("look at it").mode();
+        assert_eq!(mode & 0o7777, 0o4751);
+    }
+}
