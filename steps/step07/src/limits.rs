@@ -38,16 +38,41 @@ impl Limits {
     /// # Errors
     /// When io is to be limited and there is no disk under the folders.
     pub fn choose(args: &Args, folders: &[&Path]) -> Result<Limits> {
-        let cpu = match args.cpus.unwrap_or(Cpus::ONE) {
-            Cpus(Some(cpus)) => format!("{:.0} {PERIOD:.0}", cpus * PERIOD),
-            Cpus(None) => format!("max {PERIOD:.0}"),
-        };
         Ok(Limits {
             memory: args.memory.unwrap_or(Bytes::DEFAULT_MEMORY).to_string(),
-            cpu,
+            cpu: cpu_max(args.cpus.unwrap_or(Cpus::ONE)),
             pids: args.pids.unwrap_or(Pids::DEFAULT).to_string(),
             cpuset: args.cpuset.clone(),
             disks: disk_lines(args, folders)?,
+        })
+    }
+
+    /// Those that a group has, in place of which these are wanted. (What only a
+    /// flag asks for is left as it is.)
+    ///
+    /// # Errors
+    /// ENOENT when the group is gone.
+    pub fn changed(
+        group: &Path,
+        memory: Option<Bytes>,
+        cpus: Option<Cpus>,
+        pids: Option<Pids>,
+    ) -> Result<Limits> {
+        let read = |file| {
+            let path = group.join(file);
+            fs::read_to_string(&path)
+                .map(|text| text.trim_end().to_owned())
+                .with_context(|| format!("read {}", path.display()))
+        };
+        let or = |wanted: Option<String>, file| {
+            wanted.map_or_else(|| read(file), Ok)
+        };
+        Ok(Limits {
+            memory: or(memory.map(|it| it.to_string()), "memory.max")?,
+            cpu: or(cpus.map(cpu_max), "cpu.max")?,
+            pids: or(pids.map(|it| it.to_string()), "pids.max")?,
+            cpuset: None,
+            disks: Vec::new(),
         })
     }
 
@@ -66,6 +91,14 @@ impl Limits {
             write(group, "io.max", disk)?;
         }
         Ok(())
+    }
+}
+
+/// So many microseconds of each period.
+fn cpu_max(cpus: Cpus) -> String {
+    match cpus {
+        Cpus(Some(cpus)) => format!("{:.0} {PERIOD:.0}", cpus * PERIOD),
+        Cpus(None) => format!("max {PERIOD:.0}"),
     }
 }
 

@@ -3,16 +3,15 @@
 //! It adds nothing to what a container cannot see, use or ask for. It shows
 //! that none of this is a wall: a process with the right to do so joins the
 //! namespaces of another one and its group, and is in the same container. And
-//! it adds what several containers need: names, records, a way to end them.
+//! it adds what several need.
 //!
-//! - [`enter`] - the primitive: take hold of a process, join its namespaces.
-//! - [`namespaces`] - in which namespaces two processes differ.
+//! - [`enter`], [`namespaces`] - the primitive: hold a process, join its own.
 //! - [`run`] - step10 with a name; [`exec`], [`copy`] - one more process.
 //! - [`folder`], [`state`], [`record`] - what is known of each, with no daemon.
 //! - [`detach`], [`log`] - a launcher without a terminal, and its output.
 //! - [`pod`] - containers that share blindfolds.
-//! - [`ps`], [`stats`], [`inspect`], [`end`], [`commands`] - looking at them,
-//!   ending them, and all else that is done with them.
+//! - [`ps`], [`stats`], [`inspect`], [`update`], [`end`], [`commands`] - looking
+//!   at them, changing limits, ending them, and all else that is done with them.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.
@@ -41,6 +40,7 @@ pub mod record;
 pub mod run;
 pub mod state;
 pub mod stats;
+pub mod update;
 
 mod flags;
 

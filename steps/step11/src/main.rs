@@ -3,7 +3,8 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use step00::{Ending, ExitCode, Result};
-use step11::{commands, copy, end, exec, images, inspect, ps, run, stats};
+use step11::{commands, copy, end, exec, images, inspect};
+use step11::{ps, run, stats, update};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -27,6 +28,8 @@ enum Command {
     Ps(ps::Args),
     /// Show what they use of what they may use
     Stats(stats::Args),
+    /// Give containers that run other limits
+    Update(update::Args),
     /// Print what a detached container has printed
     Logs(end::Logs),
     /// End containers: SIGTERM, and after a while SIGKILL
@@ -60,6 +63,7 @@ fn run(args: Args) -> Result<Ending> {
         Command::Cp(args) => copy::copy(&args),
         Command::Ps(args) => ps::ps(&args),
         Command::Stats(args) => stats::stats(&args),
+        Command::Update(args) => update::update(&args),
         Command::Logs(args) => end::logs(&args),
         Command::Stop(args) => end::stop(&args),
         Command::Rm(args) => end::remove(&args),

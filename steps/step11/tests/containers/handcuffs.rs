@@ -177,3 +177,88 @@ fn without_handcuffs_stats_say_why() {
     let missing = run(STEP11, &["stats", "witness-nobody"]);
     assert_eq!(missing.status, 125);
 }
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn a_limit_is_exchanged_while_it_runs() {
+    let _machine = Machine::new();
+    let container = start("exec sleep 1000");
+    let update = |flags: &[&str]| {
+        let call = [&["update"], flags, &[&container.name]].concat();
+        run(STEP11, &call)
+    };
+    let group = container.inspect()["kernel"]["cgroup"][0].clone();
+    let group = group.as_str().expect("a group").to_owned();
+    let group = format!("/sys/fs/cgroup{}", group.trim_start_matches("0::"));
+    let file = |name: &str| {
+        let text = fs::read_to_string(format!("{group}/{name}"));
+        text.expect("read it").trim().to_owned()
+    };
+    let all = || ["memory.max", "cpu.max", "pids.max"].map(file);
+    assert_eq!(all(), ["67108864", "50000 100000", "20"], "the control");
+    let report = update(&["--memory", "32M"]);
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    assert_eq!(report.stdout, format!("{}\n", container.name));
+    // The others are as they were.
+    assert_eq!(all(), ["33554432", "50000 100000", "20"]);
+    assert_eq!(file("memory.swap.max"), "0");
+    assert_eq!(update(&["--cpus", "2", "--pids", "3"]).status, 0);
+    assert_eq!(all(), ["33554432", "200000 100000", "3"]);
+    assert_eq!(usage(&container)["pids_limit"], 3);
+    // The kernel goes by it from then on.
+    let fork = "for i in 1 2 3 4 5; do sleep 1000 >/dev/null 2>&1 & done";
+    let report = container.exec(&[], &["sh", "-c", fork]);
+    assert_ne!(report.status, 0, "{}", report.stderr);
+    assert_eq!(update(&["--pids", "max"]).status, 0);
+    let report = container.exec(&[], &["sh", "-c", fork]);
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn nobody_is_killed_by_a_limit_below_what_is_used() {
+    let _machine = Machine::new();
+    let script = "dd if=/dev/zero of=/tmp/file bs=1M count=20 2>/dev/null; \
+        exec sleep 1000";
+    let container = start(script);
+    eventually("sleep, alone", || process::name(container.pid()) == "sleep");
+    let update = |memory: &str| {
+        run(STEP11, &["update", "--memory", memory, &container.name])
+    };
+    let report = update("8M");
+    assert_eq!(report.status, 125, "{}", report.stdout);
+    assert!(report.stderr.contains("would be killed"), "{}", report.stderr);
+    assert_eq!(container.inspect()["status"], "running");
+    assert_eq!(usage(&container)["memory_limit_bytes"], 64 << 20);
+    assert_eq!(update("48M").status, 0, "the control");
+    assert_eq!(usage(&container)["memory_limit_bytes"], 48 << 20);
+}
+
+#[test]
+fn what_cannot_be_limited_is_said_with_what_to_do() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers");
+    let name = &*container.name;
+    let update = run(STEP11, &["update", "--pids", "20", name]);
+    match unified.expect("look") {
+        true => assert_eq!(update.status, 0, "{}", update.stderr),
+        false => {
+            assert_eq!(update.status, 125);
+            let said = ["update ", "no handcuffs", "try: ", "scripts/vm"];
+            for word in said {
+                assert!(update.stderr.contains(word), "{}", update.stderr);
+            }
+        }
+    }
+    for (call, status, said) in [
+        (&["update", name][..], 125, "try: --memory 64M"),
+        (&["update", "--pids", "0", name], 2, "is a process already"),
+        (&["update", "--pids", "20"], 2, "NAME"),
+        (&["update", "--pids", "20", "witness-nobody"], 125, "find a"),
+    ] {
+        let report = run(STEP11, call);
+        assert_eq!(report.status, status, "{call:?}: {}", report.stderr);
+        assert!(report.stderr.contains(said), "{}", report.stderr);
+    }
+}
