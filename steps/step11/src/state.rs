@@ -125,7 +125,7 @@ pub fn read(name: &str) -> Result<State> {
     match text {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(error).with_context(missing).advice(
-                "step11 ps lists them (of root, or with --rootless yours)",
+                "step11 ps -a lists them (of root, or with --rootless yours)",
             )
         }
         text => text

@@ -75,6 +75,22 @@ const FLAGS: &[(&[&str], &str)] = &[
     (&["--detach-keys"], "Ctrl-Z for `run` and `exec` themselves"),
 ];
 
+/// The same for flags that one command has and another has not.
+#[rustfmt::skip]
+const FLAGS_OF: &[(&str, &[&str], &str)] = &[
+    ("logs", &["-t"],
+     "logs without it: lines are kept as they came, without their times"),
+    ("exec", &["-d", "--detach"],
+     "exec NAME sh -c 'COMMAND >/dev/null 2>&1 &'"),
+    ("exec", &["--privileged"],
+     "run --privileged: who walks in wears what the container wears"),
+    ("exec", &["--env-file"], "exec --env K=V for each"),
+    ("kill", &["-1", "-2", "-9"], "kill --signal NUMBER, or its name"),
+    ("rm", &["-v"], "rm without it: what is in a volume is yours"),
+    ("ps", &["-n", "-l", "-s", "-f"],
+     "ps --format '{{.Names}} {{.Status}}' and grep"),
+];
+
 /// Says what to use in place of a word that was refused.
 pub fn advise(error: &Error, word: &str) -> Option<String> {
     let find = |table: &[(&[&str], &str)]| {
@@ -82,7 +98,13 @@ pub fn advise(error: &Error, word: &str) -> Option<String> {
         row.map(|(_, advice)| (*advice).to_owned())
     };
     if word.starts_with('-') {
-        return find(FLAGS).or_else(|| flag_of_run(word));
+        let command = command_of(error);
+        let mut own = FLAGS_OF.iter().filter(|(name, _, _)| *name == command);
+        let own = own.find(|(_, words, _)| words.contains(&word));
+        return own
+            .map(|(_, _, advice)| (*advice).to_owned())
+            .or_else(|| find(FLAGS))
+            .or_else(|| flag_of_run(word, &command));
     }
     find(COMMANDS).or_else(|| {
         Some(match meant(error, word) {
@@ -106,8 +128,15 @@ fn meant(error: &Error, word: &str) -> Option<String> {
     }
 }
 
+/// Which command has refused it, as its usage says: `Usage: step11 logs …`.
+fn command_of(error: &Error) -> String {
+    let usage = error.get(ContextKind::Usage);
+    let usage = usage.map(ToString::to_string).unwrap_or_default();
+    usage.split_whitespace().nth(2).unwrap_or_default().to_owned()
+}
+
 /// A flag of a container that was given elsewhere.
-fn flag_of_run(word: &str) -> Option<String> {
+fn flag_of_run(word: &str, command: &str) -> Option<String> {
     let run = Run::augment_args(Command::new("run"));
     let is_it = |flag: &clap::Arg| match word.strip_prefix("--") {
         Some(name) => flag.get_long() == Some(name),
@@ -116,5 +145,8 @@ fn flag_of_run(word: &str) -> Option<String> {
         }
     };
     let is_known = run.get_arguments().any(is_it);
-    is_known.then(|| format!("{word} is a flag of run: step11 run {word} …"))
+    is_known.then(|| match command.starts_with('<') {
+        true => format!("{word} is a flag of run: step11 run {word} …"),
+        false => format!("{word} is a flag of run, and {command} has none"),
+    })
 }

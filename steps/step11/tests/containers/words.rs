@@ -133,7 +133,11 @@ fn a_flag_that_is_not_there_is_answered_with_one_that_is() {
         (&["logs", "--timestamps", "x"], "without their times"),
         (&["--memory", "8M", "true"], "is a flag of run"),
         (&["-it", "sh"], "is a flag of run"),
-        (&["exec", "--privileged", "x", "true"], "is a flag of run"),
+        (&["logs", "-t", "x"], "without their times"),
+        (&["exec", "--privileged", "x", "true"], "run --privileged"),
+        (&["exec", "-d", "x", "true"], "COMMAND >/dev/null"),
+        (&["kill", "-9", "x"], "--signal"),
+        (&["stats", "--memory", "8M"], "of run, and stats has none"),
     ] {
         let report = run(STEP11, call);
         assert_eq!(report.status, 2, "{call:?}: {}", report.stdout);
