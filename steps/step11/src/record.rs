@@ -10,6 +10,7 @@
 //!   sees to it (step00), and when that was killed too, the next command.
 
 mod birth;
+mod names;
 
 use std::fs::File;
 use std::io::Write;
@@ -29,6 +30,9 @@ use step07::Handcuffs;
 use crate::flags::{Args, Run};
 use crate::folder::{self, hold, mutex};
 use crate::state::{Ended, State, Status, read};
+
+pub use names::rename;
+use names::{free_name, name_of};
 
 /// The folder of one container that this launcher looks after.
 pub struct Record {
@@ -200,38 +204,6 @@ pub fn remove(name: &str) -> Result<()> {
         .with_context(|| format!("remove {name}"))
         .advice("the same again: another command was looking at it")?;
     base.remove(name)
-}
-
-/// Gives it another name, whether it runs or not: its launcher has a descriptor
-/// of its folder, and asks for no name.
-///
-/// # Errors
-/// When that one is in use.
-pub fn rename(old: &str, new: &str) -> Result<()> {
-    let (base, _mutex) = mutex()?;
-    if base.has(new) {
-        return Err(anyhow!("rename {old}: the name {new} is in use"))
-            .advice("another one; step11 ps -a lists them");
-    }
-    base.rename(old, new).with_context(|| format!("rename {old} to {new}"))
-}
-
-/// The first of box1, box2 … that nobody has.
-fn free_name(base: &Folder) -> String {
-    let mut number = 1;
-    while base.has(&format!("box{number}")) {
-        number += 1;
-    }
-    format!("box{number}")
-}
-
-/// What the folder with this lock is called now.
-fn name_of(base: &Folder, lock_file: libc::ino_t) -> Option<String> {
-    let is_its = |name: &String| {
-        let found = base.open(name).ok().and_then(|own| own.look("lock").ok());
-        found.is_some_and(|found| found.st_ino == lock_file)
-    };
-    base.names().ok()?.into_iter().find(is_its)
 }
 
 /// Is there something to be kept when its launcher is gone?
