@@ -4,6 +4,8 @@
 //! own, the same that it would have in a terminal. The process that was
 //! started only waits until the container runs, and then ends.
 
+pub mod restart;
+
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -21,12 +23,16 @@ use crate::Args;
 /// The launcher of one container. A detached one has a pipe to the process
 /// that waits for it, and sends one message: that the container runs, or why
 /// not.
-pub struct Launcher(Cell<Option<OwnedFd>>);
+pub struct Launcher {
+    is_detached: bool,
+    pipe: Cell<Option<OwnedFd>>,
+}
 
 /// Runs the launcher, here or detached.
 ///
 /// # Errors
-/// Those of `run`, and a terminal that cannot be had; detached, also when it was killed before it sent anything.
+/// Those of `run`, and a terminal that cannot be had; detached, also when it
+/// was killed before it sent anything.
 pub fn launch(
     args: &Args,
     run: impl FnOnce(&Launcher) -> Result<Ending>,
@@ -34,7 +40,7 @@ pub fn launch(
     args.terminal.check(args.detach)?;
     match args.detach {
         true => detach(run),
-        false => run(&Launcher(Cell::new(None))),
+        false => run(&Launcher { is_detached: false, pipe: Cell::new(None) }),
     }
 }
 
@@ -53,7 +59,8 @@ fn detach(run: impl FnOnce(&Launcher) -> Result<Ending>) -> Result<Ending> {
             // keep, and who reads a pipe of it waits for its end.
             let _ = close_all_but(&[Some(writer.as_raw_fd())]);
             std::mem::forget(reader);
-            let launcher = Launcher(Cell::new(Some(writer)));
+            let pipe = Cell::new(Some(writer));
+            let launcher = Launcher { is_detached: true, pipe };
             let status = match leave_terminal().and_then(|()| run(&launcher)) {
                 Ok(ending) => ending.status(),
                 Err(error) => launcher.report(&error),
@@ -102,9 +109,10 @@ impl Launcher {
     /// EPIPE when the waiting process was interrupted: then the container is
     /// not wanted any more.
     pub fn is_up(&self, name: &str) -> Result<()> {
-        let Some(pipe) = self.0.take() else { return Ok(()) };
+        if !self.is_detached {
+            return Ok(());
+        }
         // First what may fail, as long as the error can be sent.
-        self.0.set(Some(pipe));
         redirect(libc::STDOUT_FILENO)?;
         redirect(libc::STDERR_FILENO)?;
         std::env::set_current_dir("/").context("enter /")?;
@@ -119,7 +127,8 @@ impl Launcher {
 
     fn say(&self, status: u8, text: &str) -> io::Result<()> {
         // The waiting process reads to the end of the pipe: this closes it.
-        let Some(pipe) = self.0.take() else { return Ok(()) };
+        // And when it is started again, nobody waits.
+        let Some(pipe) = self.pipe.take() else { return Ok(()) };
         let mut message = vec![status];
         message.extend(text.bytes());
         File::from(pipe).write_all(&message)

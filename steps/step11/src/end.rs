@@ -9,6 +9,7 @@ use step00::{Ending, Proc, Process};
 use crate::Names;
 use crate::commands::pause;
 use crate::commands::tail::{self, Tail};
+use crate::detach::restart;
 use crate::state::{self, State, Status, has_ended};
 use crate::{folder, record};
 
@@ -109,6 +110,8 @@ pub fn remove(args: &Remove) -> Result<Ending> {
 /// (step02): then the seconds pass for nothing.
 pub(crate) fn end(state: &State, grace: Option<u32>) -> Result<()> {
     go_on(state);
+    // From here on this end is the last one.
+    let state = &restart::no_more(state)?;
     let process = match state.status() {
         Status::Running(process) => process,
         // Frozen, it would neither get the signal nor act on it.

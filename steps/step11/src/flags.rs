@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use clap::Arg;
 use step00::{Ending, Failure, Result};
 
+use crate::detach::restart::Policy;
 use crate::state::State;
 use crate::{folder, pod};
 
@@ -66,6 +67,12 @@ pub struct Args {
     /// Take off what step08 and step10 put on: filter, masks, lost powers
     #[arg(long)]
     pub privileged: bool,
+
+    /// Start a detached one again when it ends, until `stop`: on-failure[:N],
+    /// always or unless-stopped. Nobody does once the machine was switched off
+    #[arg(long, value_name = "WHEN", default_value = "no")]
+    #[arg(value_parser = Policy::parse)]
+    pub restart: Policy,
 
     /// What it was before, if it is one that is started again.
     #[arg(skip)]

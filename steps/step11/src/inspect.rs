@@ -8,6 +8,7 @@ use step00::proc::{self, IdMap, Range};
 use step00::{Ending, Proc, Process};
 
 use crate::commands::template::Template;
+use crate::detach::restart;
 use crate::state::{self, State, Status};
 use crate::{Names, namespaces};
 
@@ -47,6 +48,7 @@ fn describe(state: &State) -> Result<Value> {
     let mut value = serde_json::to_value(state)?;
     let status = state.status();
     value["status"] = json!(status.word());
+    value["restarts"] = json!(restart::times(&state.name));
     value["State"] = in_dockers_words(&status);
     if let Some(process) = status.process() {
         value["kernel"] = look(process);

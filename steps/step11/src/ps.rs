@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use step00::Ending;
 
+use crate::detach::restart;
 use crate::record;
 use crate::state::{State, Status};
 
@@ -105,15 +106,22 @@ pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 
 /// What it does, or how it has ended, and how long ago.
 pub(crate) fn since(status: &Status, state: &State) -> String {
-    match status {
+    // After how many restarts, of those that have any.
+    let times = restart::times(&state.name).filter(|&times| times > 0);
+    let times = times.map(|times| format!(" ({times})")).unwrap_or_default();
+    let since = match status {
         Status::Running(_) => format!("up {}", ago(state.created)),
         Status::Paused(_) => format!("up {} (paused)", ago(state.created)),
         Status::Exited(ended) => {
             let why = if ended.oom_killed { ", out of memory," } else { "" };
             format!("exited {}{why} {} ago", ended.status, ago(ended.at))
         }
+        Status::Restarting(ended) => {
+            format!("restarting, {} ago", ago(ended.at))
+        }
         status => status.word().into(),
-    }
+    };
+    since + &times
 }
 
 /// How long ago that was, in the largest unit that is not zero.

@@ -2,10 +2,8 @@
 
 use step00::{Ending, Gate, Process, Result, Stage};
 
-use crate::detach::{Launcher, launch};
-use crate::log::Log;
-use crate::record::Record;
-use crate::{Run, pod::Pod};
+use crate::detach::{Launcher, launch, restart::keep_up};
+use crate::{Run, log::Log, pod::Pod, record::Record};
 
 /// Runs a container to its end, or leaves it running.
 pub fn run(name: &'static str, args: &Run) -> Result<Ending> {
@@ -13,15 +11,17 @@ pub fn run(name: &'static str, args: &Run) -> Result<Ending> {
         return step00::print(&step08::dump(&args.seccomp));
     }
     step10::prepare(&args.privileges)?;
-    launch(&args.record, |launcher| recorded(name, args, launcher))
+    launch(&args.record, |launcher| {
+        keep_up(&args.record, |record| recorded(name, args, launcher, record))
+    })
 }
 
 fn recorded(
     name: &'static str,
     args: &Run,
     launcher: &Launcher,
+    record: &mut Record,
 ) -> Result<Ending> {
-    let mut record = Record::claim(&args.record)?;
     let uts = args.record.hostname(&args.uts, record.name());
     let log = Log::new(record.folder()?, args.record.detach)?;
     let mut pod = Pod::find(args)?;

@@ -5,6 +5,7 @@
 //! └── web                   the container's name
 //!     ├── lock              held by its launcher for as long as that lives
 //!     ├── state.json        there from the moment the command runs
+//!     ├── restarts          how often it was started again, if ever
 //!     ├── log               what a detached one has printed
 //!     └── log.1             … before that
 //! ```
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use step00::{Advice, Process};
 
 use crate::commands::pause;
+use crate::detach::restart;
 use crate::enter;
 use crate::folder::{self, parse_name};
 
@@ -135,7 +137,10 @@ impl State {
     /// What can be said of it now.
     pub fn status(&self) -> Status {
         if let Some(ended) = &self.ended {
-            return Status::Exited(ended.clone());
+            return match restart::is_waiting(&self.name) {
+                true => Status::Restarting(ended.clone()),
+                false => Status::Exited(ended.clone()),
+            };
         }
         let this_boot = match boot() {
             Ok(boot) => boot == self.boot,

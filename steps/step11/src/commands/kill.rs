@@ -4,6 +4,7 @@ use anyhow::Result;
 use nix::sys::signal::Signal;
 use step00::Ending;
 
+use crate::detach::restart;
 use crate::state::{self, Status, has_ended};
 use crate::{Names, end, folder};
 
@@ -58,6 +59,10 @@ pub fn kill(args: &Args) -> Result<Ending> {
             step00::epilogue(&format!(
                 "{name}: {signal} dropped: {why}. {remedy}"
             ));
+        }
+        // Whoever kills it does not want it back.
+        if [libc::SIGKILL, libc::SIGTERM].contains(&args.signal) {
+            restart::no_more(&state)?;
         }
         end::send(&process, args.signal)?;
         if args.signal == libc::SIGKILL {

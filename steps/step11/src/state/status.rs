@@ -13,6 +13,8 @@ pub enum Status {
     Paused(Process),
     /// It has ended, and its launcher has recorded how.
     Exited(Ended),
+    /// The same, and its launcher is about to start it again.
+    Restarting(Ended),
     /// It has ended, and its launcher is about to record how.
     Ending,
     /// It has ended, and its launcher was gone before: how it ended is not
@@ -29,6 +31,7 @@ impl Status {
             Status::Running(_) => "running",
             Status::Paused(_) => "paused",
             Status::Exited(_) => "exited",
+            Status::Restarting(_) => "restarting",
             Status::Ending => "ending",
             Status::Lost => "lost",
             Status::Unknown(_) => "unknown",
@@ -55,6 +58,9 @@ impl std::fmt::Display for Status {
                 write!(f, "exited ({}, out of memory)", ended.status)
             }
             Status::Exited(ended) => write!(f, "exited ({})", ended.status),
+            Status::Restarting(ended) => {
+                write!(f, "about to be started again ({})", ended.status)
+            }
             Status::Ending => f.write_str("ending"),
             Status::Lost => f.write_str("lost (its launcher was killed)"),
             Status::Unknown(why) => write!(f, "unknown ({why})"),

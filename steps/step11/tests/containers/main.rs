@@ -12,6 +12,7 @@ mod look;
 mod person;
 mod pods;
 mod records;
+mod restarts;
 mod terminal;
 mod words;
 
