@@ -124,10 +124,10 @@ impl Record {
         Ok(state)
     }
 
-    /// The container has ended: waits for its last words in the log, and writes
-    /// down how. All processes inside are dead by now, so both come. Where that cannot be (a full
-    /// /run), it is said, and the command has ended as it has: others will
-    /// take the container for lost.
+    /// The container has ended: waits for its last words in the log (all its
+    /// processes are dead by now, so the end of it comes), and writes down how.
+    /// Where that cannot be (a full /run), it is said, and the command has
+    /// ended as it has: others will take the container for lost.
     pub fn end(
         &mut self,
         mut state: State,
