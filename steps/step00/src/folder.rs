@@ -43,7 +43,11 @@ impl Folder {
     /// When it belongs to somebody else, or others may write to it.
     pub fn base() -> Result<Option<Folder>> {
         let (above, name) = place()?;
-        match above.open(&name) {
+        above.open_if_there(&name)
+    }
+
+    fn open_if_there(&self, name: &str) -> Result<Option<Folder>> {
+        match self.open(name) {
             Err(error) if is_missing(&error) => Ok(None),
             opened => opened.map(Some),
         }
@@ -321,7 +325,11 @@ mod tests {
         assert!(is_refused("link") && is_refused("file"));
         let gone = folder.open("gone").expect_err("there is none");
         assert!(is_missing(&gone), "{gone:#}");
-        folder.open("own").expect("the control");
+        let found = ["gone", "own", "link"].map(|name| {
+            let found = folder.open_if_there(name);
+            found.ok().map(|folder| folder.is_some())
+        });
+        assert_eq!(found, [Some(false), Some(true), None]);
         if geteuid().is_root() {
             let nobody = Some(65534);
             chown(test.join("own"), nobody, nobody).expect("give it away");
