@@ -180,3 +180,60 @@ pub fn choose_colour(stream: &impl IsTerminal) {
         && value("TERM") != "dumb";
     colored::control::set_override(wanted);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(line: &Line) -> String {
+        let mut page = Vec::new();
+        line.print(&mut page).expect("write to memory");
+        String::from_utf8(page).expect("text")
+    }
+
+    #[test]
+    fn a_line_has_mark_subject_and_text_below_each_other() {
+        let line = Line::new(Mark::Blind, "hostname", "one\ntwo");
+        let page = printed(&line);
+        let mark = Mark::Blind.word().to_string();
+        let below = " ".repeat(19);
+        assert_eq!(page, format!("  {mark} hostname  one\n{below}two\n"));
+        let words = [
+            Mark::Sees.word(),
+            Mark::Blind.word(),
+            Mark::Free.word(),
+            Mark::Cuffed.word(),
+            Mark::Gagged.word(),
+        ];
+        let words = words.map(|word| (*word).to_owned());
+        let right = ["SEES  ", "blind ", "FREE  ", "cuffed", "gagged"];
+        assert_eq!(words, right);
+    }
+
+    #[test]
+    fn a_subject_is_a_process_and_what_it_has_said() {
+        let mut subject = Subject::new(Pid::this());
+        assert_eq!(subject.fact("label"), "");
+        subject.facts.insert("label".into(), "worn".into());
+        assert_eq!(subject.fact("label"), "worn");
+        assert_eq!(subject.fact("other"), "");
+        let numbers = subject.numbers().expect("its numbers");
+        assert_eq!(numbers[0], Pid::this().as_raw());
+    }
+
+    /// What a rung says of a subject takes the place of what one below said.
+    #[test]
+    fn every_subject_is_said_once() {
+        let lines = crate::ledger::read(&Subject::new(Pid::this()));
+        let lines = lines.expect("a ledger");
+        let subjects: Vec<_> = lines.iter().map(|line| line.subject).collect();
+        let mut once = subjects.clone();
+        once.sort_unstable();
+        once.dedup();
+        assert_eq!(once.len(), subjects.len(), "{subjects:?}");
+        assert!(subjects.contains(&"hostname"), "{subjects:?}");
+        // This process is the reader's: it sees all that the reader does.
+        let is_apart = lines.iter().any(|line| line.mark == Mark::Blind);
+        assert!(!is_apart, "{lines:?}");
+    }
+}

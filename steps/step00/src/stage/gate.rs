@@ -229,3 +229,116 @@ impl AsFd for Gate {
         self.0.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::thread;
+
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::sys::signal::{Signal, raise};
+    use witness::within;
+
+    use super::*;
+    use crate::stage::signals;
+
+    fn failure(status: u8, message: &str) -> Failure {
+        Failure { status, message: message.into() }
+    }
+
+    #[test]
+    fn each_message_arrives_as_what_it_is() {
+        let (outside, inside) = pair().expect("a gate");
+        outside.open().expect("open it");
+        inside.wait().expect("it is open");
+        inside.tell("label", "a value").expect("tell it");
+        let file = File::open("/dev/null").expect("open a file");
+        inside.hand_over("disk", file.as_fd()).expect("hand it over");
+        inside.ready().expect("say so");
+        assert!(inside.fail(&failure(126, "stopped\n  try: this")));
+        let receive = || outside.receive().expect("a message");
+        let fact = receive();
+        assert!(
+            matches!(&fact, Message::Fact(name, value)
+                if name == "label" && value == "a value"),
+            "{fact:?}"
+        );
+        let Message::Descriptor(name, descriptor) = receive() else {
+            panic!("no descriptor")
+        };
+        let flags = fcntl(&descriptor, FcntlArg::F_GETFD);
+        assert_eq!((&*name, flags), ("disk", Ok(libc::FD_CLOEXEC)));
+        assert!(matches!(receive(), Message::Ready));
+        let error = outside.receive_or_error().expect_err("the failure");
+        let found = Failure::from_error(&error);
+        assert_eq!(
+            (found.status, &*found.message),
+            (126, "stopped\n  try: this")
+        );
+    }
+
+    #[test]
+    fn an_end_is_no_error_and_who_waits_hears_of_it() {
+        let (outside, inside) = pair().expect("a gate");
+        drop(inside);
+        assert!(matches!(outside.receive(), Ok(Message::Closed)));
+        outside.open().expect("the next message says that it is dead");
+        // With a message of ours unread.
+        let (outside, inside) = pair().expect("a gate");
+        outside.open().expect("open it");
+        drop(inside);
+        assert!(matches!(outside.receive(), Ok(Message::Closed)));
+        let (outside, inside) = pair().expect("a gate");
+        drop(outside);
+        let error = inside.wait().expect_err("nobody is there");
+        assert!(error.to_string().contains("launcher is gone"), "{error:#}");
+        assert!(inside.fail(&failure(1, "lost")), "its side is open");
+        assert!(inside.ready().is_err(), "the control: EPIPE");
+    }
+
+    #[test]
+    fn the_last_words_are_the_failure_if_there_is_one() {
+        let (outside, inside) = pair().expect("a gate");
+        inside.tell("label", "x").expect("tell it");
+        inside.fail(&failure(127, &"x".repeat(3 * LONGEST)));
+        drop(inside);
+        let words = outside.last_words().expect("a failure");
+        let words = Failure::from_error(&words);
+        assert_eq!((words.status, words.message.len()), (127, LONGEST - 2));
+        let (outside, inside) = pair().expect("a gate");
+        inside.tell("label", "x").expect("tell it");
+        drop(inside);
+        assert!(outside.last_words().is_none(), "the control");
+    }
+
+    #[test]
+    fn a_message_that_is_none_is_an_error() {
+        assert!(matches!(read(b"", None), Ok(Message::Closed)));
+        let error = read(b"?x", None).expect_err("no message");
+        assert!(error.to_string().contains("0x3f"), "{error:#}");
+        // A descriptor without one.
+        assert!(read(b"Ddisk", None).is_err());
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait_and_another_size_does_not() {
+        let (outside, inside) = pair().expect("a gate");
+        let signals = signals::block(false).expect("block signals");
+        let wait = || {
+            within("a message", || {
+                outside.receive_unless_interrupted(&signals)
+            })
+        };
+        raise(Signal::SIGWINCH).expect("send it");
+        let message = thread::scope(|scope| {
+            scope.spawn(|| inside.ready().expect("say so"));
+            wait()
+        });
+        assert!(matches!(message, Ok(Message::Ready)), "{message:?}");
+        raise(Signal::SIGTERM).expect("send it");
+        let error = wait().expect_err("interrupted");
+        let error = Failure::from_error(&error);
+        assert_eq!(error.status, 128 + 15);
+        assert!(error.message.contains("interrupted"), "{}", error.message);
+    }
+}

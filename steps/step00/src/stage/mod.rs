@@ -198,3 +198,51 @@ fn sign() -> char {
         false => '$',
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stage(command: &[&str]) -> Stage<'static> {
+        let command = command.iter().map(OsString::from).collect();
+        Stage::new("step00", &crate::Args { quiet: true, command })
+    }
+
+    #[test]
+    fn blindfolds_add_up() {
+        let mut stage = stage(&["true"]);
+        assert_eq!(stage.flags, 0);
+        stage.blind(libc::CLONE_NEWUTS);
+        stage.blind(0);
+        stage.blind(libc::CLONE_NEWPID);
+        stage.blind(libc::CLONE_NEWUTS);
+        let both = libc::CLONE_NEWUTS | libc::CLONE_NEWPID;
+        assert_eq!(stage.flags, both as u64);
+    }
+
+    #[test]
+    fn without_a_command_it_is_a_shell() {
+        let named = stage(&["a", "b"]);
+        assert_eq!(named.command.arguments, ["a", "b"]);
+        assert!(!named.is_default);
+        let shell = stage(&[]);
+        assert_eq!(shell.command.arguments, [SHELL]);
+        assert!(shell.is_default);
+        let prompt = shell.command.environment.iter();
+        let prompt = prompt.rev().find(|(key, _)| key == "PS1");
+        let prompt = prompt.expect("a prompt").1.to_string_lossy();
+        let sign = if nix::unistd::geteuid().is_root() { '#' } else { '$' };
+        let right = format!("step00 (your real files) {sign} ");
+        assert_eq!(prompt, right);
+    }
+
+    #[test]
+    fn the_advice_is_about_what_was_asked_for() {
+        assert!(why_not(0).contains("too many processes"));
+        let user = why_not((libc::CLONE_NEWUSER | libc::CLONE_NEWPID) as u64);
+        assert!(user.contains("max_user_namespaces"), "{user}");
+        let other = why_not(libc::CLONE_NEWPID as u64);
+        let is_root = nix::unistd::geteuid().is_root();
+        assert_eq!(other.contains("CAP_SYS_ADMIN"), is_root, "{other}");
+    }
+}

@@ -36,3 +36,33 @@ pub(super) fn block(has_terminal: bool) -> Result<SignalFd> {
     SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .context("open a signalfd")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_asks_a_program_to_stop_is_for_the_command() {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            assert!(is_for_command(signal));
+        }
+        for signal in [0, libc::SIGWINCH, libc::SIGTSTP, libc::SIGCHLD] {
+            assert!(!is_for_command(signal));
+        }
+    }
+
+    #[test]
+    fn a_stop_is_waited_for_where_there_is_a_terminal() {
+        let blocked = |has_terminal| {
+            let signals = block(has_terminal).expect("block them");
+            let mask = SigSet::thread_get_mask().expect("the mask");
+            assert!(matches!(signals.read_signal(), Ok(None)), "nothing yet");
+            let of = [Signal::SIGWINCH, Signal::SIGTERM, Signal::SIGTSTP];
+            let found = of.map(|signal| mask.contains(signal));
+            mask.thread_unblock().expect("unblock them");
+            found
+        };
+        assert_eq!(blocked(false), [true, true, false]);
+        assert_eq!(blocked(true), [true, true, true]);
+    }
+}
