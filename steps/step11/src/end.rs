@@ -23,6 +23,7 @@ pub struct Stop {
 
     /// After how many seconds SIGKILL follows SIGTERM
     #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(alias = "timeout")]
     pub time: u32,
 }
 

@@ -50,6 +50,7 @@ fn describe(state: &State) -> Result<Value> {
     value["status"] = json!(status.word());
     value["restarts"] = json!(restart::times(&state.name));
     value["State"] = in_dockers_words(&status);
+    value["NetworkSettings"] = json!({"IPAddress": state.address});
     if let Some(process) = status.process() {
         value["kernel"] = look(process);
     }

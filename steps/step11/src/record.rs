@@ -76,7 +76,9 @@ impl Record {
             })?,
         }
         let folder = base.open(&name)?;
-        let lock = hold(&folder, FlockArg::LockExclusiveNonblock)?;
+        let lock = hold(&folder, FlockArg::LockExclusiveNonblock)
+            .with_context(|| format!("claim the name {name}"))
+            .advice("step11 ps: another command may be starting it")?;
         let lock_file = fstat(&*lock).context("look at a lock")?.st_ino;
         let former = former.map(|former| former.pid);
         let end_group = step07::last_resort()?;

@@ -58,7 +58,8 @@ fn main() {
         let rung = LADDER.iter().find(|rung| rung.name() == parts[0]);
         let subcommand = rung.expect("a rung").subcommand;
         if home != "step11" {
-            flags.splice(0..0, subcommand);
+            let words = subcommand.map(|word| [word, "--rm"]);
+            flags.splice(0..0, words.into_iter().flatten());
         }
         let _entered = (home == "step11").then(|| Entered::start(solution));
         leaves_nothing(name, || in_a_pipe(path, &flags, &parts));

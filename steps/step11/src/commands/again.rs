@@ -37,6 +37,7 @@ pub struct Restart {
 
     /// After how many seconds SIGKILL follows SIGTERM
     #[arg(short, long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(alias = "timeout")]
     pub time: u32,
 }
 

@@ -30,6 +30,9 @@ fn its_address_is_that_of_its_eth0() {
     let address = address.as_str().expect("an address").to_owned();
     assert!(shown.contains(&format!(" {address}/")), "{shown}");
     assert!(container.line().expect("a line").contains(&address));
+    let path = "{{.NetworkSettings.IPAddress}}";
+    let found = run(STEP11, &["inspect", "-f", path, &container.name]);
+    assert_eq!(found.stdout.trim_end(), address);
     let ports = run(STEP11, &["port", &container.name]).stdout;
     assert_eq!(ports, format!("80/tcp -> 127.0.0.1:{port}\n"));
     for inside in ["80", "80/tcp"] {

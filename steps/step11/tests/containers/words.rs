@@ -130,6 +130,8 @@ fn a_flag_that_is_not_there_is_answered_with_one_that_is() {
         (&["run", "--mount", "x", "true"], "--volume"),
         (&["run", "--security-opt", "x", "true"], "--seccomp none"),
         (&["run", "-P", "true"], "--publish"),
+        (&["run", "--shm-size", "1g", "true"], "--memory"),
+        (&["run", "--log-driver", "x", "true"], "`logs` shows them"),
         (&["logs", "--timestamps", "x"], "without their times"),
         (&["--memory", "8M", "true"], "is a flag of run"),
         (&["-it", "sh"], "is a flag of run"),
