@@ -182,9 +182,9 @@ fn open_upper(folder: &Path) -> Result<(Tree, Lock)> {
 /// # Errors
 /// When there is more in it, for which others may need the way.
 fn make_private(folder: &Path) -> Result<()> {
-    let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
     let mut options = fs::File::options();
-    let opened = options.read(true).custom_flags(flags).open(folder);
+    let options = options.read(true).custom_flags(libc::O_DIRECTORY);
+    let opened = options.open(folder);
     let opened =
         opened.with_context(|| format!("open {}", folder.display()))?;
     if opened.metadata()?.permissions().mode() & 0o077 == 0 {
