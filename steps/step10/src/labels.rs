@@ -127,3 +127,29 @@ pub fn current(process: &Subject) -> String {
     let text = texts.into_iter().find(|text| !text.is_empty());
     clean(&text.unwrap_or_default()).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On a file of the same folder that cuts what is written: the name of a
+    /// thread has 15 bytes.
+    #[test]
+    fn a_label_is_read_back_and_must_be_the_same() {
+        let comm = ["no-such-file", "../comm"];
+        write(&comm, "worn").expect("the thread's name");
+        let name = own::read(Path::new("thread-self/comm")).expect("read it");
+        assert_eq!(name, "worn\n");
+        let error = write(&comm, "worn-and-much-too-long").expect_err("cut");
+        assert!(error.to_string().contains("the kernel made"), "{error:#}");
+        let error = write(&["no-such-file"], "worn").expect_err("no file");
+        assert!(error.to_string().contains("attr/no-such-file"), "{error:#}");
+    }
+
+    #[test]
+    fn a_label_ends_before_the_zero_byte_and_the_new_line() {
+        assert_eq!(clean("a:b:c\0"), "a:b:c");
+        assert_eq!(clean("profile (enforce)\n"), "profile (enforce)");
+        assert_eq!(clean(""), "");
+    }
+}

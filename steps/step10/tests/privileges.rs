@@ -116,6 +116,17 @@ fn another_user_has_no_powers_but_those_asked_for() {
     assert_eq!(report.stdout, format!("CapEff:\t{raw}\n"), "{report:?}");
 }
 
+/// With another group, for one: it is root all the same.
+#[test]
+fn the_user_root_keeps_what_root_has() {
+    let _machine = Machine::new();
+    let process = begin(&["--user", "0:50"]);
+    assert_eq!(sets(&process), [FOURTEEN, FOURTEEN, EMPTY, EMPTY, FOURTEEN]);
+    assert_eq!(process.status("Uid"), four_times(100_000));
+    assert_eq!(process.status("Gid"), four_times(100_050));
+    process.end();
+}
+
 /// Who is whom outside depends on the person who has typed sudo.
 #[test]
 fn another_user_is_one_of_those_set_aside_for_the_person() {
