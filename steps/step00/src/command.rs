@@ -26,6 +26,11 @@ impl Command {
         self.environment.push((key.into(), value.into()));
     }
 
+    /// Is this variable in its environment?
+    pub fn has(&self, key: &str) -> bool {
+        self.environment.iter().any(|(known, _)| known == key)
+    }
+
     /// The arguments as C strings: the program's own name comes first.
     pub(crate) fn c_arguments(&self) -> Result<Vec<CString>> {
         self.arguments.iter().map(|text| c_string(text.clone())).collect()

@@ -40,9 +40,10 @@ pub fn clean_environment(
     let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     let prompt = format!("{} # ", stage.rung);
     stage.command.environment.clear();
+    // Root's, until a rung knows of other users.
+    stage.hooks.home = Some(|| "/root".into());
     for (key, value) in [
         ("PATH", path),
-        ("HOME", "/root"),
         ("TERM", &term),
         ("HOSTNAME", &uts.hostname),
         ("PS1", &prompt),

@@ -66,19 +66,19 @@ pub fn become_root() -> Result<()> {
     step00::unwritten("become_root", file!())
 }
 
-/// Inside: takes these numbers, and gives up all groups beside.
+/// Inside: takes these numbers, and gives up all groups beside but `groups`.
 ///
 /// # Errors
 /// EINVAL when the maps have no such user or group.
-pub fn become_user(uid: u32, gid: u32) -> Result<()> {
-    // 1. Give up the launcher's groups: setgroups(2), with none. That is not
-    //    allowed everywhere: what /proc/self/setgroups says decides (a line,
-    //    so trim it).
+pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
+    // 1. Give up the launcher's groups: setgroups(2), with `groups` and no
+    //    others (`Gid::from_raw`). That is not allowed everywhere: what
+    //    /proc/self/setgroups says decides (a line, so trim it).
     //
-    // 2. Become that group and that user (`Gid::from_raw`). A process has
-    //    three of each, real, effective and saved: credentials(7).
-    //    setresgid(2) and setresuid(2) set all three. Usual mistake: the wrong
-    //    order. A process that is not root any more may not change its group.
+    // 2. Become that group and that user. A process has three of each, real,
+    //    effective and saved: credentials(7). setresgid(2) and setresuid(2)
+    //    set all three. Usual mistake: the wrong order. A process that is not
+    //    root any more may not change its group.
     //
     // Each of them can fail; the context says at what.
     step00::unwritten("become_user", file!())

@@ -45,21 +45,23 @@ pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
 /// The process has had every capability in its namespace since it was cloned;
 /// but execve(2) lets only user 0 keep them.
 pub fn become_root() -> Result<()> {
-    become_user(0, 0)?;
+    become_user(0, 0, &[])?;
     // A process that changes its user is not "dumpable" any more, and its
     // files in /proc belong to the machine's root (proc(5)). Nothing secret of
     // that root is in this memory, so switch it on again.
     prctl::set_dumpable(true).context("make /proc/PID readable again")
 }
 
-/// Inside: takes these numbers, and gives up all groups beside.
+/// Inside: takes these numbers, and gives up all groups beside but `groups`.
 ///
 /// # Errors
 /// EINVAL when the maps have no such user or group.
-pub fn become_user(uid: u32, gid: u32) -> Result<()> {
+pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     let may = fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
     if may.trim() != "deny" {
-        setgroups(&[]).context("give up the launcher's groups")?;
+        let kept = groups.iter().copied().map(Gid::from_raw);
+        setgroups(&kept.collect::<Vec<_>>())
+            .with_context(|| format!("give up all groups but {groups:?}"))?;
     }
     // The group first: a process that is not root any more may not change it.
     let (gid, uid) = (Gid::from_raw(gid), Uid::from_raw(uid));

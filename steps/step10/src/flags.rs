@@ -1,6 +1,7 @@
 //! The flags of step10.
 
 use crate::capabilities::{self, Wanted};
+use crate::identity::{User, parse_user};
 use crate::rlimits;
 
 /// The flags of this rung.
@@ -16,9 +17,10 @@ pub struct Args {
     #[arg(long, value_name = "NAME", value_parser = capabilities::parse)]
     pub cap_drop: Vec<Wanted>,
 
-    /// Who runs the command, in numbers [default: root inside]
-    #[arg(short, long, value_name = "UID[:GID]", value_parser = parse_user)]
-    pub user: Option<(u32, u32)>,
+    /// Who runs the command, by the image's /etc/passwd [default: root inside]
+    #[arg(short, long, value_name = "UID|NAME[:GID|GROUP]")]
+    #[arg(value_parser = parse_user)]
+    pub user: Option<User>,
 
     /// Let set-user-ID programs give powers (no no_new_privs)
     #[arg(long)]
@@ -40,14 +42,4 @@ pub struct Args {
     /// The SELinux context in which the command runs
     #[arg(long, value_name = "LABEL")]
     pub selinux_label: Option<String>,
-}
-
-/// Reads `UID[:GID]`; without GID both are the same number.
-pub fn parse_user(text: &str) -> Result<(u32, u32), String> {
-    let (uid, gid) = text.split_once(':').unwrap_or((text, text));
-    let number = |text: &str| {
-        let number = text.parse().ok().filter(|&number| number != u32::MAX);
-        number.ok_or("write UID or UID:GID, in numbers")
-    };
-    Ok((number(uid)?, number(gid)?))
 }

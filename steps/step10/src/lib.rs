@@ -36,10 +36,10 @@ pub mod sealed;
 pub mod streams;
 
 mod flags;
+mod identity;
 mod prepare;
 mod strip;
 
-pub use flags::{Args, parse_user};
-pub use ledger::LEDGER;
+pub use identity::{User, home, parse_user};
 pub use prepare::{default_user, keep_back, prepare, set_stage};
-pub use {masks::mask, strip::strip};
+pub use {flags::Args, ledger::LEDGER, masks::mask, strip::strip};

@@ -6,7 +6,7 @@ use nix::sys::prctl;
 use nix::unistd::getpid;
 use step00::{Advice, Gate, Stage};
 
-use crate::{Args, keyring, labels, parse_user, sealed, streams};
+use crate::{Args, home, keyring, labels, parse_user, sealed, streams};
 
 /// First of all: keeps back what belongs to the launcher, and checks that the
 /// kernel has the labels that are asked for.
@@ -36,6 +36,7 @@ pub fn default_user(args: &mut Args, overlay: &step04::Args) -> Result<()> {
 /// Sets the stage for a process that has left its powers behind.
 pub fn set_stage(stage: &mut Stage<'_>) {
     stage.hooks.before_ready.push(stay_readable);
+    stage.hooks.home = Some(home);
     stage.hooks.facts.push(("label", labels::at_execve));
 }
 

@@ -105,7 +105,7 @@ fn another_user_has_no_powers_but_those_asked_for() {
     assert!(ledger.contains("uid 1000 inside, 101000 outside"), "{ledger}");
 
     let process = begin(&["--user", "1000", "--cap-add", "net_raw"]);
-    assert_eq!(process.status("Gid"), four_times(101_000), "the same");
+    assert_eq!(process.status("Gid"), four_times(100_000), "no line");
     let raw = NET_RAW;
     assert_eq!(sets(&process), [raw, raw, raw, raw, FOURTEEN]);
     process.end();
@@ -157,7 +157,7 @@ fn a_user_who_is_not_in_the_map_is_an_error() {
     let report = step10(&["--user", "70000"], "true");
     assert_eq!(report.status, 125);
     assert!(report.stderr.contains("--uid-map"), "{}", report.stderr);
-    for text in ["root", "1:", ":1", "-1", "4294967295"] {
+    for text in ["1:", ":1", "-1", "4294967295"] {
         let report = run(STEP10, &["--user", text, "true"]);
         assert_eq!(report.status, 2, "{text}");
     }

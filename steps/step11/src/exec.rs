@@ -25,10 +25,10 @@ pub struct Args {
     #[arg(long)]
     pub rootless: bool,
 
-    /// Who runs the command, in numbers [default: as in `run`]
-    #[arg(short, long, value_name = "UID[:GID]")]
+    /// Who runs the command, as in `run` [default: whom that has named]
+    #[arg(short, long, value_name = "UID|NAME[:GID|GROUP]")]
     #[arg(value_parser = step10::parse_user)]
-    pub user: Option<(u32, u32)>,
+    pub user: Option<step10::User>,
 
     /// The folder in which it starts [default: as in `run`]
     #[arg(short, long, value_name = "DIR")]
@@ -65,7 +65,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     let state = state::read(&args.name)?;
     let target = way_in(state.running()?)?;
     let mut run = recorded(&state)?;
-    run.privileges.user = args.user.or(run.privileges.user);
+    run.privileges.user = args.user.clone().or(run.privileges.user);
     run.root.env.extend(args.env.iter().cloned());
     run.root.workdir = args.workdir.clone().or(run.root.workdir);
 
@@ -74,6 +74,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
     step03::set_stage(&mut stage, &run.root, &run.uts)?;
     step06::set_stage(&mut stage);
     stage.own_terminal = true;
+    stage.hooks.home = Some(step10::home);
     let apart = namespaces::between(target.pid)?;
     let before = namespaces::before_birth(apart);
     let join_first = || {
@@ -96,7 +97,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
         // somebody inside may have put there.
         step06::give_up_groups()?;
         enter::join(&target, apart.difference(before))?;
-        step06::user::become_user(0, 0)?;
+        step06::user::become_user(0, 0, &[])?;
         // A change of user makes it what /proc/sys/fs/suid_dumpable says.
         hide()?;
         let workdir = run.root.workdir();

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use anyhow::Result;
@@ -66,6 +67,9 @@ pub struct Hooks<'a> {
     pub streams: Carry,
     /// In the new process, last of all before `exec`. The gate must stay open.
     pub before_exec: Vec<fn(&Gate) -> Result<()>>,
+    /// In the new process, as its user: the `HOME` of a command that has been
+    /// given none. Without this, what the launcher has is handed on.
+    pub home: Option<fn() -> OsString>,
     /// execve(2) as it is, or as the child of an init.
     pub exec: Exec,
     /// In the launcher, when there is a signal for the command.

@@ -81,7 +81,11 @@ impl NewProcess<'_> {
         }
         as_any_program_starts()?;
         self.hooks.before_exec.iter().try_for_each(|hook| hook(gate))?;
-        (self.hooks.exec)(self.command)
+        let mut command = self.command.clone();
+        if let (Some(home), false) = (self.hooks.home, command.has("HOME")) {
+            command.set("HOME", home());
+        }
+        (self.hooks.exec)(&command)
     }
 
     /// If the default shell is missing, the error is about the root, not about

@@ -90,6 +90,7 @@ impl<'a> Stage<'a> {
                 facts: Vec::new(),
                 streams: |_| Ok(Streams::default()),
                 before_exec: Vec::new(),
+                home: None,
                 exec: process::execute,
                 drops: |_, _| None,
             },

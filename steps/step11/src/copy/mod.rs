@@ -179,7 +179,7 @@ fn become_one_of(target: &Process) -> Result<()> {
     };
     hide()?;
     enter::join(target, first)?;
-    step06::user::become_user(0, 0)?;
+    step06::user::become_user(0, 0, &[])?;
     hide()?;
     if !then.is_empty() {
         enter::join(target, then)?;

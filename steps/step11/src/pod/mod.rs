@@ -136,7 +136,7 @@ impl Pod {
         if !self.shares_processes {
             return become_root();
         }
-        become_user(0, 0)?;
+        become_user(0, 0, &[])?;
         // A change of user makes it what /proc/sys/fs/suid_dumpable says.
         hide()
     }

@@ -98,6 +98,39 @@ fn its_status_streams_and_flags_are_its_own() {
 }
 
 #[test]
+fn its_user_is_looked_up_in_the_container_as_it_is_now() {
+    let _machine = Machine::new();
+    let container = Container::start(&MAP, "exec sleep 1000");
+    let who = |flags: &[&str]| {
+        let script = "echo $(id -u) $(id -g) $(grep Groups: \
+            /proc/self/status | cut -c 9-) $HOME";
+        container.exec(flags, &["sh", "-c", script])
+    };
+    assert_eq!(who(&[]).stdout, "0 0 /root\n");
+    assert_eq!(who(&["-u", "7"]).stdout, "7 0 /\n", "in no line");
+    let missing = who(&["-u", "ann"]);
+    assert_eq!(missing.status, 125);
+    let said = "find the user ann: not in /etc/passwd";
+    assert!(missing.stderr.contains(said), "{}", missing.stderr);
+    let add = "echo ann:x:7:8::/home/ann: >>/etc/passwd; \
+        echo audio:x:29:ann >>/etc/group";
+    assert_eq!(container.exec(&[], &["sh", "-c", add]).status, 0);
+    assert_eq!(who(&["-u", "ann"]).stdout, "7 8 29 /home/ann\n");
+    assert_eq!(who(&["-u", "7"]).stdout, "7 8 29 /home/ann\n");
+    assert_eq!(who(&["-u", "ann:audio"]).stdout, "7 29 /home/ann\n");
+    let given = ["-u", "ann", "-e", "HOME=/tmp"];
+    assert_eq!(who(&given).stdout, "7 8 29 /tmp\n", "a flag's word counts");
+    // A pipe in its place would be waited for.
+    let pipe = "rm /etc/passwd; mkfifo /etc/passwd";
+    assert_eq!(container.exec(&[], &["sh", "-c", pipe]).status, 0);
+    let command = ["sh", "-c", "echo $HOME"];
+    let entered = container.exec(&["-u", "0"], &command);
+    assert!(entered.stderr.contains("no plain file"), "{entered:?}");
+    let entered = container.exec(&["-u", "0:0"], &command);
+    assert_eq!(entered.stdout, "/\n", "in numbers: {}", entered.stderr);
+}
+
+#[test]
 fn the_streams_of_both_can_be_opened_by_their_names() {
     let _machine = Machine::new();
     let script = "echo 1 >/dev/stdout; echo 2 >/dev/stderr; exit 3";

@@ -157,7 +157,7 @@ fn what_cannot_start_is_reported_and_leaves_no_record() {
     for (flags, status, said) in [
         (&["--volume", "/nonexistent:/x"][..], 125, "open a volume"),
         (&["--workdir", "/nonexistent"], 125, "enter /nonexistent"),
-        (&["--user", "99999"], 125, "become group 99999"),
+        (&["--user", "99999"], 125, "become user 99999"),
     ] {
         let (container, report) = Container::try_start(flags, "true");
         assert_eq!(report.status, status, "{}", report.stderr);
