@@ -6,7 +6,7 @@ mod own_root;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use own_root::own_root;
@@ -188,5 +188,29 @@ fn nothing_is_left_when_the_launcher_is_killed() {
     assert_eq!(process.hear(), "written");
     assert!(!machine.changes().is_empty(), "the control: it can be seen");
     assert_eq!(process.kill().status, 128 + 9);
+    assert_eq!(snapshot(&image), before);
+}
+
+#[test]
+fn a_volume_behind_a_link_to_nothing_leaves_the_image_as_it_was() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let image = own_root(&folder);
+    fs::create_dir(folder.join("shown")).expect("make a folder");
+    fs::write(folder.join("shown/file"), "shown\n").expect("write a file");
+    symlink("var/nowhere", format!("{image}/late")).expect("make a link");
+    let before = snapshot(&image);
+    let volume = format!("{}:/late/x", folder.text("shown"));
+    let script = "cat /late/x/file; touch /new && echo written";
+    for (flags, written) in
+        [(&["-q"][..], true), (&["-q", "--read-only"], false)]
+    {
+        let rest = ["-v", &volume, "--", "sh", "-c", script];
+        let image = ["--image", &image];
+        let report = run(STEP04, &[flags, &image, &rest].concat());
+        assert!(report.stdout.starts_with("shown\n"), "{}", report.stderr);
+        let is_written = report.stdout.contains("written");
+        assert_eq!(is_written, written, "the control: {flags:?}");
+    }
     assert_eq!(snapshot(&image), before);
 }

@@ -56,10 +56,10 @@ fn hand_over(gate: &Gate) -> Result<()> {
         }
         if fstatfs(stream)?.filesystem_type() == PIPEFS_MAGIC {
             gate.hand_over(&shared(name), stream)?;
-        } else if number == 2 && was[1] == was[2] && is_carried(was[2].0) {
+        } else if number == 2 && was[1] == was[2] && is_carried(was[2], 2) {
             // 2>&1: in one pipe the words keep their order.
             put(all[1], number)?;
-        } else if is_carried(was[number].0) {
+        } else if is_carried(was[number], number) {
             replace(gate, name, number)
                 .with_context(|| format!("put a pipe in place of {name}"))?;
         }
@@ -77,8 +77,12 @@ fn found(stream: BorrowedFd<'_>) -> Result<Found> {
     Ok((st_mode & libc::S_IFMT, (st_dev, st_ino), flags))
 }
 
-fn is_carried(kind: u32) -> bool {
+/// Only what is open for the direction that its number stands for: who writes
+/// to `1<file` is to have the kernel's own answer.
+fn is_carried((kind, _, flags): Found, number: usize) -> bool {
+    let other = if number == 0 { libc::O_WRONLY } else { libc::O_RDONLY };
     [libc::S_IFREG, libc::S_IFIFO].contains(&kind)
+        && flags & libc::O_ACCMODE != other
 }
 
 /// Would open(2) let this process have the same file once more? The kernel

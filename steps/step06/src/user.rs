@@ -60,8 +60,9 @@ pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     let may = fs::read_to_string("/proc/self/setgroups").unwrap_or_default();
     if may.trim() != "deny" {
         let kept = groups.iter().copied().map(Gid::from_raw);
-        setgroups(&kept.collect::<Vec<_>>())
-            .with_context(|| format!("give up all groups but {groups:?}"))?;
+        setgroups(&kept.collect::<Vec<_>>()).with_context(|| {
+            format!("give up the launcher's groups, keep {groups:?}")
+        })?;
     }
     // The group first: a process that is not root any more may not change it.
     let (gid, uid) = (Gid::from_raw(gid), Uid::from_raw(uid));

@@ -123,6 +123,11 @@ fn what_the_user_may_open_stays_as_it_is() {
                 \"$@\" sh -c 'test -c /dev/stderr && test -f /dev/stdin' \
                 <f 2>/dev/null";
     assert_eq!(script(&folder, &in_env(&as_root(&[])), line).status, 0);
+    // What is open for the other direction only is answered by the kernel.
+    let line = "echo x >f; \"$@\" sh -c 'echo y' 1<f; cat f";
+    let wrong = script(&folder, &in_env(&as_root(&[])), line);
+    assert_eq!(wrong.stdout, "x\n");
+    assert!(wrong.stderr.contains("Bad file descriptor"), "{wrong:?}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Files of the machine: what counts is the number outside.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use witness::{Folder, Machine, run};
 
-use crate::{IDENTITY, as_root};
+use crate::{IDENTITY, as_root, copy_rootfs, text};
 
 /// Runs a script with the folder as its volume, and returns what it printed.
 fn with_volume(folder: &Folder, flags: &[&str], script: &str) -> String {
@@ -69,4 +69,23 @@ fn it_can_give_its_files_to_those_that_are_mapped() {
     let give = give.replace("file", "other");
     let refused = with_volume(&folder, &flags, &give);
     assert!(refused.contains("Invalid argument"), "{refused}");
+}
+
+#[test]
+fn a_link_to_nothing_is_followed_inside_by_root_of_another_number() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let image = folder.join("image");
+    copy_rootfs(&image);
+    symlink("/var/late", image.join("late")).expect("make a link");
+    fs::write(folder.join("file"), "shown\n").expect("write a file");
+    let volume = format!("{}:/late/x/file", folder.text("file"));
+    let image = ["--image", text(&image)];
+    let show = ["cat", "/late/x/file"];
+    let flags = [&image[..], &["--volume", &volume, "--"], &show].concat();
+    let report = run("env", &as_root(&flags));
+    assert_eq!(report.stdout, "shown\n", "{}", report.stderr);
+    let without = [&image[..], &["--"], &show].concat();
+    let control = run("env", &as_root(&without));
+    assert_ne!(control.status, 0, "the control: nothing is there");
 }

@@ -97,7 +97,7 @@ fn users(attempt: &mut Attempt, running: &Running) -> Result<()> {
         "it is in no group beside",
         outside::status(pid, "Groups"),
         "",
-        "`become_user` keeps the launcher's groups: setgroups(2) with none",
+        "`become_user` keeps the launcher's groups: setgroups(2) with `groups`",
     )
 }
 
