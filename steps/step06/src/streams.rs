@@ -100,7 +100,12 @@ fn may_open(stream: BorrowedFd<'_>, to_read: bool) -> bool {
 
 /// Inside: the pipe is made by the user who is to open it, and so it is his.
 fn replace(gate: &Gate, name: &str, number: usize) -> Result<()> {
-    let (reader, writer) = pipe2(OFlag::O_CLOEXEC)?;
+    let (reader, writer) = match pipe2(OFlag::O_CLOEXEC) {
+        // A limit (RLIMIT_NOFILE) that leaves no room for one: a command can
+        // do without a second way to its stream.
+        Err(Errno::EMFILE) => return Ok(()),
+        pipe => pipe?,
+    };
     match number {
         0 => {
             gate.hand_over("stdin", writer.as_fd())?;

@@ -209,3 +209,30 @@ fn root_of_one_has_no_other_groups() {
     assert_eq!(run(&["--user", "root:0"]).stdout, "0\n");
     assert_eq!(run(&[]).stdout, "0\n", "the control");
 }
+
+#[test]
+fn any_user_opens_the_streams_and_a_small_limit_is_no_obstacle() {
+    let _machine = Machine::new();
+    let image = Image::new();
+    let folder = Folder::new();
+    let (root, file) = (image.folder.text("root"), folder.text("f"));
+    let write = |flags: &[&str], script: &str| {
+        let line = "umask 077; f=$0; \"$@\" >>$f";
+        let image = ["-q", "--network", "none", "--image", &root];
+        let map = ["--uid-map", "0:100000:65536"];
+        let command = ["--", "sh", "-c", script];
+        let own = ["-c", line, &*file, STEP10];
+        let all = [&own[..], &image, &map[..], flags, &command].concat();
+        run("sh", &all).status
+    };
+    let map = ["--gid-map", "0:100000:65536"];
+    for user in ["root", "ann", "77"] {
+        let flags = [&map[..], &["--user", user]].concat();
+        assert_eq!(write(&flags, "echo $0 >/dev/stdout"), 0, "{user}");
+    }
+    let small = [&map[..], &["--rlimit", "nofile=4"]].concat();
+    assert_eq!(write(&small, "echo small"), 0);
+    assert_ne!(write(&small, "echo >/dev/stdout"), 0, "the control");
+    let written = fs::read_to_string(&file).expect("read it");
+    assert_eq!(written, "sh\nsh\nsh\nsmall\n");
+}
