@@ -20,6 +20,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
 use nix::unistd::{Whence, lseek, read, write};
 
+use super::signals::is_for_command;
 use crate::child::Ending;
 use crate::failure::WORKSHOP_FAILED;
 use crate::narrator;
@@ -126,10 +127,17 @@ impl Streams {
         let (input, output): (Vec<_>, Vec<_>) =
             self.open.drain(..).partition(|stream| stream.is_input);
         for mut stream in output {
-            while stream.has_more()
-                && stream.has_room(signals)
-                && stream.carry_some(&mut self.lost)
-            {}
+            while stream.has_more() {
+                if !stream.has_room(signals) {
+                    let text =
+                        format!("write to {}: interrupted", stream.name);
+                    self.lost.get_or_insert(text);
+                    break;
+                }
+                if !stream.carry_some(&mut self.lost) {
+                    break;
+                }
+            }
         }
         if let Some(unread) = self.unread.take() {
             let held: usize = input.iter().map(|it| it.bytes.len()).sum();
@@ -190,13 +198,21 @@ impl Stream {
         !self.bytes.is_empty() || poll(&mut end, PollTimeout::ZERO) == Ok(1)
     }
 
-    /// Waits until it can be carried on. A signal ends the wait: the reader at
-    /// the other end may never read.
+    /// Waits until it can be carried on. An interrupt ends the wait: the reader
+    /// at the other end may never read.
     fn has_room(&self, signals: &SignalFd) -> bool {
-        let other = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
-        let mut fds = [self.watched(), other];
-        let _ = poll(&mut fds, PollTimeout::NONE);
-        fds[0].any() == Some(true) || fds[1].any() != Some(true)
+        loop {
+            let other = PollFd::new(signals.as_fd(), PollFlags::POLLIN);
+            let mut fds = [self.watched(), other];
+            let _ = poll(&mut fds, PollTimeout::NONE);
+            if fds[0].any() == Some(true) {
+                return true;
+            }
+            let signal = signals.read_signal().ok().flatten();
+            if signal.is_some_and(|it| is_for_command(it.ssi_signo as i32)) {
+                return false;
+            }
+        }
     }
 }
 

@@ -1,9 +1,13 @@
 //! stdin, stdout and stderr, opened once more by their names.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::process::Stdio;
 
-use witness::{Folder, Machine, Report, run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use witness::{Folder, Machine, Report, eventually, process, run, wait};
 
 use crate::person::Person;
 use crate::{IDENTITY, as_root, as_sudo, program};
@@ -173,6 +177,38 @@ fn words_that_are_lost_are_no_success() {
     assert_eq!(script(&folder, &starts, gone).stdout, "y\n");
     let control = "\"$@\" yes | head -1";
     assert_eq!(script(&folder, &starts, control).stdout, "y\n");
+}
+
+#[test]
+fn who_waits_for_a_reader_that_never_reads_can_be_interrupted() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let fifo = folder.text("fifo");
+    program("mkfifo", &["-m", "600", &fifo]);
+    // Open for both, and so there is a reader: this test, which reads nothing.
+    let reader = fs::File::options().read(true).write(true).open(&fifo);
+    let reader = reader.expect("open it");
+    // More than it takes, and no more than the command's own pipe does.
+    let much = ["sh", "-c", "head -c 120000 /dev/zero; cat"];
+    let mut command = witness::command("env");
+    command.args(as_root(&[])).args(much);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(reader.try_clone().expect("a second descriptor"));
+    let mut launcher = command.spawn().expect("start it");
+    let pid = launcher.id() as i32;
+    let is_alone = || process::children(pid).is_empty();
+    eventually("the command to come", || !is_alone());
+    drop(launcher.stdin.take());
+    eventually("the command to go", is_alone);
+    kill(Pid::from_raw(pid), Signal::SIGWINCH).expect("not for the command");
+    let state = process::status(pid, "State").expect("it is there");
+    assert!(!state.starts_with('Z'), "the control: it waits: {state}");
+    kill(Pid::from_raw(pid), Signal::SIGTERM).expect("interrupt it");
+    assert_eq!(wait(&mut launcher).code(), Some(125));
+    let mut said = String::new();
+    let mut stderr = launcher.stderr.take().expect("a pipe");
+    stderr.read_to_string(&mut said).expect("read it");
+    assert!(said.contains("write to stdout: interrupted"), "{said}");
 }
 
 #[test]
