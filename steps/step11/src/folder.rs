@@ -2,6 +2,7 @@
 //!
 //! All of them are in [`Folder::base`], and are reached by its descriptor.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -60,11 +61,34 @@ pub fn settled(name: &str) -> Result<()> {
         .with_context(|| format!("wait for the launcher of {name}"))
 }
 
+/// What those share who wait to read how a container has ended whose record
+/// goes with its end.
+const READERS: &str = "readers";
+
+/// A share for one who is going to read that. The launcher does not end before
+/// it is given back.
+///
+/// # Errors
+/// As for open(2).
+pub(crate) fn share_end(folder: &Folder) -> Result<Flock<File>> {
+    let path = folder.path().join(READERS);
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT;
+    let file = folder.file(READERS, flags);
+    let file = file.with_context(|| format!("open {}", path.display()))?;
+    lock_file(file, &path, FlockArg::LockShared)
+}
+
+/// The launcher's side: waits until all have read it; whoever takes too long
+/// has had their time.
+pub(crate) fn let_read(folder: &Folder) {
+    if let Ok(file) = folder.file(READERS, OFlag::O_RDWR) {
+        let end = Instant::now() + PATIENCE;
+        let _ = patiently(file, FlockArg::LockExclusiveNonblock, end);
+    }
+}
+
 /// Takes the lock of one container, if nobody has it.
-pub(crate) fn hold(
-    folder: &Folder,
-    how: FlockArg,
-) -> Result<Flock<std::fs::File>> {
+pub(crate) fn hold(folder: &Folder, how: FlockArg) -> Result<Flock<File>> {
     let path = folder.path().join("lock");
     let file = folder
         .file("lock", OFlag::O_RDWR | OFlag::O_CREAT)

@@ -145,6 +145,8 @@ impl Record {
         });
         if let Err(error) = self.write(&state) {
             step00::epilogue(&format!("{error:#}"));
+        } else if !stays(&state) {
+            folder::let_read(&self.folder);
         }
     }
 

@@ -2,7 +2,7 @@
 //! are there.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use witness::{Machine, eventually, process, run};
 
@@ -164,6 +164,43 @@ fn another_name_is_for_the_same_container() {
         !fs::exists(new.folder()).expect("look")
     });
     assert_eq!(old.inspect()["status"], "running");
+}
+
+#[test]
+fn how_one_with_rm_has_ended_is_heard_by_who_waits() {
+    let _machine = Machine::new();
+    for status in ["0", "9"] {
+        let script = format!("mkfifo /gate; read x </gate; exit {status}");
+        let container = Container::start(&["--rm"], &script);
+        eventually("the gate", || {
+            container.exec(&[], &["test", "-p", "/gate"]).status == 0
+        });
+        let wait = || {
+            let mut wait = std::process::Command::new(STEP11);
+            wait.args(["wait", &container.name]);
+            wait.stdout(std::process::Stdio::piped()).spawn()
+        };
+        let all = [wait(), wait()].map(|wait| wait.expect("wait for it"));
+        // Both have asked not to be left without an answer.
+        // proc_locks(5): each lock is a line with the inode that it is on.
+        let readers = format!("{}/readers", container.folder());
+        let shares = || {
+            let file = fs::metadata(&readers).map(|found| found.ino());
+            let inode = format!(":{} ", file.unwrap_or_default());
+            let locks = fs::read_to_string("/proc/locks").expect("the locks");
+            locks.lines().filter(|line| line.contains(&inode)).count()
+        };
+        eventually("two readers", || shares() == 2);
+        container.exec(&[], &["sh", "-c", "echo >/gate"]);
+        for waiting in all {
+            let output = waiting.wait_with_output().expect("its end");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(said, format!("{status}\n"));
+        }
+        eventually("its record to go", || {
+            !fs::exists(container.folder()).expect("look")
+        });
+    }
 }
 
 /// In a folder of their own: others have records in /run.
