@@ -81,8 +81,9 @@ impl Part {
         });
         let names = names.ok_or_else(|| {
             format!(
-                "{{{{{text}}}}} is no field: write {{{{.NAME}}}}, \
-                 {{{{.NAME.NAME}}}} or {{{{json .NAME}}}}"
+                "{{{{{text}}}}} is no field: write {{{{.NAME}}}}, a path as \
+                 {{{{.State.Status}}}} or {{{{.NetworkSettings.IPAddress}}}}, \
+                 or {{{{json .NAME}}}}; there is no range and no if"
             )
         })?;
         let names = names.split('.').filter(|name| !name.is_empty());
