@@ -43,6 +43,25 @@ fn a_terminal_that_cannot_be_had_is_an_error() {
 }
 
 #[test]
+fn a_terminal_has_two_ends() {
+    let _machine = Machine::new();
+    // Somebody types, and what is printed goes into a pipe.
+    let usual = ["run", "-q", "--rm", "--network", "none"];
+    let insisting = [&usual[..], &["-t", "echo", "ran"]].concat();
+    let (mut terminal, pipe) = Terminal::start_in_a_pipe(STEP11, &insisting);
+    terminal.expect("the output device is not a TTY");
+    assert_eq!(terminal.wait(), 125);
+    drop(pipe);
+    let (mut terminal, mut pipe) = Terminal::start_in_a_pipe(
+        STEP11,
+        &[&usual[..], &["echo", "ran"]].concat(),
+    );
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut pipe, &mut text).expect("read it");
+    assert_eq!((&*text, terminal.wait()), ("ran\n", 0), "the control");
+}
+
+#[test]
 fn detached_its_name_is_all_that_stdout_has() {
     let _machine = Machine::new();
     let container = Container { name: new_name() };
