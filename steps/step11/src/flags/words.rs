@@ -69,7 +69,10 @@ const FLAGS: &[(&[&str], &str)] = &[
      "--name NAME, and `inspect NAME`"),
     (&["--timestamps", "--since", "--until"],
      "logs without it: lines are kept as they came, without their times"),
-    (&["--filter", "--last", "--latest", "--no-trunc", "--size"],
+    (&["--filter"],
+     "ps -a --format '{{.Names}} {{.State}}' and grep; and `prune` forgets all \
+      that have ended"),
+    (&["--last", "--latest", "--no-trunc", "--size"],
      "ps --format '{{.Names}} {{.Status}}' and grep"),
     (&["--shm-size"], "--memory: what is in /dev/shm counts as memory"),
     (&["--stop-signal", "--stop-timeout"],
@@ -101,7 +104,10 @@ const FLAGS_OF: &[(&str, &[&str], &str)] = &[
     ("exec", &["--env-file"], "exec --env K=V for each"),
     ("kill", &["-1", "-2", "-9"], "kill --signal NUMBER, or its name"),
     ("rm", &["-v"], "rm without it: what is in a volume is yours"),
-    ("ps", &["-n", "-l", "-s", "-f"],
+    ("ps", &["-f"],
+     "ps -a --format '{{.Names}} {{.State}}' and grep; and `prune` forgets all \
+      that have ended"),
+    ("ps", &["-n", "-l", "-s"],
      "ps --format '{{.Names}} {{.Status}}' and grep"),
 ];
 

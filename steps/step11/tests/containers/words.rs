@@ -158,6 +158,8 @@ fn a_flag_that_is_not_there_is_answered_with_one_that_is() {
         (&["exec", "--privileged", "x", "true"], "run --privileged"),
         (&["exec", "-d", "x", "true"], "COMMAND >/dev/null"),
         (&["kill", "-9", "x"], "--signal"),
+        (&["ps", "-aqf", "status=exited"], "`prune` forgets"),
+        (&["ps", "--filter", "name=x"], "grep"),
         (&["stats", "--memory", "8M"], "of run, and stats has none"),
     ] {
         let report = run(STEP11, call);
