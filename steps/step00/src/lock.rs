@@ -8,7 +8,7 @@
 //! the lock, or with the next one of that name when the holder was killed.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -119,6 +119,17 @@ impl Share {
     /// As for open(2).
     pub fn is_free(name: &str) -> Result<bool> {
         Ok(Lock::try_take(name)?.is_some())
+    }
+
+    /// Closes our descriptor of it, and leaves the share to a guardian that has
+    /// inherited one: a lock belongs to the open file, and to unlock it here
+    /// would unlock it for both (flock(2)).
+    pub fn leave_to_guardian(self) {
+        let descriptor = self.file.as_raw_fd();
+        std::mem::forget(self.file);
+        // SAFETY: nobody else here owns this descriptor: its owner has just
+        // been forgotten.
+        drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
     }
 
     /// Gives it back. Was it the last one? A guardian can do this as well,

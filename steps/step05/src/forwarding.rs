@@ -59,9 +59,7 @@ pub fn borrow_uplink() -> Result<Option<Guardian>> {
         // The claim of addresses may be left, if the launcher was killed.
         lock::sweep(address::CLAIM);
     })?;
-    // The lock belongs to the open file, which the guardian has inherited.
-    // Dropping it here would unlock it for both.
-    std::mem::forget(share);
+    share.leave_to_guardian();
     // The guardian takes the mutex, too, should the next line fail.
     drop(mutex);
     switch_on(&uplink)?;

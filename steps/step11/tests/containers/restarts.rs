@@ -206,3 +206,32 @@ fn what_makes_no_sense_is_refused() {
     let help = run(STEP11, &["run", "--help"]).stdout;
     assert!(help.contains("once the machine was switched off"));
 }
+
+/// It may do so for months: nothing may pile up in its launcher, which makes
+/// guardians, a cable and a log each time.
+#[test]
+fn a_launcher_has_no_more_open_after_more_starts() {
+    let _machine = Machine::new();
+    let name = new_name();
+    let call = ["run", "-qd", "--restart", "always", "--name", &name];
+    let report = run(STEP11, &[&call[..], &["false"]].concat());
+    assert_eq!(report.status, 0, "{}", report.stderr);
+    let container = Container { name };
+    let launcher = container.number("launcher");
+    eventually("some starts", || restarts(&container) >= Some(4));
+    // In a pause it has its own lock, folder and streams, and nobody's else.
+    eventually("nothing of them", || {
+        let links = fs::read_dir(format!("/proc/{launcher}/fd"));
+        let links = links.expect("its launcher").flatten();
+        let targets = links.filter_map(|it| fs::read_link(it.path()).ok());
+        let is_own = |path: &std::path::PathBuf| {
+            path.starts_with(container.folder())
+                || path.as_os_str() == "/dev/null"
+        };
+        let others: Vec<_> = targets.filter(|path| !is_own(path)).collect();
+        let threads = fs::read_dir(format!("/proc/{launcher}/task"));
+        others.is_empty()
+            && threads.expect("its launcher").count() == 1
+            && process::children(launcher).is_empty()
+    });
+}
