@@ -13,7 +13,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
@@ -84,9 +84,23 @@ impl Folder {
         }
     }
 
+    /// A folder that is there, which nobody but root and its owner can put
+    /// another one in the place of.
+    ///
+    /// # Errors
+    /// As for open(2); and when others may write to it.
+    pub fn at(path: &Path) -> Result<Folder> {
+        above(path)
+    }
+
     /// Where it is, for messages.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What stands for it, for calls that have no method here.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 
     /// Makes a folder in it, for its owner only.

@@ -58,6 +58,19 @@ pub fn parse(text: &str) -> Result<Specification, String> {
     Ok(Specification { host: host.into(), inside: inside.into(), read_only })
 }
 
+impl Specification {
+    /// What comes before the colon, as it was written.
+    pub fn host(&self) -> &Path {
+        &self.host
+    }
+
+    /// The same with another folder or file of the machine.
+    #[must_use]
+    pub fn with_host(&self, host: PathBuf) -> Specification {
+        Specification { host, ..self.clone() }
+    }
+}
+
 /// Takes hold of each volume, with the launcher's rights.
 ///
 /// They come in the order in which they are to be mounted. What is mounted on

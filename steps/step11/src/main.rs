@@ -3,8 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use step00::{Ending, ExitCode, Result};
-use step11::{commands, copy, end, exec, images, inspect};
-use step11::{ps, run, stats, update};
+use step11::{commands, end, exec, inspect, ps, run, stats};
 
 const NAME: &str = env!("CARGO_BIN_NAME");
 
@@ -22,14 +21,10 @@ enum Command {
     Run(Box<step11::Run>),
     /// Run one more command in a container that runs
     Exec(exec::Args),
-    /// Copy files into a container that runs, or out of it
-    Cp(copy::Args),
     /// List containers
     Ps(ps::Args),
     /// Show what they use of what they may use
     Stats(stats::Args),
-    /// Give containers that run other limits
-    Update(update::Args),
     /// Print what a detached container has printed
     Logs(end::Logs),
     /// End containers: SIGTERM, and after a while SIGKILL
@@ -38,8 +33,6 @@ enum Command {
     Rm(end::Remove),
     /// Print all that is known of containers, as JSON
     Inspect(inspect::Args),
-    /// List imported images, which `run` takes by name
-    Images(images::Args),
     #[command(flatten)]
     Other(commands::Command),
     /// Print what completes these commands in a shell
@@ -60,15 +53,12 @@ fn run(args: Args) -> Result<Ending> {
             args.explain(run::run(NAME, &args))
         }
         Command::Exec(args) => exec::exec(NAME, &args),
-        Command::Cp(args) => copy::copy(&args),
         Command::Ps(args) => ps::ps(&args),
         Command::Stats(args) => stats::stats(&args),
-        Command::Update(args) => update::update(&args),
         Command::Logs(args) => end::logs(&args),
         Command::Stop(args) => end::stop(&args),
         Command::Rm(args) => end::remove(&args),
         Command::Inspect(args) => inspect::inspect(&args),
-        Command::Images(args) => images::images(&args),
         Command::Other(command) => commands::run(NAME, command),
         Command::Completions { shell } => complete(shell),
     }

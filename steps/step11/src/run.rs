@@ -3,7 +3,7 @@
 use step00::{Ending, Gate, Process, Result, Stage};
 
 use crate::detach::{Launcher, launch, restart::keep_up};
-use crate::{Run, log::Log, pod::Pod, record::Record};
+use crate::{Run, log::Log, pod::Pod, record::Record, volume};
 
 /// Runs a container to its end, or leaves it running.
 pub fn run(name: &'static str, args: &Run) -> Result<Ending> {
@@ -39,7 +39,7 @@ fn recorded(
     let maps = pod.maps(&args.user)?;
     let mut image = step04::Image::open(&args.overlay, &args.root)?;
     step06::layers::adapt(&mut image, &maps)?;
-    let volumes = step03::volumes::open_all(&args.root.volume)?;
+    let volumes = volume::open_all(&args.root.volume, &maps)?;
     let connection = step06::connection(&args.user, &args.network)?;
     stage.blind(connection.namespace());
     image.own_files = connection.files(&uts.hostname, &args.network);

@@ -66,7 +66,8 @@ enum Command {
     /// The part of `clean` that looks into root's folder, as root
     #[command(hide = true)]
     Forget { base: PathBuf },
-    /// Remove what the workshop made: files, groups, the AppArmor profile
+    /// Remove what the workshop made: files, groups, the AppArmor profile (not
+    /// step11's volumes, which it names)
     Clean,
 }
 

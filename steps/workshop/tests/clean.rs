@@ -72,6 +72,33 @@ fn it_forgets_containers_that_have_ended() -> Result<()> {
 }
 
 #[test]
+fn volumes_stay_and_are_named() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: no other user can be tried");
+        return Ok(());
+    }
+    let target = Target::new()?;
+    let volume = target.path("data/workshop/volumes/mine");
+    fs::create_dir_all(&volume)?;
+    fs::write(volume.join("file"), "kept")?;
+    for folder in volume.ancestors().take(4) {
+        std::os::unix::fs::chown(folder, Some(65534), Some(65534))?;
+    }
+    let clean = || {
+        let mut command = target.command(&["clean"]);
+        command.env("XDG_DATA_HOME", target.path("data"));
+        command.uid(65534).gid(65534).output()
+    };
+    let words = String::from_utf8(clean()?.stderr)?;
+    assert!(words.contains("step11 volume rm mine"), "{words}");
+    assert_eq!(fs::read_to_string(volume.join("file"))?, "kept");
+    fs::remove_dir_all(&volume)?;
+    let words = String::from_utf8(clean()?.stderr)?;
+    assert!(!words.contains("volume rm"), "the control: {words}");
+    Ok(())
+}
+
+#[test]
 fn it_follows_no_link_out() -> Result<()> {
     let target = Target::new()?;
     let mine = target.path("mine");

@@ -19,11 +19,15 @@ pub mod wait;
 use clap::Subcommand;
 use step00::{Ending, Result};
 
-use crate::Names;
+use crate::{Names, copy, images, update, volume};
 
 /// One of them, with its flags.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Copy files into a container that runs, or out of it
+    Cp(copy::Args),
+    /// Give containers that run other limits
+    Update(update::Args),
     /// Start containers that have ended once more, with the same flags
     Start(again::Start),
     /// Stop containers, and start them once more
@@ -44,6 +48,11 @@ pub enum Command {
     Rename(rename::Args),
     /// Forget all containers that have ended
     Prune(prune::Args),
+    /// List imported images, which `run` takes by name
+    Images(images::Args),
+    /// Folders that stay when their containers are gone
+    #[command(subcommand)]
+    Volume(volume::Command),
     /// Print the version
     Version,
 }
@@ -54,6 +63,8 @@ pub enum Command {
 /// Those of the command.
 pub fn run(rung: &'static str, command: Command) -> Result<Ending> {
     match command {
+        Command::Cp(args) => copy::copy(&args),
+        Command::Update(args) => update::update(&args),
         Command::Start(args) => again::start(rung, &args),
         Command::Restart(args) => again::restart(rung, &args),
         Command::Kill(args) => kill::kill(&args),
@@ -64,6 +75,8 @@ pub fn run(rung: &'static str, command: Command) -> Result<Ending> {
         Command::Port(args) => port::port(&args),
         Command::Rename(args) => rename::rename(&args),
         Command::Prune(args) => prune::prune(&args),
+        Command::Images(args) => images::images(&args),
+        Command::Volume(command) => volume::run(&command),
         Command::Version => {
             let version = env!("CARGO_PKG_VERSION");
             step00::print(&format!("{rung} {version}\n"))

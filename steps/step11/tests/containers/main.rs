@@ -7,6 +7,7 @@ mod enter;
 mod folders;
 mod handcuffs;
 mod images;
+mod kept;
 mod life;
 mod look;
 mod person;

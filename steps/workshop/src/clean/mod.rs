@@ -2,9 +2,11 @@
 //!
 //! It touches only names that the workshop itself gives, only below the target
 //! folder, in /sys/fs/cgroup/workshop and /run/workshop and among the AppArmor
-//! profiles, and follows no link out of it. It names each thing it removes.
+//! profiles, and follows no link out of it. It names each thing it removes, and
+//! the volumes, which stay.
 
 mod records;
+mod volumes;
 
 use std::fs;
 use std::io::Write;
@@ -50,6 +52,7 @@ pub fn run(out: &mut impl Write) -> Result<()> {
     if apparmor::is_loaded() {
         note("the AppArmor profile".into(), apparmor::unload())?;
     }
+    volumes::stay();
     match (found, failed) {
         (0, _) => writeln!(out, "nothing to remove")?,
         (_, 0) => {}
