@@ -11,7 +11,7 @@ use step00::{Ending, Failure, Result};
 
 use crate::detach::restart::Policy;
 use crate::state::State;
-use crate::{folder, pod};
+use crate::{folder, pod, volume};
 
 pub use terminal::Terminal;
 
@@ -22,7 +22,7 @@ const UNNAMED: &str = "\0";
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("network", pod::network), mut_arg("ipc", pod::ipc))]
 #[command(mut_arg("hostname", named_like_the_container))]
-#[command(arg(pod::pid()))]
+#[command(mut_arg("volume", volume::flag), arg(pod::pid()))]
 #[rustfmt::skip]
 #[allow(missing_docs, reason = "each is the rung's own, and described there")]
 pub struct Run {

@@ -38,6 +38,14 @@ use crate::folder::{mutex, parse_name};
 
 pub use command::{Command, run};
 
+/// `--volume`, with what this rung adds to it.
+pub fn flag(flag: clap::Arg) -> clap::Arg {
+    flag.value_name("HOST|NAME:INSIDE[:ro]").help(
+        "Show a folder or file of the machine inside, or a volume by its \
+         name (without a /); :ro for read-only",
+    )
+}
+
 /// Takes hold of each volume. One that is named is made on first need.
 ///
 /// # Errors

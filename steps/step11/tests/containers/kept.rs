@@ -125,6 +125,8 @@ fn a_path_is_a_path_and_a_name_is_a_name() {
     assert_ne!(name.status, 0, "an empty volume");
     assert!(name.stderr.contains(&format!("./{}", volume.0)), "and says so");
     assert!(volume.path().exists());
+    let help = run(STEP11, &["run", "--help"]).stdout;
+    assert!(help.contains("a volume by its name"), "{help}");
     let missing = call("./not-there");
     assert!(missing.stderr.contains("open a volume"), "{}", missing.stderr);
 }
