@@ -4,6 +4,7 @@
 //! own, the same that it would have in a terminal. The process that was
 //! started only waits until the container runs, and then ends.
 
+pub mod policy;
 pub mod restart;
 
 use std::cell::Cell;

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use clap::Arg;
 use step00::{Ending, Failure, Result};
 
-use crate::detach::restart::Policy;
+use crate::detach::policy::Policy;
 use crate::state::State;
 use crate::{folder, pod, volume};
 
@@ -68,8 +68,9 @@ pub struct Args {
     #[arg(long)]
     pub privileged: bool,
 
-    /// Start a detached one again when it ends, until `stop`: on-failure[:N],
-    /// always or unless-stopped. Nobody does once the machine was switched off
+    /// Start a detached one again when it ends, until `stop`: on-failure,
+    /// on-failure:N (so many times), always or unless-stopped. Nobody does
+    /// once the machine was switched off
     #[arg(long, value_name = "WHEN", default_value = "no")]
     #[arg(value_parser = Policy::parse)]
     pub restart: Policy,

@@ -7,16 +7,18 @@
 //! in there, so that each path leads to what the container has, whatever it
 //! says, and each file that it makes belongs there. It and the launcher hold
 //! the ends of a pair of sockets, and one of them packs what the other one
-//! unpacks ([`stream`]).
+//! unpacks (`stream.rs`).
 
+mod make;
 mod pack;
+mod place;
 mod stream;
 mod unpack;
 
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use nix::sched::CloneFlags;
@@ -24,11 +26,11 @@ use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::unistd::geteuid;
 use step00::{Advice, Doomed, Ending, Failure, Process, process};
-use step07::place;
 
 use crate::exec::{hide, way_in};
-use crate::folder::parse_name;
 use crate::{enter, state};
+
+pub use place::Place;
 
 /// The flags of `cp`.
 #[derive(Debug, clap::Args)]
@@ -51,29 +53,6 @@ pub struct Args {
     pub target: Place,
 }
 
-/// A path, here or there.
-#[derive(Debug, Clone)]
-pub enum Place {
-    /// On the machine.
-    Here(PathBuf),
-    /// In the container of that name.
-    There(String, PathBuf),
-}
-
-impl From<std::ffi::OsString> for Place {
-    /// `CONTAINER:PATH`, or a path. One that has a colon begins with `./`.
-    fn from(text: std::ffi::OsString) -> Place {
-        let parts = text.to_str().and_then(|text| text.split_once(':'));
-        match parts {
-            Some((name, path)) if parse_name(name).is_ok() => {
-                // From the root: a container has no working directory here.
-                Place::There(name.into(), Path::new("/").join(path))
-            }
-            _ => Place::Here(text.into()),
-        }
-    }
-}
-
 /// Copies, in either direction.
 ///
 /// # Errors
@@ -94,15 +73,6 @@ pub fn copy(args: &Args) -> Result<Ending> {
     let (source, target) = (&args.source, &args.target);
     copied.with_context(|| format!("copy {source} to {target}"))?;
     Ok(Ending::Exited(0))
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Place::Here(path) => write!(f, "{}", path.display()),
-            Place::There(name, path) => write!(f, "{name}:{}", path.display()),
-        }
-    }
 }
 
 fn out_of(
@@ -145,7 +115,8 @@ fn go_in(
 ) -> Result<(Doomed, UnixStream)> {
     let first = state::read(name)?.running()?;
     let target = way_in(first)?;
-    let group = place::group_of(target.pid)?.map(File::open).transpose();
+    let group =
+        step07::place::group_of(target.pid)?.map(File::open).transpose();
     let group = group.context("open its group")?;
     let (ours, theirs) =
         UnixStream::pair().context("make a pair of sockets")?;

@@ -1,31 +1,27 @@
-//! The one who unpacks: makes each thing in the folder that it has open.
+//! The one who unpacks: has each thing made in the folder that is open.
 
-use std::ffi::OsStr;
-use std::fs::File;
+use std::ffi::{OsStr, OsString};
 use std::io::BufReader;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{Mode, fchmod, futimens, mkdirat};
-use nix::sys::time::TimeSpec;
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
+use nix::fcntl::{AT_FDCWD, openat};
+use nix::sys::stat::Mode;
 use step00::Advice;
 
-use super::stream::{Entry, Known, hear, receive_file};
-
-const FOLDER: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_CLOEXEC);
+use super::make::{FOLDER, Maker, Open};
+use super::stream::{Entry, hear};
 
 /// Where the first thing goes to.
 pub(super) struct Target {
     /// The folder that it goes into.
     folder: OwnedFd,
     /// What it is called there; its own name, if there is none.
-    name: Option<std::ffi::OsString>,
+    name: Option<OsString>,
 }
 
 impl Target {
@@ -98,121 +94,4 @@ impl Target {
 
 fn making(name: &OsStr) -> String {
     format!("make {}", Path::new(name).display())
-}
-
-/// A folder that is being filled. Its mode comes last: it may be one in which
-/// nothing can be made.
-struct Open {
-    folder: OwnedFd,
-    known: Option<Known>,
-}
-
-impl Open {
-    fn close(self) -> Result<()> {
-        match self.known {
-            Some(known) => finish(&self.folder, &known),
-            None => Ok(()),
-        }
-    }
-}
-
-struct Maker<'a> {
-    folder: std::os::fd::BorrowedFd<'a>,
-    owner: Option<(u32, u32)>,
-}
-
-/// What is being made has this name, until it is whole: what it is to replace
-/// stays until then, and nothing is written through it, be it a link.
-const NEW: &str = ".step11-cp";
-
-impl Maker<'_> {
-    /// A folder; one that is there is filled up, and stays as it is otherwise.
-    fn folder(&self, name: &OsStr, known: Known) -> Result<Open> {
-        // What is in the source goes into the target itself.
-        if name.is_empty() {
-            let folder = self.folder.try_clone_to_owned()?;
-            return Ok(Open { folder, known: None });
-        }
-        let path = plain(name)?;
-        let made = mkdirat(self.folder, path, Mode::S_IRWXU);
-        let flags = FOLDER | OFlag::O_NOFOLLOW;
-        let folder = openat(self.folder, path, flags, Mode::empty())?;
-        match made {
-            Ok(()) => self.give(path)?,
-            Err(Errno::EEXIST) => return Ok(Open { folder, known: None }),
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(Open { folder, known: Some(known) })
-    }
-
-    fn file(
-        &self,
-        name: &OsStr,
-        known: &Known,
-        from: &mut BufReader<&UnixStream>,
-    ) -> Result<()> {
-        let flags = OFlag::O_WRONLY
-            | OFlag::O_CREAT
-            | OFlag::O_EXCL
-            | OFlag::O_CLOEXEC;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let new = New::at(self.folder);
-        let file = File::from(openat(self.folder, NEW, flags, mode)?);
-        receive_file(from, &file)?;
-        self.give(Path::new(NEW))?;
-        finish(&file, known)?;
-        new.replace(name)
-    }
-
-    fn link(&self, name: &OsStr, text: &OsStr) -> Result<()> {
-        let new = New::at(self.folder);
-        symlinkat(text, self.folder, NEW)?;
-        self.give(Path::new(NEW))?;
-        new.replace(name)
-    }
-
-    fn give(&self, name: &Path) -> Result<()> {
-        let Some((uid, gid)) = self.owner else { return Ok(()) };
-        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        let flag = AtFlags::AT_SYMLINK_NOFOLLOW;
-        Ok(fchownat(self.folder, name, Some(uid), Some(gid), flag)?)
-    }
-}
-
-/// Something new, removed again unless it becomes whole.
-struct New<'a>(std::os::fd::BorrowedFd<'a>);
-
-impl<'a> New<'a> {
-    /// What an earlier copy that was killed has left goes first.
-    fn at(folder: std::os::fd::BorrowedFd<'a>) -> New<'a> {
-        let _ = unlinkat(folder, NEW, UnlinkatFlags::NoRemoveDir);
-        New(folder)
-    }
-
-    /// It takes the place of what has that name: rename(2).
-    fn replace(self, name: &OsStr) -> Result<()> {
-        Ok(renameat(self.0, NEW, self.0, plain(name)?)?)
-    }
-}
-
-impl Drop for New<'_> {
-    fn drop(&mut self) {
-        let _ = unlinkat(self.0, NEW, UnlinkatFlags::NoRemoveDir);
-    }
-}
-
-fn finish(file: impl AsFd, known: &Known) -> Result<()> {
-    fchmod(&file, Mode::from_bits_truncate(known.mode & 0o777))?;
-    let changed = TimeSpec::new(known.changed, 0);
-    Ok(futimens(&file, &changed, &changed)?)
-}
-
-/// A name and no path.
-fn plain(name: &OsStr) -> Result<&Path> {
-    let path = Path::new(name);
-    let mut parts = path.components();
-    let is_plain = matches!(parts.next(), Some(Component::Normal(part)) if part == name)
-        && parts.next().is_none();
-    ensure!(is_plain, "{name:?} is no name");
-    Ok(path)
 }
