@@ -10,8 +10,10 @@ use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2, readlinkat};
+use nix::fcntl::{OFlag, ResolveFlag, openat, readlinkat};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat};
+
+use crate::open_within;
 
 /// So many links may be on the way, as for the kernel (path_resolution(7)).
 const MOST_LINKS: usize = 40;
@@ -86,17 +88,7 @@ fn link_at(parent: &OwnedFd, name: &Path) -> nix::Result<Option<PathBuf>> {
 }
 
 fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_IN_ROOT);
-    loop {
-        match openat2(root, path, how) {
-            // Somebody on this machine has renamed or mounted something while
-            // the kernel was about to follow `..` (openat2(2), EAGAIN).
-            Err(Errno::EAGAIN) => {}
-            found => return found,
-        }
-    }
+    open_within(root, path, OFlag::O_PATH, ResolveFlag::empty())
 }
 
 /// Both modes are set afterwards, since a umask would narrow the first ones.

@@ -11,10 +11,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, ResolveFlag};
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
+use step03::open_within;
 use step03::tree::{self, Attributes, Tree};
 
 use crate::Args;
@@ -89,12 +90,9 @@ fn put_on(new_root: &Path) -> Result<()> {
 /// What this kernel does not have needs no mask. Any other answer is an error:
 /// a mask that is left out in silence is none.
 fn look_for(root: &File, path: &str) -> Result<Option<OwnedFd>> {
-    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(
-        ResolveFlag::RESOLVE_IN_ROOT
-            | ResolveFlag::RESOLVE_NO_SYMLINKS
-            | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-    );
-    let target = match openat2(root, path, how) {
+    let no_links =
+        ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let target = match open_within(root, path, OFlag::O_PATH, no_links) {
         Err(Errno::ENOENT) => return Ok(None),
         target => target.with_context(|| format!("look at {path}"))?,
     };

@@ -101,7 +101,7 @@ fn host_is_the_network_of_the_caller() {
 #[test]
 fn no_other_network_is_known() {
     let _lab = Lab::new();
-    let report = run(STEP05, &["--network", "bridge", "true"]);
+    let report = run(STEP05, &["--network", "overlay", "true"]);
     assert_eq!(report.status, 2);
     assert!(report.stderr.contains("--network"), "{}", report.stderr);
 }

@@ -14,9 +14,10 @@ use std::os::unix::ffi::OsStringExt;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, ResolveFlag};
 use nix::sys::stat::fstat;
 use step00::Advice;
+use step03::open_within;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -149,12 +150,8 @@ fn is_missing(error: &anyhow::Error) -> bool {
 /// that the launcher has open.
 fn open(path: &str) -> Result<File> {
     let root = File::open("/").context("open /")?;
-    let open = |flags| -> nix::Result<OwnedFd> {
-        let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
-            ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-        );
-        openat2(&root, path, how)
-    };
+    let no_magic = ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let open = |flags| open_within(&root, path, flags, no_magic);
     let is_plain = |file: &OwnedFd| -> nix::Result<bool> {
         Ok(fstat(file)?.st_mode & libc::S_IFMT == libc::S_IFREG)
     };

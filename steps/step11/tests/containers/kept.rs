@@ -60,7 +60,7 @@ impl Drop for Volume {
 
 /// Runs a command in the foreground, with the users of [`MAP`].
 fn with(volumes: &[&str], script: &str) -> Report {
-    let usual = ["run", "-q", "--network", "none"];
+    let usual = ["run", "-q", "--rm", "--network", "none"];
     let volumes: Vec<&str> =
         volumes.iter().flat_map(|volume| ["--volume", volume]).collect();
     let command = ["--", "sh", "-c", script];
@@ -114,7 +114,7 @@ fn a_path_is_a_path_and_a_name_is_a_name() {
     fs::write(folder.join(&volume.0).join("f"), "here").expect("write it");
     let call = |source: &str| {
         let volume = format!("{source}:/x");
-        let usual = ["run", "-q", "--network", "none", "-v", &volume];
+        let usual = ["run", "-q", "--rm", "--network", "none", "-v", &volume];
         let call = [&usual[..], &["sh", "-c", "cat /x/f"]].concat();
         run_in(STEP11, &call, folder.path(), &[])
     };
@@ -204,7 +204,7 @@ fn a_volume_of_other_users_is_refused() {
     let volume = Volume::new();
     let flag = volume.at("/x");
     let with_map = |map: &str| {
-        let usual = ["run", "-q", "--network", "none", "-v", &flag];
+        let usual = ["run", "-q", "--rm", "--network", "none", "-v", &flag];
         let maps = ["--uid-map", map, "--gid-map", map, "true"];
         run(STEP11, &[&usual[..], &maps].concat())
     };
@@ -229,7 +229,7 @@ fn a_person_without_root_has_volumes_as_well() {
         crate::person::setpriv(&person.starts_with(&env, words))
     };
     let with = |script: &str| {
-        let usual = ["run", "-q", "--rootless", "-v", "data:/x", "--"];
+        let usual = ["run", "-q", "--rm", "--rootless", "-v", "data:/x", "--"];
         call(&[&usual[..], &["sh", "-c", script]].concat())
     };
     let report = with("echo kept >/x/f; mkdir -m 0 /x/closed");

@@ -23,7 +23,8 @@ fn flags(kinds: &[&str], of: &str) -> Vec<String> {
 fn beside(of: &Container, kinds: &[&str], script: &str) -> witness::Report {
     let flags = flags(kinds, &of.name);
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let call = [&["run", "-q"], &flags[..], &["sh", "-c", script]].concat();
+    let call =
+        [&["run", "-q", "--rm"], &flags[..], &["sh", "-c", script]].concat();
     run(STEP11, &call)
 }
 
@@ -76,7 +77,7 @@ fn two_talk_by_the_loopback_and_a_third_does_not() {
     let report = beside(&server, &["--network"], call);
     assert_eq!(report.stdout, "hello\n", "{}", report.stderr);
     // The control: by a loopback of one's own there is nobody.
-    let alone = ["run", "-q", "--network", "none", "sh", "-c"];
+    let alone = ["run", "-q", "--rm", "--network", "none", "sh", "-c"];
     let once = "nc 127.0.0.1 8080 </dev/null";
     let report = run(STEP11, &[&alone[..], &[once]].concat());
     assert_ne!(report.status, 0, "{}", report.stdout);
@@ -90,7 +91,7 @@ fn the_first_ones_processes_are_seen_and_signalled() {
     let first = Container::start(&[], script);
     eventually("the trap", || first.log().contains("ready"));
     let look = "tr '\\0' ' ' </proc/1/cmdline";
-    let alone = run(STEP11, &["run", "-q", "--network", "none", "ps"]);
+    let alone = run(STEP11, &["run", "-q", "--rm", "--network", "none", "ps"]);
     assert!(!alone.stdout.contains("asked"), "the control");
     let seen = beside(&first, &["--pid"], look).stdout;
     assert!(seen.contains("asked"), "{seen}");
@@ -226,7 +227,7 @@ fn who_cannot_be_joined_is_named_with_the_reason() {
         (&["--ipc", &one, "--network", "none", "--uid-map", "0:5:1"], "users"),
         (&["--pid", &one, "--boottime-offset", "5"], "shift the uptime"),
     ] {
-        let call = [&["run", "-q"], flags, &["true"]].concat();
+        let call = [&["run", "-q", "--rm"], flags, &["true"]].concat();
         let report = run(STEP11, &call);
         assert_eq!(report.status, 125, "{flags:?}: {}", report.stdout);
         assert!(report.stderr.contains(said), "{flags:?} {}", report.stderr);
@@ -244,7 +245,8 @@ fn who_cannot_be_joined_is_named_with_the_reason() {
     let second = member(&first, &["--network"], "exec sleep 1000");
     let two = of(&second);
     for [network, ipc] in [[&one, &two], [&two, &one]] {
-        let call = ["run", "-q", "--network", network, "--ipc", ipc, "true"];
+        let call =
+            ["run", "-q", "--rm", "--network", network, "--ipc", ipc, "true"];
         let report = run(STEP11, &call);
         assert_eq!(report.status, 0, "{}", report.stderr);
     }
@@ -263,7 +265,7 @@ fn a_person_without_root_has_pods_as_well() {
     let of = ["--network", "container:one", "--ipc", "container:one"];
     let call = "for i in $(seq 100); do nc 127.0.0.1 8080 </dev/null && \
         break; sleep 0.1; done; tr '\\0' ' ' </proc/1/cmdline";
-    let run_beside = ["run", "--rootless", "--pid", "container:one"];
+    let run_beside = ["run", "--rm", "--rootless", "--pid", "container:one"];
     let words = [&run_beside[..], &of, &["--", "sh", "-c", call]].concat();
     let report = person.run(&words);
     let said = "hello\nsleep 1000 ";
@@ -271,7 +273,7 @@ fn a_person_without_root_has_pods_as_well() {
     // Root's containers are in another list.
     let roots = Container::start(&[], "exec sleep 1000");
     let of = format!("container:{}", roots.name);
-    let words = ["run", "-q", "--rootless", "--network", &of, "true"];
+    let words = ["run", "-q", "--rm", "--rootless", "--network", &of, "true"];
     let report = person.run(&words);
     assert_eq!(report.status, 125);
     assert!(report.stderr.contains("of root, or"), "{}", report.stderr);
@@ -288,7 +290,8 @@ fn who_is_there_already_cannot_look_at_who_comes() {
     let first = Container::start(&["--cap-add", "sys_ptrace"], spy);
     let of = format!("container:{}", first.name);
     for _ in 0..8 {
-        let call = ["run", "-q", "--network", "none", "--pid", &of, "env"];
+        let call =
+            ["run", "-q", "--rm", "--network", "none", "--pid", &of, "env"];
         let variables = [("SECRET", "of-the-launcher")];
         let here = std::path::Path::new(".");
         let report = witness::run_in(STEP11, &call, here, &variables);
@@ -296,7 +299,7 @@ fn who_is_there_already_cannot_look_at_who_comes() {
         assert!(!report.stdout.contains("SECRET"), "{}", report.stdout);
     }
     // The control: the spy does see what others may see.
-    let seen = ["run", "-q", "--network", "none", "--env", "SEEN=yes"];
+    let seen = ["run", "-q", "--rm", "--network", "none", "--env", "SEEN=yes"];
     let second =
         witness::start(STEP11, &[&seen[..], &["--pid", &of]].concat(), "");
     eventually("the spy to see it", || first.log().contains("SEEN=yes"));
@@ -309,12 +312,13 @@ fn an_init_among_others_looks_after_its_own_command() {
     let _machine = Machine::new();
     let first = Container::start(&[], "exec sleep 1000");
     let of = format!("container:{}", first.name);
-    let call = ["run", "-q", "--network", "none", "--init", "--pid", &of];
+    let call =
+        ["run", "-q", "--rm", "--network", "none", "--init", "--pid", &of];
     let script = "echo $PPID; exit 3";
     let report = run(STEP11, &[&call[..], &["sh", "-c", script]].concat());
     assert_eq!(report.status, 3, "{}", report.stderr);
     // The control: alone, it is number 1.
-    let call = ["run", "-q", "--network", "none", "--init"];
+    let call = ["run", "-q", "--rm", "--network", "none", "--init"];
     let alone = run(STEP11, &[&call[..], &["sh", "-c", script]].concat());
     assert_eq!(alone.stdout, "1\n", "{}", alone.stderr);
     assert_ne!(report.stdout, alone.stdout);

@@ -36,7 +36,7 @@ fn a_detached_container_outlives_its_command_line() {
     }
     let line = container.line().expect("a line of ps");
     assert!(line.contains(" up ") && line.contains(&pid.to_string()));
-    assert!(line.ends_with("sh -c exec sleep 1000"), "{line}");
+    assert!(line.contains(" sh -c exec"), "{line}");
 }
 
 #[test]

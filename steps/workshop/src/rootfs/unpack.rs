@@ -23,7 +23,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{AtFlags, OFlag, ResolveFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, mkfifoat, symlinkat, unlinkat};
 
@@ -31,6 +31,8 @@ use super::attributes::{Importer, Kept, LeftOut, Owner};
 use super::budget::Budget;
 use super::tar::{Archive, Attributes, Entry, Kind, Time};
 use super::whiteout::{Layer, through_links};
+use step03::open_within;
+
 use crate::text::quoted;
 
 /// An archive, unpacked below a directory.
@@ -492,17 +494,7 @@ impl Unpacked {
 /// Opens `path` as if the destination were `/` (openat2(2), Linux 5.6).
 fn resolve(root: &OwnedFd, path: &Path, flags: OFlag) -> nix::Result<OwnedFd> {
     let path = if path == Path::new("") { Path::new(".") } else { path };
-    let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
-        ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS,
-    );
-    loop {
-        match openat2(root, path, how) {
-            // Something was renamed on this machine while a `..` was
-            // resolved: the kernel cannot vouch for the answer. Ask again.
-            Err(Errno::EAGAIN) => {}
-            answer => return answer,
-        }
-    }
+    open_within(root, path, flags, ResolveFlag::RESOLVE_NO_MAGICLINKS)
 }
 
 /// Where an open directory is.
