@@ -9,7 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fstat};
-use nix::sys::statfs::{PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
+use nix::sys::statfs::{
+    CGROUP2_SUPER_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs,
+};
 use step00::Advice;
 
 use crate::target;
@@ -146,5 +148,7 @@ impl Volume {
 fn is_kernels(target: &OwnedFd) -> Result<bool> {
     let kind = fstatfs(target).context("look at its filesystem")?;
     let kind = kind.filesystem_type();
-    Ok([PROC_SUPER_MAGIC, SYSFS_MAGIC].contains(&kind))
+    // The last of these lies in /sys, if it is anywhere.
+    let kernels = [PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP2_SUPER_MAGIC];
+    Ok(kernels.contains(&kind))
 }

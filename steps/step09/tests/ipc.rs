@@ -171,6 +171,21 @@ fn its_own_limits_can_be_read_and_not_written() {
 }
 
 #[test]
+fn no_volume_covers_its_groups() {
+    let _machine = Machine::new();
+    let run = |place: &str| {
+        let volume = format!("/tmp:{place}");
+        let flags = ["-q", "--network", "none", "--volume", &volume];
+        run(STEP09, &[&flags[..], &["true"]].concat())
+    };
+    let refused = run("/sys/fs/cgroup");
+    assert_eq!(refused.status, 125);
+    let why = "keep what is the kernel's";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    assert_eq!(run("/srv").status, 0, "the control");
+}
+
+#[test]
 fn without_limits_no_groups_are_shown() {
     let _machine = Machine::new();
     let unified = fs::exists("/sys/fs/cgroup/cgroup.controllers");
