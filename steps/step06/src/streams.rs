@@ -54,7 +54,8 @@ fn hand_over(gate: &Gate) -> Result<()> {
         if may_open(stream, number == 0) {
             continue;
         }
-        if fstatfs(stream)?.filesystem_type() == PIPEFS_MAGIC {
+        let on = fstatfs(stream).with_context(|| format!("look at {name}"))?;
+        if on.filesystem_type() == PIPEFS_MAGIC {
             gate.hand_over(&shared(name), stream)?;
         } else if number == 2 && was[1] == was[2] && is_carried(was[2], 2) {
             // 2>&1: in one pipe the words keep their order.
@@ -73,7 +74,8 @@ type Found = (u32, (u64, u64), i32);
 fn found(stream: BorrowedFd<'_>) -> Result<Found> {
     let FileStat { st_mode, st_dev, st_ino, .. } =
         fstat(stream).context("look at stdin, stdout and stderr")?;
-    let flags = fcntl(stream, FcntlArg::F_GETFL)?;
+    let flags = fcntl(stream, FcntlArg::F_GETFL)
+        .context("look how stdin, stdout and stderr are open")?;
     Ok((st_mode & libc::S_IFMT, (st_dev, st_ino), flags))
 }
 

@@ -27,12 +27,11 @@ const PLACE: &str = "/sys/fs/cgroup";
 /// # Errors
 /// As for mount(2).
 pub(crate) fn show(new_root: &Path) -> Result<()> {
-    let machine = statfs(PLACE).map(|found| found.filesystem_type());
     let place = new_root.join(PLACE.trim_start_matches('/'));
-    if machine != Ok(CGROUP2_SUPER_MAGIC) || !place.is_dir() {
+    if !is_unified(Path::new(PLACE))? || !place.is_dir() {
         return Ok(());
     }
-    if statfs(&place)?.filesystem_type() == CGROUP2_SUPER_MAGIC {
+    if is_unified(&place)? {
         // With `--network host` the machine's tree lies there, of which a part
         // is to be shown now. mount(2) puts no filesystem on its own top
         // (EBUSY), so there is an empty one between the two.
@@ -47,6 +46,17 @@ pub(crate) fn show(new_root: &Path) -> Result<()> {
         // limits, and the machine's whole tree below it.
         false => umount2(&place, MntFlags::MNT_DETACH)
             .context("take the machine's groups away"),
+    }
+}
+
+fn is_unified(place: &Path) -> Result<bool> {
+    match statfs(place) {
+        Err(Errno::ENOENT) => Ok(false),
+        found => {
+            let look = || format!("look at {}", place.display());
+            let kind = found.with_context(look)?.filesystem_type();
+            Ok(kind == CGROUP2_SUPER_MAGIC)
+        }
     }
 }
 
@@ -73,6 +83,6 @@ pub fn is_own(folder: impl AsFd) -> Result<bool> {
     let (is_there, none) = (AccessFlags::F_OK, AtFlags::empty());
     match faccessat(folder.as_fd(), "cgroup.events", is_there, none) {
         Err(Errno::ENOENT) => Ok(false),
-        answer => Ok(answer.map(|()| true)?),
+        answer => answer.map(|()| true).context("look into a group"),
     }
 }

@@ -14,10 +14,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, ResolveFlag};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::fstat;
 use step00::Advice;
-use step03::open_within;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -145,13 +144,16 @@ fn is_missing(error: &anyhow::Error) -> bool {
     cause.is_some_and(|it| [Errno::ENOENT, Errno::ENOTDIR].contains(it))
 }
 
-/// Opens a plain file. To open a device or a pipe is to do something, and so
-/// it is looked at first (O_PATH); by no magic link, which may lead to a file
-/// that the launcher has open.
+/// Opens a plain file of the container, whose root is this process's by now.
+/// To open a device or a pipe is to do something, and so it is looked at first
+/// (O_PATH); by no magic link, which may lead to a file of the launcher's.
 fn open(path: &str) -> Result<File> {
-    let root = File::open("/").context("open /")?;
-    let no_magic = ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let open = |flags| open_within(&root, path, flags, no_magic);
+    let open = |flags| -> nix::Result<OwnedFd> {
+        let how = OpenHow::new()
+            .flags(flags | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(AT_FDCWD, path, how)
+    };
     let is_plain = |file: &OwnedFd| -> nix::Result<bool> {
         Ok(fstat(file)?.st_mode & libc::S_IFMT == libc::S_IFREG)
     };
