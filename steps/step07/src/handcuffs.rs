@@ -11,7 +11,7 @@ use step03::volumes::Volume;
 use step04::Image;
 
 use crate::limits::Limits;
-use crate::place::Place;
+use crate::place::{Place, let_all_enter};
 use crate::quantities::human;
 use crate::sweep::{Tidy, end, mutex, name_of_owner, remove_abandoned};
 use crate::{Args, cgroup};
@@ -80,6 +80,7 @@ impl Handcuffs {
         let limits = Limits::choose(args, folders)?;
         let handcuffs = Handcuffs::make(&base, &args.controllers())?;
         // From here on, an error removes the group.
+        let_all_enter(&handcuffs.group)?;
         cgroup::limit(&handcuffs.group, &limits)?;
         limits.write_rare_ones(&handcuffs.group)?;
         Ok(Some(handcuffs))

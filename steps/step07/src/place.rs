@@ -6,8 +6,8 @@
 //!     └── 4242-81236        a container: launcher's PID, and when that started
 //! ```
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -99,7 +99,8 @@ impl Place {
                         "is cgroup2 mounted read-only, as in a container?",
                     );
             }
-            _ => {}
+            Ok(()) => let_all_enter(&parent)?,
+            Err(_) => {}
         }
         if let Err(error) = cgroup::enable(base, controllers) {
             // The machine's root group is exempt from the rule against
@@ -115,6 +116,13 @@ impl Place {
         cgroup::enable(&parent, controllers)?;
         Ok(parent)
     }
+}
+
+/// Opens a new group's folder to all, whatever the umask: who is in the group
+/// may be another user, and to a mount that shows it one has to get.
+pub(crate) fn let_all_enter(group: &Path) -> Result<()> {
+    fs::set_permissions(group, Permissions::from_mode(0o755))
+        .with_context(|| format!("set the mode of {}", group.display()))
 }
 
 /// Moves all processes of a delegated group (this one, and the shell that

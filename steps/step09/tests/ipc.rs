@@ -150,6 +150,12 @@ fn its_own_limits_can_be_read_and_not_written() {
         }
         process.end();
     }
+    // Whatever the umask of who starts it, and whoever is root inside.
+    let script = "umask 077; exec \"$@\" cat /sys/fs/cgroup/pids.max";
+    let words = ["-c", script, "sh", "env", "SUDO_UID=1500", "SUDO_GID=1600"];
+    let flags = [STEP09, "-q", "--network", "none", "--pids", "20"];
+    let umask = run("sh", &[&words[..], &flags].concat());
+    assert_eq!(umask.stdout, "20\n", "{}", umask.stderr);
     // No powers are needed to be refused, and none help: without the filter
     // root here may make the mount writable, but not the machine's files.
     let raise = |before: &str| {

@@ -217,7 +217,7 @@ fn fitting(kind: &str) -> &'static [&'static str] {
         "PROFILE" => &["none", "default"],
         "K=V" => &["A=B", "A="],
         "NAME=SOFT[:HARD]" => &["nofile=64", "nproc=32:64"],
-        "UID[:GID]" => &["0", "1000:1000", "33"],
+        "UID|NAME[:GID|GROUP]" => &["0", "1000:1000", "root", "nobody:5"],
         "INSIDE:OUTSIDE:COUNT" => &["0:100000:65536", "0:0:1"],
         "HOST:INSIDE" => &["18080:80", "18443:443"],
         "HOST:INSIDE[:ro]" => &["/etc:/x:ro", ".:/y"],
