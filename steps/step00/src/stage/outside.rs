@@ -14,11 +14,12 @@ use crate::narrator::Subject;
 use crate::process;
 
 /// Waits until the process is ready, and lets it go on to execve(2). `tell`
-/// looks at it in between, and `carry` says what is to be carried from then on.
+/// looks at it in between, and `carry` says what is to be carried from then
+/// on.
 ///
 /// # Errors
-/// Those of `tell`, of `carry` and of the process; and when it has ended too early, or an
-/// interrupt has ended the wait.
+/// Those of `tell`, of `carry` and of the process; and when it has ended too
+/// early, or an interrupt has ended the wait.
 pub(super) fn accompany(
     gate: &Gate,
     process: &Process,

@@ -2,7 +2,7 @@
 //! caller's stdin, stdout or stderr.
 //!
 //! Which of them, if any, and why, is for a rung to say ([`Hooks::streams`]).
-//! The caller's file is shared with others, as in `(echo a; step06 echo b) >f`,
+//! The caller's file is shared with others, in `(echo a; step06 echo b) >f`,
 //! and they go on where the command stops. So the launcher writes with the
 //! caller's own descriptor, has written all before it ends, and gives back
 //! what it has read and nobody has taken.
@@ -198,8 +198,8 @@ impl Stream {
         !self.bytes.is_empty() || poll(&mut end, PollTimeout::ZERO) == Ok(1)
     }
 
-    /// Waits until it can be carried on. An interrupt ends the wait: the reader
-    /// at the other end may never read.
+    /// Waits until it can be carried on. An interrupt ends the wait: the
+    /// reader at the other end may never read.
     fn has_room(&self, signals: &SignalFd) -> bool {
         loop {
             let other = PollFd::new(signals.as_fd(), PollFlags::POLLIN);

@@ -35,28 +35,28 @@ fn pipes_and_files_can_be_opened_by_their_names() {
     let _machine = Machine::new();
     let folder = Folder::new();
     let starts = in_env(&as_root(&[]));
-    let run = |redirections: &str, and: &str| {
+    let run = |redirections: &str| {
         let line = format!(
-            "echo 0 >in; mkfifo fifo; echo 0 | \"$@\" sh -c '{ALL_THREE}{and}' \
+            "echo 0 >in; mkfifo fifo; echo 0 | \"$@\" sh -c '{ALL_THREE}' \
              {redirections}"
         );
         let report = script(&folder, &starts, &line);
         assert_eq!(report.status, 0, "{redirections}: {}", report.stderr);
         report
     };
-    let report = run("", "");
+    let report = run("");
     assert_eq!(report.stdout, "0\n1\n3\n", "pipes");
     assert_eq!(report.stderr, "2\n4\n");
     for file in ["out", "err"] {
         program("rm", &["-f", &folder.text("fifo")]);
-        run("<in >>out 2>>err", "");
+        run("<in >>out 2>>err");
         assert!(read(&folder, file).starts_with(['0', '2']), "{file}");
     }
     assert_eq!(read(&folder, "out"), "0\n1\n3\n".repeat(2), "files");
     assert_eq!(read(&folder, "err"), "2\n4\n".repeat(2));
     program("rm", &["-f", &folder.text("fifo")]);
     let fifos = "<in >fifo & cat fifo; wait $!";
-    assert_eq!(run(fifos, "").stdout, "0\n1\n3\n", "a pipe with a name");
+    assert_eq!(run(fifos).stdout, "0\n1\n3\n", "a pipe with a name");
 
     // The control: whose pipe it is still counts. What it was opened for can
     // be had by its name, and the other end cannot.
