@@ -63,3 +63,45 @@ fn settle(path: &Path, owner: Option<(u32, u32)>) -> Result<u64> {
     }
     Ok(size)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// As all tests of this rung it needs root.
+    #[test]
+    fn everything_is_counted_once_and_given_to_its_owner() {
+        let folder = witness::Folder::new();
+        fs::create_dir(folder.join("deep")).expect("make a folder");
+        fs::write(folder.join("ten"), [0; 10]).expect("make a file");
+        fs::hard_link(folder.join("ten"), folder.join("deep/same"))
+            .expect("make a second name");
+        fs::write(folder.join("deep/five"), [0; 5]).expect("make a file");
+        symlink("123", folder.join("deep/link")).expect("make a link");
+        let owner = |name: &str| {
+            let found = folder.join(name).symlink_metadata().expect(name);
+            (found.uid(), found.gid())
+        };
+        let names =
+            [".", "ten", "deep", "deep/same", "deep/five", "deep/link"];
+        let before = names.map(owner);
+        assert_eq!(settle(folder.path(), None).expect("count"), 18);
+        assert_eq!(names.map(owner), before, "nobody to give it to");
+        let size = settle(folder.path(), Some((7, 8)));
+        assert_eq!(size.expect("count"), 18);
+        assert_eq!(names.map(owner), [(7, 8); 6]);
+        assert!(settle(&folder.join("gone"), None).is_err());
+    }
+
+    #[test]
+    fn the_learners_umask_comes_back() {
+        let own = umask(Mode::from_bits_truncate(0o077));
+        let usual = Umask::usual();
+        let during = umask(Mode::from_bits_truncate(0o022));
+        drop(usual);
+        let after = umask(own);
+        assert_eq!((during.bits(), after.bits()), (0o022, 0o077));
+    }
+}

@@ -118,3 +118,42 @@ fn install_terminals(root: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::chroot;
+    use std::os::unix::process::CommandExt;
+
+    use super::super::layout;
+    use super::*;
+
+    /// As all tests of this rung it needs root.
+    #[test]
+    fn the_machines_programs_run_with_what_was_copied() {
+        let folder = witness::Folder::new();
+        let root = folder.join("root");
+        layout::make(&root).expect("make the folders");
+        install(&root).expect("copy the programs");
+        let inside = root.clone();
+        let mut shell = Command::new("/usr/bin/sh");
+        shell.args(["-c", "cd / && ls -d /etc/passwd"]);
+        shell.env_clear().env("PATH", "/usr/bin");
+        // SAFETY: between fork and exec there is one system call, with a path
+        // that is short enough for the stack: nothing allocates.
+        unsafe { shell.pre_exec(move || chroot(&inside)) };
+        let output = witness::output(&mut shell);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(text, "/etc/passwd\n", "{output:?}");
+        let sh = find_program("sh").expect("a shell");
+        let libraries = libraries_of(&[sh]).expect("ask the loader");
+        for library in &libraries {
+            let copied = root.join(library.strip_prefix("/").expect("a path"));
+            assert!(copied.is_file(), "{}", copied.display());
+        }
+        for terminal in TERMINALS {
+            let usual = Path::new("/usr/share/terminfo").join(terminal);
+            let copied = root.join("usr/share/terminfo").join(terminal);
+            assert!(copied.is_file() || !usual.exists(), "{terminal}");
+        }
+    }
+}
