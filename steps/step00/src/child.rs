@@ -31,9 +31,9 @@ impl Process {
     /// (EPERM, after a change of user), it ends with its launcher
     /// (PR_SET_PDEATHSIG).
     pub(crate) fn kill(&self) {
-        match signal(self, libc::SIGKILL) {
-            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {}
-            _ => self.bury(),
+        // ESRCH: it has been buried already. A zombie still takes signals.
+        if signal(self, libc::SIGKILL).is_ok() {
+            self.bury();
         }
     }
 }

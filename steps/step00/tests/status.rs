@@ -35,6 +35,16 @@ fn it_is_the_commands_own() {
 }
 
 #[test]
+fn without_a_command_it_is_that_of_a_shell() {
+    let _machine = Machine::new();
+    // Its stdin is empty: it has nothing to do.
+    let report = run(STEP00, &["-q"]);
+    assert_eq!((report.status, &*report.stdout), (0, ""), "{report:?}");
+    let bad = run(STEP00, &["-q", "false"]);
+    assert_eq!(bad.status, 1, "the control");
+}
+
+#[test]
 fn a_signal_that_killed_the_command_counts_from_128() {
     let _machine = Machine::new();
     // The last two are real-time signals, which have no names.

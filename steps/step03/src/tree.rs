@@ -304,6 +304,24 @@ mod tests {
         assert!(error.to_string().contains("mount /a/name"), "{error:#}");
     }
 
+    /// What the launcher may not do is left to the process inside (EPERM); what
+    /// cannot be done at all is an error at once.
+    #[test]
+    fn a_mount_that_cannot_be_copied_is_an_error() {
+        let folder = witness::Folder::new();
+        let _mounts = witness::Covers::new();
+        let (kind, none) = (Some("tmpfs"), None::<&str>);
+        let flags = nix::mount::MsFlags::empty();
+        nix::mount::mount(kind, folder.path(), kind, flags, none)
+            .expect("mount a tmpfs");
+        Tree::open(folder.path()).expect("the control");
+        let flags = nix::mount::MsFlags::MS_UNBINDABLE;
+        nix::mount::mount(none, folder.path(), none, flags, none)
+            .expect("make it unbindable");
+        let error = Tree::open(folder.path()).expect_err("EINVAL");
+        assert!(error.to_string().contains("take hold of"), "{error:#}");
+    }
+
     #[test]
     fn another_mount_takes_its_place() {
         let mut tree = Tree::open(Path::new("/dev/null")).expect("hold it");

@@ -216,11 +216,11 @@ fn make_raw(saved: &Termios) -> nix::Result<()> {
     tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw)
 }
 
-/// Is it still in the mode in which `make_raw` left it?
+/// Is it still in the mode in which `make_raw` left it? A shell that edits its
+/// line takes each key as well, but leaves signals and line ends switched on.
 fn is_raw() -> bool {
-    let cooked = LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::ECHO;
     tcgetattr(io::stdin()).is_ok_and(|settings| {
-        !settings.local_flags.intersects(cooked)
+        !settings.local_flags.contains(LocalFlags::ISIG)
             && !settings.output_flags.contains(OutputFlags::OPOST)
     })
 }
