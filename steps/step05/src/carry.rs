@@ -19,6 +19,9 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrIn, connect, socket,
 };
 
+use crate::datagrams::Datagrams;
+use crate::publish::Door;
+
 /// How many connections there are at once, of all ports together.
 const MOST: usize = 400;
 /// How much may be under way in each direction of one.
@@ -35,22 +38,32 @@ pub(crate) struct Carrier {
 }
 
 impl Carrier {
-    /// Starts it: clients of each listener are carried to the port at
-    /// `address` that is named beside it. To be called after the container's
+    /// Starts it: clients of each door are carried to the port at `address`
+    /// that is named beside it. To be called after the container's
     /// process has been made: clone3 wants a single thread.
     ///
     /// # Errors
     /// EAGAIN where no thread can be had.
     pub(crate) fn start(
-        doors: Vec<(TcpListener, u16)>,
+        doors: Vec<(Door, u16)>,
         address: Ipv4Addr,
     ) -> Result<Carrier> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let make = || EventFd::from_value_and_flags(0, flags);
         let stop = make().context("make an eventfd")?;
         let stopped = stop.as_fd().try_clone_to_owned()?;
+        let (mut listeners, mut datagrams) = (Vec::new(), Vec::new());
+        for (door, port) in doors {
+            let server = SocketAddrV4::new(address, port);
+            match door {
+                Door::Tcp(listener) => listeners.push((listener, server)),
+                Door::Udp(door) => {
+                    datagrams.push(Datagrams::new(door, server))
+                }
+            }
+        }
         let run = move || {
-            let _ = carry(&doors, address, stopped.as_fd());
+            let _ = carry(&listeners, datagrams, stopped.as_fd());
         };
         let thread = thread::Builder::new()
             .name("ports".into())
@@ -87,8 +100,8 @@ struct Way {
 }
 
 fn carry(
-    doors: &[(TcpListener, u16)],
-    address: Ipv4Addr,
+    doors: &[(TcpListener, SocketAddrV4)],
+    mut datagrams: Vec<Datagrams>,
     stopped: BorrowedFd<'_>,
 ) -> nix::Result<()> {
     let mut connections: Vec<Connection> = Vec::new();
@@ -105,6 +118,7 @@ fn carry(
             fds.push(PollFd::new(door.as_fd(), PollFlags::POLLIN));
         }
         fds.extend(connections.iter().flat_map(Connection::watched));
+        fds.extend(datagrams.iter().flat_map(Datagrams::watched));
         let timeout = match end {
             Some(end) if connections.is_empty() || end <= Instant::now() => {
                 return Ok(());
@@ -125,10 +139,11 @@ fn carry(
             }
         }
         connections.retain_mut(|connection| connection.go_on().is_ok());
+        datagrams.iter_mut().for_each(Datagrams::carry);
         is_short = false;
         if is_open && end.is_none() {
-            for (door, port) in doors {
-                match let_in(door, SocketAddrV4::new(address, *port)) {
+            for (door, server) in doors {
+                match let_in(door, *server) {
                     Ok(new) => connections.extend(new),
                     Err(_) => is_short = true,
                 }

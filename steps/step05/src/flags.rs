@@ -13,8 +13,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Kind::Private)]
     pub network: Kind,
 
-    /// Hand on a TCP port of the machine to one inside [ADDRESS: every one]
-    #[arg(short, long, value_name = "[ADDRESS:]HOST:INSIDE[/tcp]")]
+    /// Hand on a port of the machine to one inside [ADDRESS: every one]
+    #[arg(short, long, value_name = "[ADDRESS:]HOST:INSIDE[/tcp|/udp]")]
     #[arg(value_parser = publish::parse)]
     pub publish: Vec<publish::Ports>,
 

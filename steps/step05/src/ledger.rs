@@ -90,28 +90,36 @@ fn doors() -> Result<Vec<String>> {
         .flatten()
         .filter_map(|entry| fs::read_link(entry.path()).ok())
         .collect();
-    let sockets = own.read("net/tcp")?;
-    let doors = sockets.lines().filter_map(|line| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (local, state) = (fields.get(1)?, fields.get(3)?);
-        let link = format!("socket:[{}]", fields.get(9)?);
-        let is_ours = *state == "0A" && open.contains(&link.into());
-        is_ours.then(|| door(local))?
-    });
-    let mut doors: Vec<String> = doors.collect();
+    // A socket that accepts connections is LISTENing, one for datagrams that
+    // is connected to nobody in state CLOSE.
+    let mut doors = Vec::new();
+    for (file, waits, protocol) in
+        [("net/tcp", "0A", ""), ("net/udp", "07", "UDP ")]
+    {
+        let sockets = own.read(file)?;
+        doors.extend(sockets.lines().filter_map(|line| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (local, state) = (fields.get(1)?, fields.get(3)?);
+            let link = format!("socket:[{}]", fields.get(9)?);
+            let is_ours = *state == waits && open.contains(&link.into());
+            is_ours.then(|| door(local, protocol))?
+        }));
+    }
     doors.sort();
     Ok(doors)
 }
 
 /// `0100007F:1F90` is 127.0.0.1:8080: an address as the machine has its
 /// numbers, and a port.
-fn door(local: &str) -> Option<String> {
+fn door(local: &str, protocol: &str) -> Option<String> {
     let (address, port) = local.split_once(':')?;
     let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
     let port = u16::from_str_radix(port, 16).ok()?;
     Some(match Ipv4Addr::from(address) {
-        Ipv4Addr::UNSPECIFIED => format!("port {port} by every address"),
-        address => format!("{address}:{port}"),
+        Ipv4Addr::UNSPECIFIED => {
+            format!("{protocol}port {port} by every address")
+        }
+        address => format!("{protocol}{address}:{port}"),
     })
 }
 

@@ -34,6 +34,7 @@ pub mod publish;
 
 mod carry;
 mod connection;
+mod datagrams;
 mod flags;
 mod guard;
 mod messages;

@@ -1,7 +1,7 @@
 //! Published ports: the way in.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -10,7 +10,9 @@ use nix::sys::signal::Signal;
 use witness::{Running, eventually, process, run, start};
 
 use crate::STEP05;
-use crate::lab::{Lab, MACHINE, accept, network_of, set_forwarding, within};
+use crate::lab::{
+    Lab, MACHINE, accept, gateway, network_of, set_forwarding, within,
+};
 
 /// A container whose server on port 80 runs `command` for each client.
 fn serving(flags: &[&str], command: &str) -> Running {
@@ -270,7 +272,9 @@ fn a_port_is_published_at_one_address_if_that_is_asked_for() {
     assert!(lab.outside(neighbour));
     open.end();
 
-    for wrong in ["1:2:3:4", "127.0.0.1:8080", "[::1]:1:2", "x:1:2", "1:0"] {
+    for wrong in
+        ["1:2/sctp", "1:2:3:4", "127.0.0.1:8080", "[::1]:1:2", "x:1:2", "1:0"]
+    {
         let report = run(STEP05, &["-q", "--publish", wrong, "true"]);
         assert_eq!(report.status, 2, "{wrong}: {}", report.stderr);
     }
@@ -327,4 +331,101 @@ fn a_crowd_of_clients_costs_the_launcher_one_thread() {
     // The control: when they have gone, the next one is served.
     assert_eq!(ask(client("127.0.0.1", 8080), b"hello"), b"hello");
     process.end();
+}
+
+/// A server inside that says to each client where it hears it from. (A socket
+/// stays in the network that it was made in.)
+fn datagram_server(process: &Running) -> UdpSocket {
+    let network = network_of(process.pid);
+    let socket = within(&network, || UdpSocket::bind("0.0.0.0:53"));
+    let socket = socket.expect("a socket inside");
+    socket.set_read_timeout(Some(witness::patience())).expect("not for ever");
+    socket
+}
+
+fn datagram_client(port: u16) -> UdpSocket {
+    let client = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    client.connect(("127.0.0.1", port)).expect("an address");
+    client.set_read_timeout(Some(witness::patience())).expect("not for ever");
+    client
+}
+
+fn hear(socket: &UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 1 << 16];
+    let length = socket.recv(&mut buffer).expect("hear");
+    buffer.truncate(length);
+    buffer
+}
+
+#[test]
+fn datagrams_go_in_and_each_answer_goes_to_who_has_asked() {
+    let _lab = Lab::new();
+    let flags = ["--publish", "127.0.0.1:8053:53/udp"];
+    let process = start(STEP05, &flags, "");
+    let server = datagram_server(&process);
+    let clients = [datagram_client(8053), datagram_client(8053)];
+    // The largest datagram, and an empty one, which is one as well.
+    let large = vec![b'x'; 65_507];
+    for (client, question) in clients.iter().zip([&large[..], b""]) {
+        client.send(question).expect("ask");
+        let mut buffer = vec![0; 1 << 16];
+        let (length, from) = server.recv_from(&mut buffer).expect("hear");
+        assert_eq!(&buffer[..length], question);
+        assert_eq!(from.ip(), IpAddr::from(gateway(&process)));
+        // The first one's answer comes last.
+        server.send_to(question, from).expect("answer");
+    }
+    assert_eq!(hear(&clients[1]), b"");
+    assert_eq!(hear(&clients[0]), large);
+    // What nobody published leads nowhere.
+    let other = datagram_client(53);
+    other.send(b"x").expect("ask");
+    let refused = other.recv(&mut [0]).expect_err("the control");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    let report = process.end();
+    let line = "visitors  reached at the machine's UDP 127.0.0.1:8053\n";
+    assert!(report.stderr.contains(line), "{}", report.stderr);
+}
+
+#[test]
+fn a_crowd_of_datagrams_costs_the_launcher_no_more_than_its_share() {
+    let _lab = Lab::new();
+    let process = start(STEP05, &["-q", "-p", "8053:53/udp"], "");
+    let server = datagram_server(&process);
+    let descriptors = || {
+        let folder = format!("/proc/{}/fd", process.launcher());
+        std::fs::read_dir(folder).expect("its descriptors").count()
+    };
+    let before = descriptors();
+    let crowd: Vec<UdpSocket> = (0..200)
+        .map(|number: u8| {
+            let client = datagram_client(8053);
+            client.send(&[number]).expect("ask");
+            assert_eq!(hear(&server), [number]);
+            client
+        })
+        .collect();
+    assert!(descriptors() <= before + 64, "{before}, {}", descriptors());
+    // The control: the last one gets its answer, the first one asks anew.
+    let answer = |client: &UdpSocket| {
+        client.send(b"again").expect("ask");
+        let mut buffer = [0; 5];
+        let (_, from) = server.recv_from(&mut buffer).expect("hear");
+        server.send_to(&buffer, from).expect("answer");
+        hear(client)
+    };
+    assert_eq!(answer(&crowd[199]), b"again");
+    assert_eq!(answer(&crowd[0]), b"again");
+    process.end();
+}
+
+#[test]
+fn a_udp_port_in_use_is_an_error_and_a_tcp_port_beside_it_is_none() {
+    let _lab = Lab::new();
+    let _taken = UdpSocket::bind("0.0.0.0:8053").expect("take a port");
+    let report = run(STEP05, &["-q", "--publish", "8053:53/udp", "true"]);
+    assert_eq!(report.status, 125, "{}", report.stderr);
+    assert!(report.stderr.contains("UDP port 8053"), "{}", report.stderr);
+    let report = run(STEP05, &["-q", "--publish", "8053:53", "true"]);
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
 }
