@@ -9,7 +9,7 @@ use super::Run;
 #[rustfmt::skip]
 const COMMANDS: &[(&[&str], &str)] = &[
     (&["pull", "load", "import", "login", "search"],
-     "an image comes by `cargo workshop rootfs`: a name, an archive, a layout"),
+     "`cargo workshop rootfs docker://NAME` fetches it, and `step11 images` lists"),
     (&["build", "commit", "buildx", "builder"],
      "an image is a folder: `run --upper DIR` keeps what is written, and \
       `--image BASE --image DIR/upper` lays that over its base"),
