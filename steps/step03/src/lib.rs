@@ -40,7 +40,5 @@ mod within;
 
 pub use environment::{clean_environment, set_stage};
 pub use flags::{Args, Variable, parse_variable, variables};
-pub use furnish::furnish;
-pub use ledger::LEDGER;
 pub use settle::{enter, settle_in};
-pub use within::open_within;
+pub use {furnish::furnish, ledger::LEDGER, within::open_within};

@@ -41,6 +41,5 @@ mod messages;
 mod nf_requests;
 mod nf_tables;
 
-pub use connection::Connection;
 pub use flags::{Args, Kind};
-pub use ledger::LEDGER;
+pub use {connection::Connection, ledger::LEDGER};

@@ -38,9 +38,6 @@ mod rootless;
 mod streams;
 mod writing;
 
-pub use flags::Args;
-pub use ids::Maps;
-pub use ledger::LEDGER;
 pub use rootless::{Connection, connection};
-pub use streams::set_stage;
-pub use writing::give_up_groups;
+pub use {flags::Args, ids::Maps, ledger::LEDGER};
+pub use {streams::set_stage, writing::give_up_groups};

@@ -1,16 +1,14 @@
 //! step11: setns and pidfd, walking back in.
 //!
 //! It adds nothing to what a container cannot see, use or ask for. It shows
-//! that none of this is a wall: whoever may joins the namespaces of a process
-//! and its group, and is in the same container. And what several need.
+//! that none of this is a wall: a process joins another's namespaces and group.
 //!
 //! - [`enter`], [`namespaces`] - the primitive: hold a process, join its own.
 //! - [`run`] - step10 with a name; [`exec`], [`copy`] - one more process.
-//! - [`folder`], [`state`], [`record`] - what is known of each, with no daemon.
-//! - [`detach`], [`log`] - a launcher without a terminal, and its output.
+//! - [`folder`], [`state`], [`record`], [`log`] - what is known of each.
+//! - [`detach`] - a launcher without a terminal, and no daemon.
 //! - [`pod`] - containers that share blindfolds; [`volume`] - what stays.
-//! - [`ps`], [`stats`], [`inspect`], [`update`], [`end`], [`commands`] - looking
-//!   at them, changing limits, ending them, and all else that is done with them.
+//! - [`ps`], [`stats`], [`inspect`] - looking; [`end`], [`commands`] - the rest.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.
