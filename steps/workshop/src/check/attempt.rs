@@ -7,26 +7,22 @@ use anyhow::Result;
 
 use super::report::{Causes, Report};
 use super::running::{self, Running};
+use crate::ladder::Rung;
 
 /// One rung that is being looked at.
 #[derive(Debug)]
 pub struct Attempt {
     binary: PathBuf,
-    pub(super) number: u8,
-    subcommand: Option<&'static str>,
+    pub(super) rung: &'static Rung,
+    /// How many expectations were met.
     pub(super) met: usize,
-    pub(super) missed: usize,
 }
 
 impl Attempt {
-    /// Of the rung with this number, which runs commands by `subcommand`.
+    /// Of this rung, of which `binary` was built.
     #[must_use]
-    pub fn new(
-        binary: PathBuf,
-        number: u8,
-        subcommand: Option<&'static str>,
-    ) -> Attempt {
-        Attempt { binary, number, subcommand, met: 0, missed: 0 }
+    pub fn new(binary: PathBuf, rung: &'static Rung) -> Attempt {
+        Attempt { binary, rung, met: 0 }
     }
 
     /// The rung's command line, without colours and the ledger.
@@ -34,7 +30,7 @@ impl Attempt {
     pub fn command(&self, flags: &[&str], script: &str) -> Command {
         let mut command = Command::new(&self.binary);
         // The rung that keeps records of containers is to keep none.
-        let subcommand = self.subcommand.map(|word| [word, "--rm"]);
+        let subcommand = self.rung.subcommand.map(|word| [word, "--rm"]);
         command
             .args(subcommand.into_iter().flatten())
             .arg("-q")

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use nix::unistd::geteuid;
 
+use super::expect::NotMet;
 use super::{Attempt, build, outside, step07, watch};
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::progress::Progress;
@@ -88,21 +89,20 @@ fn once(
         Some(binary) => try_out(rung, &binary, args.vm)?,
         None => {
             writeln!(out, "It does not compile yet: cargo has said why.")?;
+            let number = rung.number;
+            writeln!(out, "Stuck? cargo workshop hint {number}")?;
             false
         }
     };
     if !args.solution {
         note(repository, rung, is_met)?;
     }
-    let number = rung.number;
     match (is_met, args.solution) {
         (true, true) => writeln!(out, "The reference does what it should.")?,
         (true, false) => {
             writeln!(out, "Done. What is next: cargo workshop")?;
         }
-        (false, _) => {
-            writeln!(out, "Stuck? cargo workshop hint {number}")?;
-        }
+        (false, _) => {}
     }
     Ok(is_met)
 }
@@ -167,15 +167,24 @@ pub struct AttemptArgs {
 /// Something is not as expected.
 pub fn run_attempt(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
     let rung = args.rung.0;
-    let mut attempt =
-        Attempt::new(args.binary.clone(), rung.number, rung.subcommand);
+    let mut attempt = Attempt::new(args.binary.clone(), rung);
     if geteuid().is_root() && rung.number > 0 {
         outside::act_as_the_machine()?;
     }
-    (rung.look)(&mut attempt)?;
-    let Attempt { met, missed, .. } = attempt;
-    if missed > 0 {
-        bail!("{met} of {} as expected", met + missed);
-    }
-    Ok(writeln!(out, "All {met} are as expected.")?)
+    let looked = (rung.look)(&mut attempt);
+    let met = attempt.met;
+    let Err(error) = looked else {
+        return Ok(writeln!(out, "All {met} are as expected.")?);
+    };
+    let Some(not_met) = error.downcast_ref::<NotMet>() else {
+        return Err(error);
+    };
+    let function = not_met.function.map(|name| format!(" {name}"));
+    writeln!(
+        out,
+        "Stuck? cargo workshop hint {}{}",
+        rung.number,
+        function.unwrap_or_default()
+    )?;
+    bail!("{met} as expected, then one that is not; what is after it waits")
 }

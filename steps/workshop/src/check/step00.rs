@@ -57,10 +57,11 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
         "args.flags has more than the caller asked for: 0, here",
     )?;
     let ended = running.end()?;
-    attempt.same(
+    attempt.ended(
         "when its command is done, the launcher ends, with status 0",
-        ended.ending(),
+        &ended,
         0,
+        CAUSES,
         "`wait` takes another answer than an ending for the end",
     )?;
     statuses(attempt)?;
@@ -75,7 +76,7 @@ fn statuses(attempt: &mut Attempt) -> Result<()> {
         ("death by SIGTERM comes back as 128+15", "kill -TERM $$", 143),
     ] {
         let report = attempt.run(&[], script)?;
-        attempt.same(what, report.ending(), status, told)?;
+        attempt.ended(what, &report, status, CAUSES, told)?;
     }
     Ok(())
 }
@@ -122,7 +123,7 @@ fn search(attempt: &mut Attempt) -> Result<()> {
     ] {
         let folders = path.split(':').map(|name| scratch.join(name));
         let report = run_with(attempt, folders, program)?;
-        attempt.same(what, report.ending(), status, mistake)?;
+        attempt.ended(what, &report, status, CAUSES, mistake)?;
     }
     Ok(())
 }

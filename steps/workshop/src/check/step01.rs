@@ -70,7 +70,7 @@ fn lengths(attempt: &mut Attempt) -> Result<()> {
         ),
     ] {
         let report = attempt.run(&["--hostname", name], "true")?;
-        attempt.same(what, report.ending(), status, mistake)?;
+        attempt.ended(what, &report, status, CAUSES, mistake)?;
     }
     Ok(())
 }

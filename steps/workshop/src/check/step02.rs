@@ -37,24 +37,26 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     // A shell may change its own mask; this program does not.
     let asked = ["grep", "SigBlk:", "/proc/self/status"];
     let report = attempt.run_program(INIT, &asked)?;
-    attempt.same(
+    attempt.printed(
         "none of the command's signals is blocked",
-        report.stdout.trim_end(),
+        &report,
         "SigBlk:\t0000000000000000",
+        CAUSES,
         "the child has to unblock them before it executes the command: \
          blocked signals survive execve(2)",
     )?;
     descriptors(attempt, init, command)?;
     let ended = running.end()?;
-    attempt.same(
+    attempt.ended(
         "when the command is done, init ends with its status",
-        ended.ending(),
+        &ended,
         0,
+        CAUSES,
         "`reap` must return the ending of the command, and only of it",
     )?;
     let report = attempt.run(INIT, "exit 7")?;
     let mistake = "init is to exit with `ending.status()`";
-    attempt.same("status 7 comes back as 7", report.ending(), 7, mistake)?;
+    attempt.ended("status 7 comes back as 7", &report, 7, CAUSES, mistake)?;
     orphans(attempt)
 }
 
@@ -99,10 +101,11 @@ fn orphans(attempt: &mut Attempt) -> Result<()> {
          several: ask until nobody is left",
     )?;
     let report = running.signal(Signal::SIGTERM)?;
-    attempt.same(
+    attempt.ended(
         "SIGTERM is handed on to the command, also after that",
-        report.ending(),
+        &report,
         143,
+        CAUSES,
         "init waits in `reap` for the next child to end, and hears nothing: \
          WNOHANG makes it return at once",
     )

@@ -64,7 +64,7 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     )?;
     let ended = running.end()?;
     let mistake = "the command could not end by itself";
-    attempt.same("it ends with status 0", ended.ending(), 0, mistake)
+    attempt.ended("it ends with status 0", &ended, 0, CAUSES, mistake)
 }
 
 /// Where does `/` lead, for the process and for the whole namespace?

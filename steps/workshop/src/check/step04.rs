@@ -78,10 +78,11 @@ fn layers(
     }
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let report = attempt.run(&flags, "cat /layer")?;
-    attempt.same(
+    attempt.printed(
         "of two layers with the same file, the last --image is seen",
-        &report.stdout,
+        &report,
         "from the top",
+        CAUSES,
         "`lowers` has the lowest layer first, lowerdir= wants the top one \
          first: reverse it",
     )

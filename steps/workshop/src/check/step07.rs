@@ -115,11 +115,9 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
         attempt.same(&what, text.trim_end(), expected, mistake)?;
     }
     drop(running);
-    // Without its limits it would take all the memory that there is.
-    match attempt.missed {
-        0 => out_of_memory(attempt),
-        _ => Ok(()),
-    }
+    // Without its limits, which are met by now, it would take all the memory
+    // that there is.
+    out_of_memory(attempt)
 }
 
 /// Takes more memory than it may, and looks at the group before it is removed.
@@ -156,10 +154,11 @@ fn out_of_memory(attempt: &mut Attempt) -> Result<()> {
         "oom_kill above 0",
         "the limit does not hold: memory.max, and no swap",
     )?;
-    attempt.same(
+    attempt.ended(
         "and the launcher tells of it: 128+9",
-        running.end()?.ending(),
+        &running.end()?,
         137,
+        CAUSES,
         "without memory.oom.group the shell may have survived",
     )
 }

@@ -65,7 +65,7 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     queues(attempt, pid)?;
     let ended = running.end()?;
     let mistake = "the command could not end by itself";
-    attempt.same("it ends with status 0", ended.ending(), 0, mistake)
+    attempt.ended("it ends with status 0", &ended, 0, CAUSES, mistake)
 }
 
 /// The file system that shows the message queues.
