@@ -112,7 +112,9 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
         None => overview::run(&repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => command::run(&args, &repository, out)?,
-        Some(Command::Attempt(args)) => command::run_attempt(&args, out)?,
+        Some(Command::Attempt(args)) => {
+            code = command::run_attempt(&args, out)?;
+        }
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
         Some(Command::Solution(args)) => {
             solution::run(&args, &repository, out)?;

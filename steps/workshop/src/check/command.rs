@@ -3,17 +3,22 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use nix::unistd::geteuid;
 
 use super::expect::NotMet;
-use super::{Attempt, build, outside, step07, watch};
+use super::running::{PATIENCE, be_patient};
+use super::trial::contained;
+use super::{Attempt, build, step07, watch};
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::progress::Progress;
 use crate::text::tell;
+
+/// An emulated machine takes its time.
+const IN_VM: u64 = 60;
 
 /// The flags of `workshop check`.
 #[derive(Debug, Args)]
@@ -33,6 +38,11 @@ pub struct Check {
     /// Run it in a virtual machine with cgroup v2 (scripts/vm)
     #[arg(long)]
     vm: bool,
+
+    /// How long your code may take before it is ended [default: 10, or 60 in
+    /// the virtual machine]
+    #[arg(long, value_name = "SECONDS")]
+    patience: Option<u64>,
 }
 
 /// Checks once, or again and again.
@@ -86,7 +96,7 @@ fn once(
     out.flush()?;
     let binary = build::build(repository, rung, args.solution)?;
     let is_met = match binary {
-        Some(binary) => try_out(rung, &binary, args.vm)?,
+        Some(binary) => try_out(rung, &binary, args)?,
         None => {
             writeln!(out, "It does not compile yet: cargo has said why.")?;
             let number = rung.number;
@@ -121,10 +131,10 @@ fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
 }
 
 /// The attempt, as root if the rung needs that, and has it printed.
-fn try_out(rung: &Rung, binary: &Path, in_vm: bool) -> Result<bool> {
+fn try_out(rung: &Rung, binary: &Path, args: &Check) -> Result<bool> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
     let own = std::env::current_exe().context("find this program")?;
-    let mut command = if in_vm {
+    let mut command = if args.vm {
         let mut command = Command::new(scripts.join("vm"));
         command.args(["--quiet", "--carry"]).arg(&own);
         command.arg("--carry").arg(binary).arg("--");
@@ -136,6 +146,9 @@ fn try_out(rung: &Rung, binary: &Path, in_vm: bool) -> Result<bool> {
         command
     };
     command.arg(own).args(["attempt", &rung.number.to_string()]).arg(binary);
+    let usual = if args.vm { IN_VM } else { PATIENCE };
+    let patience = args.patience.unwrap_or(usual).to_string();
+    command.args(["--patience", &patience]);
     let status = command.status().context("start the attempt")?;
     Ok(status.success())
 }
@@ -159,18 +172,35 @@ pub struct AttemptArgs {
     rung: Which,
     /// What was built of it
     binary: PathBuf,
+    /// How many seconds it may take
+    #[arg(long, default_value_t = PATIENCE)]
+    patience: u64,
 }
 
-/// Tries it, and prints what was found.
+/// Tries it, contained, and prints what was found. Exit status: 0 if all is as
+/// expected, 1 if not, 128+N if signal N ended it.
 ///
 /// # Errors
-/// Something is not as expected.
-pub fn run_attempt(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
+/// It could not be tried.
+pub fn run_attempt(
+    args: &AttemptArgs,
+    out: &mut impl Write,
+) -> Result<ExitCode> {
+    be_patient(args.patience);
+    let status = contained(|| match look(args, out) {
+        Ok(()) => 0,
+        Err(error) => {
+            tell(format_args!("{error:#}"));
+            1
+        }
+    })?;
+    Ok(status.into())
+}
+
+/// Within the trial: looks until something is not as expected.
+fn look(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
     let rung = args.rung.0;
     let mut attempt = Attempt::new(args.binary.clone(), rung);
-    if geteuid().is_root() && rung.number > 0 {
-        outside::act_as_the_machine()?;
-    }
     let looked = (rung.look)(&mut attempt);
     let met = attempt.met;
     let Err(error) = looked else {

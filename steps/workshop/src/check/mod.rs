@@ -16,10 +16,12 @@ mod build;
 pub mod command;
 mod expect;
 mod filter;
+mod machine;
 mod outside;
 mod report;
 mod running;
 mod scratch;
+mod trial;
 mod watch;
 
 pub mod step00;

@@ -1,5 +1,6 @@
 //! What the kernel says about a process, seen from outside.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -41,6 +42,17 @@ pub fn name(pid: i32) -> String {
 pub fn children(pid: i32) -> Vec<i32> {
     let children = proc(pid).children().unwrap_or_default();
     children.into_iter().map(Pid::as_raw).collect()
+}
+
+/// How many processes there are in this PID namespace.
+#[must_use]
+pub fn processes() -> usize {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    let is_number = |name: &OsString| {
+        name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
+    };
+    names.filter(is_number).count()
 }
 
 /// Where its open descriptors lead.

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use super::running::LIMIT;
+use super::running::{TOO_MANY, limit};
 
 /// Words of the kernel or of the rung, all of which must have been said, and
 /// the mistake behind them. The first row that fits is taken.
@@ -39,7 +39,7 @@ impl Report {
         let ending = match self.status {
             Some(status) => format!("status {status}{}", meaning(status)),
             None => {
-                format!("it did not end in {} seconds", LIMIT.as_secs())
+                format!("it did not end in {} seconds", limit().as_secs())
             }
         };
         match last.is_empty() {
@@ -61,6 +61,11 @@ impl Report {
     pub fn likely(&self, causes: &Causes, otherwise: &str) -> String {
         if let Some(function) = self.unwritten() {
             return format!("`{function}` is not written yet");
+        }
+        if self.stderr.contains(TOO_MANY) {
+            return "it makes processes without end: does the child go on as \
+                    if it were the parent, or is there a fork in a loop?"
+                .into();
         }
         let said = |texts: &&[&str]| {
             texts.iter().all(|text| self.stderr.contains(text))

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,31 @@ use nix::unistd::Pid;
 use super::outside;
 use super::report::Report;
 
-/// How long a rung may take: enough for a virtual machine under emulation.
-pub const LIMIT: Duration = Duration::from_secs(30);
+/// How long a rung may take, in seconds, if nobody asks for another patience.
+pub const PATIENCE: u64 = 10;
+/// What was asked for.
+static ASKED: AtomicU64 = AtomicU64::new(PATIENCE);
+/// More processes than any trial needs.
+const CROWD: usize = 300;
+/// How often that is looked at, in turns of a waiting loop.
+const TURNS: u32 = 16;
 /// How long a signal may take.
 const SHORT: Duration = Duration::from_secs(3);
+
+/// What stderr says of a fork that never ends.
+pub const TOO_MANY: &str =
+    "processes by now, and more every moment: all ended";
+
+/// Lets a rung take so many seconds.
+pub fn be_patient(seconds: u64) {
+    ASKED.store(seconds, Ordering::Relaxed);
+}
+
+/// How long a rung may take.
+#[must_use]
+pub fn limit() -> Duration {
+    Duration::from_secs(ASKED.load(Ordering::Relaxed))
+}
 
 /// A rung whose command waits for the end of its stdin.
 #[derive(Debug)]
@@ -35,6 +57,7 @@ pub struct Running {
     pub pid: i32,
     /// What its script has printed.
     pub said: String,
+    turns: u32,
 }
 
 /// Runs a command to its end.
@@ -44,7 +67,7 @@ pub struct Running {
 pub fn run(mut command: Command) -> Result<Report> {
     command.stdin(Stdio::null());
     let mut running = Running::spawn(command)?;
-    let status = running.wait(LIMIT);
+    let status = running.wait(limit());
     running.report(status)
 }
 
@@ -59,7 +82,8 @@ impl Running {
         let launcher = command.spawn().with_context(|| {
             format!("start {}", command.get_program().to_string_lossy())
         })?;
-        Ok(Running { launcher, stdout, stderr, pid: 0, said: String::new() })
+        let (pid, said, turns) = (0, String::new(), 0);
+        Ok(Running { launcher, stdout, stderr, pid, said, turns })
     }
 
     /// Starts `command`, whose script says `begun` when it has done its part
@@ -80,7 +104,7 @@ impl Running {
                 running.pid = running.find_process();
                 return Ok(Ok(running));
             }
-            if has_ended || start.elapsed() > LIMIT {
+            if has_ended || start.elapsed() > limit() || running.is_crowded() {
                 let status = running.wait(Duration::ZERO);
                 return Ok(Err(running.report(status)?));
             }
@@ -126,7 +150,7 @@ impl Running {
     /// What it printed cannot be read.
     pub fn end(mut self) -> Result<Report> {
         drop(self.launcher.stdin.take());
-        let status = self.wait(LIMIT);
+        let status = self.wait(limit());
         self.report(status)
     }
 
@@ -138,12 +162,29 @@ impl Running {
                 let signal = status.signal().unwrap_or(0);
                 return Some(status.code().unwrap_or(128 + signal));
             }
-            if start.elapsed() > limit {
+            if start.elapsed() > limit || self.is_crowded() {
                 self.kill();
                 return None;
             }
             sleep(Duration::from_millis(3));
         }
+    }
+
+    /// Are there more processes in the trial than there should ever be? Then
+    /// all of them are ended (kill(2): -1 is every process but this one and the
+    /// PID namespace's first, which this one is).
+    fn is_crowded(&mut self) -> bool {
+        self.turns = self.turns.wrapping_add(1);
+        if std::process::id() != 1 || self.turns % TURNS != 0 {
+            return false;
+        }
+        let count = outside::processes();
+        if count < CROWD {
+            return false;
+        }
+        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        let _ = writeln!(self.stderr, "check: {count} {TOO_MANY}");
+        true
     }
 
     /// Ends the launcher, and with it whatever it has made.

@@ -1,8 +1,10 @@
-//! A scratch folder for an attempt, which is removed at its end.
+//! Scratch folders for an attempt, which are removed at its end.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use nix::unistd::mkdtemp;
@@ -11,11 +13,28 @@ use step03::rootfs;
 
 use crate::rootfs::remove::remove;
 
+/// The one in which all others are.
+static BASE: OnceLock<PathBuf> = OnceLock::new();
+
 /// The folder. The rung may do anything to it.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
+    /// The folder of all scratch folders of this program and of those that it
+    /// forks, to be removed by the one that has made it: a trial may be killed.
+    /// Whom a folder in it is given to can get there.
+    ///
+    /// # Errors
+    /// As for [`Scratch::new`].
+    pub fn base() -> Result<Scratch> {
+        let base = Scratch::new()?;
+        fs::set_permissions(&base.0, Permissions::from_mode(0o711))
+            .context("let others through the scratch folder")?;
+        let _ = BASE.set(base.0.clone());
+        Ok(base)
+    }
+
     /// Makes an empty one.
     ///
     /// # Errors
@@ -23,7 +42,7 @@ impl Scratch {
     pub fn new() -> Result<Scratch> {
         // A name that can be foretold could be taken, or be a link, by the
         // time that we come. mkdtemp(3) makes one up, for its owner alone.
-        let folder = std::env::temp_dir();
+        let folder = BASE.get().cloned().unwrap_or_else(std::env::temp_dir);
         let made = mkdtemp(&folder.join("workshop-check.XXXXXX"));
         let path = made
             .with_context(|| format!("make a folder in {}", folder.display()))
@@ -89,8 +108,6 @@ impl Drop for Scratch {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
