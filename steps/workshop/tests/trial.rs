@@ -80,7 +80,7 @@ fn what_is_left_running_ends_with_the_trial() {
     let path = rung.folder.join("rung");
     let mut alone = Command::new(path).spawn().expect("start it");
     wait(&mut alone);
-    assert_eq!(rung.running(), 2);
+    eventually("both of them", || rung.running() == 2);
     for entry in fs::read_dir("/proc").expect("a /proc").flatten() {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         if String::from_utf8_lossy(&line).contains(&*rung.mark) {
