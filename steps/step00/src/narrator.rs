@@ -136,6 +136,9 @@ pub(crate) fn tell(
         page,
         "{rung}: process {pid} of this machine's kernel, {kernel}"
     )?;
+    if crate::stage::IS_WORN {
+        writeln!(page, "  (built with an exercise: your own code runs here)")?;
+    }
     for line in lines {
         line.print(&mut page)?;
     }

@@ -15,6 +15,9 @@ use step00::proc::Route;
 /// What the name of each lock begins with.
 pub(crate) const CLAIM: &str = ".net-";
 
+/// And that of the machine's end of each cable.
+pub(crate) const NAME: &str = "box";
+
 /// The range, and how many networks of four addresses it holds.
 const FIRST: u32 = u32::from_be_bytes([10, 77, 0, 0]);
 const COUNT: u32 = (1 << 16) / 4;
@@ -61,7 +64,7 @@ pub fn claim() -> Result<Claim> {
             continue;
         }
         let cable = Cable {
-            name: format!("box{number}"),
+            name: format!("{NAME}{number}"),
             outside: Ipv4Addr::from(network + 1),
             inside: Ipv4Addr::from(network + 2),
         };

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow};
 use step00::{Advice, Guardian, Process};
 
 use crate::address::{self, Claim};
+use crate::belt::Belt;
 use crate::carry::Carrier;
 use crate::nat::Masquerade;
 use crate::publish::{self, Published};
@@ -25,6 +26,7 @@ pub struct Connection {
     // Held only for what dropping them does.
     _masquerade: Option<Masquerade>,
     _forwarding: Option<Guardian>,
+    _belt: Option<Belt>,
     // Dropped last: the table has the number of the claim in its name.
     claim: Option<Claim>,
 }
@@ -46,6 +48,7 @@ impl Connection {
             let Claim { cable, .. } = claim;
             Masquerade::start(&format!("workshop-{}", cable.name), cable)
         });
+        let belt = claim.as_ref().map(|claim| Belt::fasten(&claim.cable));
         let forwarding = match is_private {
             true => forwarding::borrow_uplink()?,
             false => None,
@@ -57,6 +60,7 @@ impl Connection {
             carrier: OnceCell::new(),
             _masquerade: masquerade.transpose()?,
             _forwarding: forwarding,
+            _belt: belt.transpose()?.flatten(),
         })
     }
 

@@ -32,6 +32,7 @@ pub mod nat;
 pub mod netlink;
 pub mod publish;
 
+mod belt;
 mod carry;
 mod connection;
 mod datagrams;
@@ -41,5 +42,4 @@ mod messages;
 mod nf_requests;
 mod nf_tables;
 
-pub use flags::{Args, Kind};
-pub use {connection::Connection, ledger::LEDGER};
+pub use {connection::Connection, flags::Args, flags::Kind, ledger::LEDGER};

@@ -10,6 +10,7 @@ use step00::{Advice, Ending, Outcome, Stage, epilogue};
 use step03::volumes::Volume;
 use step04::Image;
 
+use crate::belt::Belt;
 use crate::limits::Limits;
 use crate::place::{Place, let_all_enter};
 use crate::quantities::human;
@@ -92,6 +93,7 @@ impl Handcuffs {
         // parent.
         let _mutex = mutex()?;
         let _tidy = Tidy(base);
+        let _belt = Belt::fasten(base);
         let parent = Place::prepare(base, controllers)?;
         remove_abandoned(&parent);
         let group = parent.join(name_of_owner()?);

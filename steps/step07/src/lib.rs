@@ -33,6 +33,7 @@ pub mod place;
 pub mod quantities;
 pub mod sweep;
 
+mod belt;
 mod files;
 mod flags;
 mod handcuffs;

@@ -12,6 +12,7 @@
 //!   waits  <-------------------------- ends
 //! ```
 
+mod belt;
 mod gate;
 mod guardian;
 mod hooks;
@@ -39,6 +40,7 @@ use crate::unwritten::catch;
 use inside::{NewProcess, SHELL};
 use terminal::Borrowed;
 
+pub(crate) use belt::IS_WORN;
 pub use gate::Gate;
 pub use guardian::Guardian;
 pub use hooks::{Carry, Dropped, Drops, Exec, Fact, Fork, HandedOver, Hooks};
@@ -131,6 +133,7 @@ impl<'a> Stage<'a> {
         inside: impl FnOnce(&Gate) -> Result<()>,
         ledger: &[Reader],
     ) -> Result<Running> {
+        belt::fasten()?;
         let has_terminal = self.own_terminal && terminal::is_wanted();
         let signals = signals::block(has_terminal)?;
         let (gate, other_side) = gate::pair()?;
@@ -156,6 +159,7 @@ impl<'a> Stage<'a> {
             false => narrator::tell(self.rung, subject, ledger),
         };
         let accompanied = catch(|| {
+            belt::look_at(&process, self.flags)?;
             outside(&process)?;
             gate.open()?;
             let carry = self.hooks.streams;
