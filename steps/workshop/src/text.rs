@@ -18,7 +18,7 @@ pub const WIDTH: usize = 80;
 const NARROW: usize = 30;
 
 /// The columns of the terminal on stdout, at most [`WIDTH`]; where there is
-/// none, [`WIDTH`].
+/// none, [`WIDTH`], or what `check --watch` says, who passes all on.
 #[must_use]
 pub fn columns() -> usize {
     let stdout = std::io::stdout();
@@ -31,8 +31,12 @@ pub fn columns() -> usize {
         columns if asked.is_ok() && columns > 0 && stdout.is_terminal() => {
             columns.clamp(NARROW, WIDTH)
         }
-        _ => WIDTH,
+        _ => told().map_or(WIDTH, |told| told.clamp(NARROW, WIDTH)),
     }
+}
+
+fn told() -> Option<usize> {
+    std::env::var("WORKSHOP_COLUMNS").ok()?.parse().ok()
 }
 
 /// How much of `width`, in a layout for [`WIDTH`], is there on this terminal.

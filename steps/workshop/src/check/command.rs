@@ -12,7 +12,7 @@ use nix::unistd::geteuid;
 use super::expect::NotMet;
 use super::running::{PATIENCE, be_patient};
 use super::trial::contained;
-use super::{Attempt, build, step07, watch};
+use super::{Attempt, build, step07, trainer};
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::progress::Progress;
 use crate::text::tell;
@@ -43,6 +43,20 @@ pub struct Check {
     /// the virtual machine]
     #[arg(long, value_name = "SECONDS")]
     patience: Option<u64>,
+
+    /// It has been said already what root is needed for
+    #[arg(long, hide = true)]
+    again: bool,
+}
+
+impl Check {
+    /// What each try of `--watch` gets as well.
+    fn flags(&self) -> Vec<String> {
+        let flags = [("--solution", self.solution), ("--vm", self.vm)];
+        let flags = flags.into_iter().filter(|(_, is_set)| *is_set);
+        let patience = self.patience.map(|s| format!("--patience={s}"));
+        flags.map(|(flag, _)| flag.into()).chain(patience).collect()
+    }
 }
 
 /// Checks once, or again and again.
@@ -60,23 +74,18 @@ pub fn run(
         (Some(Which(rung)), _) | (None, Some(rung)) => rung,
         (None, None) => bail!("all is done; name a rung to check it again"),
     };
+    if args.watch {
+        return trainer::run(rung, repository, args.flags(), out);
+    }
     if rung.number == 7 && !args.vm {
         step07::is_possible()?;
     }
-    explain_root(rung, args);
-    if !args.watch {
-        return match once(args, repository, rung, out)? {
-            true => Ok(()),
-            false => bail!("{} is not there yet", rung.name()),
-        };
+    if !args.again {
+        explain_root(rung, args);
     }
-    let watch = watch::Watch::new(repository, rung)?;
-    loop {
-        once(args, repository, rung, out)?;
-        writeln!(out, "\nwaiting for a file to be saved (Ctrl-C ends)")?;
-        out.flush()?;
-        watch.wait()?;
-        writeln!(out)?;
+    match once(args, repository, rung, out)? {
+        true => Ok(()),
+        false => bail!("{} is not there yet", rung.name()),
     }
 }
 

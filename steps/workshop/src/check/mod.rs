@@ -16,12 +16,16 @@ mod build;
 pub mod command;
 mod expect;
 mod filter;
+mod keys;
 mod machine;
+mod one_try;
 mod outside;
 mod report;
 mod running;
 mod scratch;
+mod trainer;
 mod trial;
+mod verdicts;
 mod watch;
 
 pub mod step00;

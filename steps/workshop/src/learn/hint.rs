@@ -6,7 +6,7 @@ use std::io::Write;
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 
-use crate::ladder::{Repository, Which, unwritten};
+use crate::ladder::{Repository, Rung, Which, unwritten};
 use crate::learn::progress::Progress;
 use crate::text::{WIDTH, columns, reflow};
 
@@ -19,6 +19,16 @@ pub struct Hint {
 
     /// For which function [default: the first that is not written yet]
     function: Option<String>,
+}
+
+impl Hint {
+    /// For this function; for the first that is not written, where none is
+    /// named.
+    #[must_use]
+    pub fn of(rung: &'static Rung, function: Option<&str>) -> Hint {
+        let function = function.map(str::to_owned);
+        Hint { rung: Which(rung), function }
+    }
 }
 
 /// Gives the next hint, after those that were given before.
@@ -112,7 +122,7 @@ pub fn hints_of<'a>(markdown: &'a str, function: &str) -> Vec<&'a str> {
 
 /// What is wrong with the hints of a rung, in words.
 #[cfg(test)]
-fn complaint(rung: &crate::ladder::Rung) -> Option<String> {
+fn complaint(rung: &Rung) -> Option<String> {
     let solution: String = rung.solution.split_whitespace().collect();
     for function in rung.functions() {
         let hints = hints_of(rung.hints, function);
