@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::check::command::{self, AttemptArgs, Check};
 use crate::ladder::{self, Repository};
-use crate::learn::{hint, overview, reset, solution};
+use crate::learn::{hint, overview, reset, solution, start};
 use crate::text::{columns, tell};
 use crate::{apparmor, clean, doctor, measure, peek, rootfs};
 
@@ -29,6 +29,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Say what to read and write on a rung; give half of it for a short
+    /// lesson
+    Start(start::Start),
     /// Try a rung with your code, and look from outside at what happened
     Check(Check),
     /// The part of `check` that starts the rung, as root if need be
@@ -110,6 +113,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     match command {
         None => overview::run(&repository, out)?,
+        Some(Command::Start(args)) => start::run(&args, &repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => command::run(&args, &repository, out)?,
         Some(Command::Attempt(args)) => {

@@ -31,6 +31,9 @@ pub struct Rung {
     pub story: &'static str,
     /// The subcommand that runs a command, where it has several.
     pub subcommand: Option<&'static str>,
+    /// The functions of the exercise that are written even in a short lesson,
+    /// where the others are given: `workshop start N --half`.
+    pub essential: &'static [&'static str],
     /// What of a process this rung is the first to change: a namespace in
     /// /proc/PID/ns, a line of /proc/PID/status, or `root` for the filesystem
     /// on `/`. `None`: there is no single such thing.
@@ -47,13 +50,15 @@ pub struct Rung {
 }
 
 macro_rules! rung {
-    ($number:literal, $name:ident, $primitive:literal, $adds:literal) => {
+    ($number:literal, $name:ident, $primitive:literal, $essential:expr,
+     $adds:literal) => {
         Rung {
             number: $number,
             adds: $adds,
             primitive: $primitive,
             story: "main",
             subcommand: None,
+            essential: &$essential,
             changes: None,
             solution: include_str!(concat!(
                 "../../",
@@ -81,28 +86,40 @@ macro_rules! rung {
 /// is compared with it: a new rung is its folder, its check and a row here.
 #[rustfmt::skip]
 pub static LADDER: &[Rung] = &[
-    rung!(0, step00, "process", "fork, exec, wait: no isolation at all"),
+    rung!(0, step00, "process", ["fork"],
+        "fork, exec, wait: no isolation at all"),
     Rung { changes: Some("uts"),
-        ..rung!(1, step01, "uts", "UTS namespace: a hostname of its own") },
+        ..rung!(1, step01, "uts", ["set_hostname"],
+            "UTS namespace: a hostname of its own") },
     Rung { changes: Some("pid"),
-        ..rung!(2, step02, "pid", "PID namespace: being PID 1") },
+        ..rung!(2, step02, "pid", ["run_as_init"],
+            "PID namespace: being PID 1") },
     Rung { changes: Some("mnt"),
-        ..rung!(3, step03, "root", "mount namespace, pivot_root: another /") },
+        ..rung!(3, step03, "root", ["pivot"],
+            "mount namespace, pivot_root: another /") },
     Rung { changes: Some("root"),
-        ..rung!(4, step04, "overlay", "overlayfs: a shared image") },
+        ..rung!(4, step04, "overlay", ["mount_overlay"],
+            "overlayfs: a shared image") },
     Rung { changes: Some("net"),
-        ..rung!(5, step05, "network", "network namespace: veth, routes, NAT") },
+        ..rung!(5, step05, "network", ["plug_in"],
+            "network namespace: veth, routes, NAT") },
     Rung { changes: Some("user"),
-        ..rung!(6, step06, "user", "user namespace: root without being root") },
-    rung!(7, step07, "cgroup", "control groups: the handcuffs"),
+        ..rung!(6, step06, "user", ["write_maps"],
+            "user namespace: root without being root") },
+    rung!(7, step07, "cgroup", ["limit"],
+        "control groups: the handcuffs"),
     Rung { changes: Some("Seccomp"),
-        ..rung!(8, step08, "seccomp", "seccomp: words it cannot say") },
+        ..rung!(8, step08, "seccomp", ["architecture_check", "install"],
+            "seccomp: words it cannot say") },
     Rung { changes: Some("ipc"),
-        ..rung!(9, step09, "ipc", "the last blindfolds: ipc, cgroup, time") },
+        ..rung!(9, step09, "ipc", ["mount_queues"],
+            "the last blindfolds: ipc, cgroup, time") },
     Rung { changes: Some("NoNewPrivs"),
-        ..rung!(10, step10, "privileges", "capabilities: root without powers") },
+        ..rung!(10, step10, "privileges", ["limit_bounding"],
+            "capabilities: root without powers") },
     Rung { story: "run", subcommand: Some("run"),
-        ..rung!(11, step11, "enter", "setns, pidfd: walking back in") },
+        ..rung!(11, step11, "enter", ["join"],
+            "setns, pidfd: walking back in") },
 ];
 
 /// The number of the highest rung.

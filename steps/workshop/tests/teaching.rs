@@ -160,6 +160,52 @@ fn reset_keeps_what_was_there() {
 }
 
 #[test]
+fn start_says_what_to_read_and_what_to_write_and_gives_half() {
+    let copy = Copy::new();
+    let said = copy.says(&["start", "3"]);
+    let order =
+        ["1  read", "2  see", "make_private", "pivot  ", "workshop check"];
+    let places = order.map(|text| said.find(text).expect(text));
+    assert!(places.is_sorted(), "{said}");
+    let run = said.find("--features exercise").expect("how to run it");
+    assert!(places[4] < run, "check comes first: {said}");
+    assert!(said.contains("start 3 --half"), "{said}");
+    let read = |number| fs::read_to_string(copy.exercise(number));
+    assert!(read(3).expect("read") == LADDER[3].untouched, "only words");
+
+    let said = copy.says(&["start", "3", "--half"]);
+    assert!(said.contains("half of it is given"), "{said}");
+    assert!(said.contains("make_private      given"), "{said}");
+    assert!(said.contains("pivot             yours to write"), "{said}");
+    assert!(!said.contains("kept"), "nothing was written: {said}");
+    let half = read(3).expect("read it");
+    assert_eq!(half.matches("unwritten(\"").count(), 1);
+    // It is there already, and that is no try.
+    let again = copy.says(&["start", "3", "--half"]);
+    assert!(!again.contains("is given now"), "{again}");
+    copy.refuses(&["solution", "3"]);
+
+    // What is the learner's own is kept.
+    fs::write(copy.exercise(3), "fn mine() {}\n").expect("write it");
+    let said = copy.says(&["start", "3", "--half"]);
+    assert!(said.contains("yours is kept in"), "{said}");
+    let kept = copy.exercise(3).with_file_name("exercise.kept-1.rs");
+    assert_eq!(fs::read_to_string(kept).expect("kept"), "fn mine() {}\n");
+    assert_eq!(read(3).expect("read it"), half);
+    // And half of it is nobody's own.
+    let said = copy.says(&["reset", "3"]);
+    assert!(!said.contains("kept"), "{said}");
+
+    let said = copy.says(&["start", "4", "--half"]);
+    assert!(said.contains("all of it is yours"), "{said}");
+    assert!(read(4).expect("read it") == LADDER[4].untouched);
+    assert!(copy.says(&["start"]).contains("step00: "), "the next one");
+    for Rung { number, .. } in LADDER {
+        copy.says(&["start", &number.to_string(), "--half"]);
+    }
+}
+
+#[test]
 fn alone_it_shows_the_ladder_and_what_is_next() {
     let copy = Copy::new();
     let said = copy.says(&[]);

@@ -6,6 +6,7 @@
 //! - `step03.solution` does its work: the control.
 //! - `step03.unwritten.pivot` names this function, kindly.
 //! - `step03.untouched` names any function of step03's.
+//! - `step03.half` names an essential one: the others are given.
 //! - `step08.over.step03` is a higher rung on the untouched step03.
 //! - `step03.bug` panics in its first function: the control for the words.
 
@@ -144,6 +145,7 @@ impl Expected {
             [_, "solution"] => (0, false, "ran\n".into()),
             [_, "bug"] => (125, true, "by a bug, see above\n".into()),
             [_, "untouched"] => (125, false, words(rung, "", rung)),
+            [_, "half"] => (125, false, words(rung, essential(rung), rung)),
             [_, "unwritten", name] => (125, false, words(rung, name, rung)),
             [_, "over", lower] => (125, false, words(rung, "", lower)),
             _ => panic!("{parts:?} is no name that means something"),
@@ -158,6 +160,15 @@ impl Expected {
         for word in PANIC {
             assert_eq!(text.contains(word), self.panics, "{word}: {text}");
         }
+    }
+}
+
+/// The function that a half leaves out; none where it leaves out several.
+fn essential(rung: &str) -> &'static str {
+    let found = LADDER.iter().find(|row| row.name() == rung);
+    match found.expect("a rung").essential {
+        [one] => one,
+        _ => "",
     }
 }
 

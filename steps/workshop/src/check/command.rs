@@ -14,6 +14,7 @@ use super::running::{PATIENCE, be_patient};
 use super::trial::contained;
 use super::{Attempt, build, step07, trainer};
 use crate::ladder::{LADDER, Repository, Rung, Which};
+use crate::learn::half::is_as_it_came;
 use crate::learn::progress::Progress;
 use crate::text::tell;
 
@@ -128,7 +129,7 @@ fn once(
 
 /// An exercise that was not begun is no try.
 fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
-    if repository.read_exercise(rung)? == rung.untouched {
+    if is_as_it_came(rung, &repository.read_exercise(rung)?) {
         return Ok(());
     }
     let mut progress = Progress::load(repository)?;

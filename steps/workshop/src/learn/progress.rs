@@ -13,7 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 use step00::Advice;
 
-use crate::ladder::{Repository, Rung};
+use crate::ladder::{LADDER, Repository, Rung};
 use crate::text::malformed;
 
 const FILE: &str = ".workshop.json";
@@ -98,6 +98,13 @@ impl Progress {
     #[must_use]
     pub fn is_done(&self, rung: &Rung) -> bool {
         self.rungs.get(&rung.name()).is_some_and(|entry| entry.done)
+    }
+
+    /// The first rung that is not done; the highest where all are.
+    #[must_use]
+    pub fn next(&self) -> &'static Rung {
+        let first = LADDER.iter().find(|rung| !self.is_done(rung));
+        first.unwrap_or(&LADDER[LADDER.len() - 1])
     }
 
     /// Has it been tried?

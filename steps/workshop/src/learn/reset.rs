@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::ladder::{Repository, Which};
+use crate::ladder::{Repository, Rung, Which};
+use crate::learn::half::is_as_it_came;
 use crate::learn::progress::Progress;
 
 /// The flags of `workshop reset`.
@@ -28,11 +29,37 @@ pub fn run(
     out: &mut impl Write,
 ) -> Result<()> {
     let rung = args.rung.0;
+    let kept = replace(rung, repository, rung.untouched)?;
+    let mut progress = Progress::load(repository)?;
+    progress.forget(rung);
+    progress.save()?;
+
+    writeln!(out, "{} is as it came", rung.exercise().display())?;
+    if let Some(kept) = kept {
+        writeln!(out, "yours is kept in {}", kept.display())?;
+    }
+    Ok(())
+}
+
+/// Puts this text into the exercise's place, whole or not at all. What the
+/// learner had written is kept in another file, whose name is returned.
+///
+/// # Errors
+/// The folder is not writable. Then nothing has been lost.
+pub fn replace(
+    rung: &Rung,
+    repository: &Repository,
+    text: &str,
+) -> Result<Option<PathBuf>> {
     let shown = rung.exercise();
     let path = repository.0.join(&shown);
+    let is_own = |own: &[u8]| match std::str::from_utf8(own) {
+        Ok(own) => !is_as_it_came(rung, own),
+        Err(_) => true,
+    };
     let kept = match fs::read(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Ok(own) if own == rung.untouched.as_bytes() => None,
+        Ok(own) if !is_own(&own) => None,
         own => {
             let own =
                 own.with_context(|| format!("read {}", path.display()))?;
@@ -40,19 +67,11 @@ pub fn run(
         }
     };
     let new = path.with_extension("rs.new");
-    fs::write(&new, rung.untouched)
+    fs::write(&new, text)
         .and_then(|()| fs::rename(&new, &path))
         .with_context(|| format!("write {}", path.display()))?;
-    let mut progress = Progress::load(repository)?;
-    progress.forget(rung);
-    progress.save()?;
-
-    writeln!(out, "{} is as it came", shown.display())?;
-    if let Some(kept) = kept {
-        let kept = shown.with_file_name(kept.file_name().unwrap_or_default());
-        writeln!(out, "yours is kept in {}", kept.display())?;
-    }
-    Ok(())
+    let name = kept.and_then(|kept| Some(kept.file_name()?.to_owned()));
+    Ok(name.map(|name| shown.with_file_name(name)))
 }
 
 /// Moves the learner's file aside, to the first name that is free. Git and

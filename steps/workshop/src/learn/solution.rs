@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::ladder::{Repository, Which};
+use crate::learn::half::is_as_it_came;
 use crate::learn::progress::Progress;
 
 /// The flags of `workshop solution`.
@@ -31,7 +32,7 @@ pub fn run(
 ) -> Result<()> {
     let rung = args.rung.0;
     let is_tried = || -> Result<bool> {
-        Ok(repository.read_exercise(rung)? != rung.untouched
+        Ok(!is_as_it_came(rung, &repository.read_exercise(rung)?)
             || Progress::load(repository)?.is_begun(rung))
     };
     if !args.anyway && !is_tried()? {
@@ -50,7 +51,7 @@ pub fn run(
 }
 
 /// Is it one of the book's marks, at which an excerpt begins or ends?
-fn is_anchor(line: &str) -> bool {
+pub(super) fn is_anchor(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("// ANCHOR: ") || line.starts_with("// ANCHOR_END: ")
 }
