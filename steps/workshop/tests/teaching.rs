@@ -221,6 +221,16 @@ fn alone_it_shows_the_ladder_and_what_is_next() {
     assert!(said.contains("  begun  step01"), "{said}");
     assert!(said.contains("Next: step01"), "{said}");
 
+    // What it took; and what broke since stays done, and is named.
+    let broken = r#"{"rungs": {"step00": {"done": true, "broken": true,
+        "tries": 4000000000, "hints": {"fork": 1}}}}"#;
+    fs::write(&progress, broken).expect("write it");
+    let said = copy.says(&[]);
+    assert!(said.contains("  broke  step00"), "{said}");
+    assert!(said.contains("999 tries, 1 hint\n"), "{said}");
+    assert!(said.contains("step00 was done, but its last check"), "{said}");
+    assert!(said.contains("Next: step01"), "{said}");
+
     fs::write(&progress, "nonsense").expect("write it");
     assert!(copy.refuses(&[]).contains("delete it"));
     fs::remove_file(&progress).expect("delete it");

@@ -133,9 +133,7 @@ fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
         return Ok(());
     }
     let mut progress = Progress::load(repository)?;
-    let entry = progress.entry(rung);
-    entry.tries += 1;
-    entry.done |= is_met;
+    progress.entry(rung).note(is_met);
     progress.keep();
     Ok(())
 }

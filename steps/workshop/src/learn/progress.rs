@@ -34,10 +34,35 @@ pub struct Progress {
 pub struct Entry {
     /// The learner's own code has passed its check.
     pub done: bool,
+    /// It has, and its last check has failed all the same.
+    #[serde(skip_serializing_if = "is_false")]
+    pub broken: bool,
     /// How often the learner's own code has been checked.
     pub tries: u32,
     /// How many hints have been given, by function.
     pub hints: BTreeMap<String, usize>,
+}
+
+/// What is hardly ever so is written only where it is.
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Entry {
+    /// The learner's own code has been checked. Done stays done: what broke
+    /// since is known beside it.
+    pub fn note(&mut self, is_met: bool) {
+        self.tries = self.tries.saturating_add(1);
+        self.done |= is_met;
+        self.broken = self.done && !is_met;
+    }
+
+    /// How many hints have been given, for all functions together.
+    #[must_use]
+    pub fn hinted(&self) -> usize {
+        let counts = self.hints.values().copied();
+        counts.fold(0, usize::saturating_add)
+    }
 }
 
 impl Progress {
@@ -100,6 +125,12 @@ impl Progress {
         self.rungs.get(&rung.name()).is_some_and(|entry| entry.done)
     }
 
+    /// What is known of this rung, if it has been begun.
+    #[must_use]
+    pub fn of(&self, rung: &Rung) -> Option<&Entry> {
+        self.rungs.get(&rung.name())
+    }
+
     /// The first rung that is not done; the highest where all are.
     #[must_use]
     pub fn next(&self) -> &'static Rung {
@@ -116,5 +147,37 @@ impl Progress {
     /// Forgets all about a rung.
     pub fn forget(&mut self, rung: &Rung) {
         self.rungs.remove(&rung.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn done_stays_done_and_what_broke_since_is_known() {
+        let mut entry = Entry::default();
+        entry.note(false);
+        assert_eq!((entry.done, entry.broken), (false, false));
+        entry.note(true);
+        assert_eq!((entry.done, entry.broken), (true, false));
+        let text = serde_json::to_string(&entry).expect("write it");
+        assert!(!text.contains("broken"), "as it was before: {text}");
+        entry.note(false);
+        assert_eq!((entry.done, entry.broken), (true, true));
+        entry.note(true);
+        assert_eq!((entry.done, entry.broken), (true, false));
+        assert_eq!(entry.tries, 4);
+    }
+
+    #[test]
+    fn files_of_other_versions_are_read() {
+        let old = r#"{"done": true, "tries": 3, "hints": {"fork": 2}}"#;
+        let entry: Entry = serde_json::from_str(old).expect("read it");
+        assert!(entry.done && !entry.broken);
+        assert_eq!(entry.hinted(), 2);
+        let new = r#"{"tries": 1, "something": [1]}"#;
+        let entry: Entry = serde_json::from_str(new).expect("read it");
+        assert_eq!(entry.tries, 1);
     }
 }
