@@ -88,13 +88,17 @@ impl Verdicts {
         before: &Verdicts,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let now_met = self.turned(before, true);
+        // What is reached for the first time, and met, needs no names.
+        let is_new = |what: &&str| before.find(what).is_none();
+        let (reached, now_met): (Vec<&str>, Vec<&str>) =
+            self.turned(before, true).into_iter().partition(is_new);
         let not_met = self.turned(before, false);
         let unseen = |(what, is_met): &&(String, bool)| {
             *is_met && self.find(what).is_none()
         };
         let unseen = before.list.iter().filter(unseen).count();
-        if now_met.is_empty() && not_met.is_empty() && unseen == 0 {
+        let turned = now_met.len() + not_met.len() + reached.len();
+        if turned + unseen == 0 {
             return writeln!(out, "Since the last try nothing has turned.");
         }
         writeln!(out, "Since the last try:")?;
@@ -106,6 +110,11 @@ impl Verdicts {
                     writeln!(out, "           {line}")?;
                 }
             }
+        }
+        match reached.len() {
+            0 => {}
+            1 => writeln!(out, "  reached, and met: one more")?,
+            count => writeln!(out, "  reached, and met: {count} more")?,
         }
         match unseen {
             0 => Ok(()),
@@ -173,6 +182,8 @@ Stuck? cargo workshop hint 3
         assert!(!text.contains("another"), "{text}");
         let back = said(FIRST, &turned);
         assert!(back.contains("  now NOT  a proc is mounted"), "{back}");
+        let further = said(&format!("{FIRST}  met  more\n"), FIRST);
+        assert!(further.contains("and met: one more"), "{further}");
         let nothing = said("It does not compile", FIRST);
         assert!(nothing.contains("not reached: one that was met"));
     }
