@@ -6,7 +6,7 @@
 //!
 //! - [`ladder`] - the one table of the rungs; scripts and tests read it too.
 //! - `check`, and `learn` around it - the learner's own code: trying it, hints,
-//!   the reference, what is done.
+//!   the reference, what is done; `class` - the same of a whole room.
 //! - `doctor`, `measure`, `peek` - the machine, and any process on it.
 //! - `rootfs`, `apparmor`, `clean` - what the workshop makes and removes.
 #![doc = include_str!("ladder.md")]
@@ -14,6 +14,7 @@
 mod apparmor;
 mod arch;
 mod check;
+mod class;
 mod clean;
 mod cli;
 mod doctor;

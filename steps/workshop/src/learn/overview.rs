@@ -21,6 +21,7 @@ On the way:
   cargo workshop hint N          a hint; one more each time
   cargo workshop solution N      the reference, after a try
   cargo workshop reset N         the exercise as it came; yours is kept
+  cargo workshop class FOLDER    who of a class stands where; --hand-in
   cargo workshop doctor          which rungs run here, what mends the rest
   cargo workshop rootfs          make target/rootfs from what is here
   cargo workshop rootfs alpine   or import a real image

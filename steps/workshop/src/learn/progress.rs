@@ -16,7 +16,8 @@ use step00::Advice;
 use crate::ladder::{LADDER, Repository, Rung};
 use crate::text::malformed;
 
-const FILE: &str = ".workshop.json";
+/// Its name.
+pub const FILE: &str = ".workshop.json";
 
 /// The file's contents.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub struct Progress {
     /// By the name of the rung. A rung that is missing has not been begun.
     #[serde(default)]
     rungs: BTreeMap<String, Entry>,
+    /// Whose it is: a number that was drawn when it was first handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learner: Option<String>,
     #[serde(skip)]
     path: PathBuf,
 }
@@ -90,12 +94,28 @@ impl Progress {
         Ok(Progress { path, ..progress })
     }
 
+    /// Of a file's contents, which may be a stranger's.
+    ///
+    /// # Errors
+    /// It is not what this writes.
+    pub fn parse(text: &[u8]) -> serde_json::Result<Progress> {
+        serde_json::from_slice(text)
+    }
+
+    /// What stands in the file.
+    ///
+    /// # Errors
+    /// None that are known.
+    pub fn text(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
     /// Writes it, whole or not at all.
     ///
     /// # Errors
     /// The folder is not writable.
     pub fn save(&self) -> Result<()> {
-        let text = serde_json::to_string_pretty(self)? + "\n";
+        let text = self.text()?;
         let new = self.path.with_extension("json.new");
         fs::write(&new, text)
             .and_then(|()| fs::rename(&new, &self.path))
