@@ -1,10 +1,10 @@
 //! The exercise of step00: fork, exec, wait. About 30 lines are yours.
 //!
 //! ```text
+//! cargo workshop check 0                                    look at it
+//! cargo workshop hint 0 fork                                a hint
 //! cargo run -p step00 --features exercise -- echo hello     try it
 //! cargo test -p step00 --features exercise                  prove it
-//! cargo workshop check 0                                    look at it
-//! cargo workshop hint 0                                     a hint
 //! ```
 //!
 //! Replace each `unwritten(…)` by a body of your own, from top to bottom. What
@@ -69,9 +69,10 @@ pub fn fork(
     //    does with an address, so it is `unsafe`, and the SAFETY comment says
     //    why it is sound here: for how long must both variables live?
     //
-    // 3. One call, and it returns in two processes. clone(2), RETURN VALUE:
-    //    which of the three numbers means what? (`libc::syscall` answers -1
-    //    for every error, and `Errno::last()` knows which one it was.)
+    // 3. One call, and it returns in two processes, as fork(2) does: RETURN
+    //    VALUE there has three numbers, and which of them means what?
+    //    (`libc::syscall` answers -1 for every error, and `Errno::last()`
+    //    knows which one it was.)
     //    From a raw descriptor to an owned one: `OwnedFd::from_raw_fd`.
     crate::unwritten("fork", file!())
 }
@@ -97,11 +98,13 @@ pub fn execute(command: &Command) -> Result<Infallible> {
     //    after the other. `nix::unistd::execve` returns only if it has failed,
     //    and so its result holds nothing but an error.
     //
-    // 2. What to do next depends on that error: execvp(3), "p - execlp(),
-    //    execvp()", its last paragraphs. Which errors mean "not in this
-    //    folder", which one "remember me, but look on", and what do all others
-    //    mean? Usual mistake: to go on after each of them, and to report the
-    //    last folder's ENOENT.
+    // 2. What to do next depends on that error: execve(2), ERRORS. Two of them
+    //    say that the file is not in this folder, or that this is no folder:
+    //    look in the next one. One is to be remembered while you look on:
+    //    exec(3), "certain errors are treated specially". All others mean:
+    //    this is the program, and it does not work. (ENOEXEC, too: other than
+    //    that page has it, no shell is to read the file here.) Usual mistake:
+    //    to go on after each of them, and to report the last folder's ENOENT.
     //
     // 3. `cannot_execute` makes an error of what the kernel answered last; and
     //    if it has not been asked at all, ENOENT is the truth.

@@ -1,5 +1,7 @@
 //! The frame around every rung's `main`.
 
+mod probe;
+
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -20,13 +22,18 @@ pub fn rung() -> Option<&'static str> {
 }
 
 /// Does the work, reports what went wrong, if anything did, and turns the
-/// result into an exit status.
+/// result into an exit status. (A question of `cargo workshop check 0` is
+/// answered in its place.)
 pub fn finish(
     rung: &'static str,
     work: impl FnOnce() -> Result<Ending>,
 ) -> ExitCode {
     let _ = RUNG.set(rung);
     keep_zombies();
+    let work = || match probe::question(rung) {
+        Some(question) => probe::answer(&question),
+        None => work(),
+    };
     let status = match catch(work) {
         Ok(ending) => ending.status(),
         Err(error) => {

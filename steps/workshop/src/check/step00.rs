@@ -1,45 +1,51 @@
 //! step00: fork, exec, wait.
+//!
+//! In the order of the exercise: [`fork`] by itself, then `execute`
+//! ([`execution`]) in the process that `fork` makes, and then [`wait`].
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+mod execution;
+mod fork;
+mod question;
+mod wait;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::report::Report;
-use super::running;
-use super::scratch::Scratch;
 use super::{Attempt, Causes, outside};
 
+/// What the words of `execute` say, when nothing was executed.
 const CAUSES: &Causes = &[
     (
-        &["ECHILD"],
-        "exit_signal is 0 in `fork`: a child that sends nobody a signal is \
-         not one that waitid(2) finds; it wants SIGCHLD",
+        &["overflowed its stack"],
+        "`execute` calls itself, again and again: execve(2) of nix is \
+         `execve`",
     ),
     (
-        &["panicked", "fd != -1"],
-        "CLONE_PIDFD is missing in `fork`: the kernel has written no \
-         descriptor to pidfd",
+        &["not yet implemented"],
+        "`execute` has a todo!() left, at the line that is named",
     ),
     (
-        &["panicked", "-1"],
-        "CLONE_PIDFD is missing in `fork`, or args.pidfd: the kernel has \
-         written no descriptor to it",
+        &["panicked at"],
+        "`execute` panics, at the line that is named: an error is to be \
+         looked at, not unwrapped",
     ),
     (
-        &["execute sh", "ENOENT"],
+        &["ENOENT"],
         "`execute` gives up too early: ENOENT and ENOTDIR mean that the next \
          folder is to be tried",
     ),
-    (
-        &["EINVAL"],
-        "clone3(2) was given a struct or a size that it does not know",
-    ),
+    (&["EFAULT"], "`execute` gives the kernel an address at which nothing is"),
 ];
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
-    let Some(running) = attempt.start(&[], "", CAUSES)? else { return Ok(()) };
+    fork::look(attempt)?;
+    execution::arguments(attempt)?;
+    let mut command = attempt.command(&[], "echo begun; cat >/dev/null");
+    command.env("WORKSHOP_CHECK", "it is seen");
+    let what = "it starts, and executes its command";
+    let Some(running) = attempt.start_command(what, command, CAUSES)? else {
+        return Ok(());
+    };
     attempt.same(
         "it is a child of the launcher's, and another process",
         outside::status(running.pid, "PPid"),
@@ -54,18 +60,20 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
         "it is in all namespaces that the launcher is in",
         apart.join(" "),
         "",
-        "args.flags has more than the caller asked for: 0, here",
+        "`fork`: args.flags has more than the caller asked for: 0, here",
     )?;
+    execution::environment(attempt, running.pid)?;
+    wait::look(attempt)?;
     let ended = running.end()?;
     attempt.ended(
         "when its command is done, the launcher ends, with status 0",
         &ended,
         0,
-        CAUSES,
+        &[],
         "`wait` takes another answer than an ending for the end",
     )?;
     statuses(attempt)?;
-    search(attempt)
+    execution::search(attempt)
 }
 
 /// The end of a process is reported as it was.
@@ -76,65 +84,7 @@ fn statuses(attempt: &mut Attempt) -> Result<()> {
         ("death by SIGTERM comes back as 128+15", "kill -TERM $$", 143),
     ] {
         let report = attempt.run(&[], script)?;
-        attempt.ended(what, &report, status, CAUSES, told)?;
+        attempt.ended(what, &report, status, &[], told)?;
     }
     Ok(())
-}
-
-/// How a program is looked for in PATH.
-fn search(attempt: &mut Attempt) -> Result<()> {
-    let scratch = Scratch::new()?;
-    for (name, mode) in [("first", 0o644), ("second", 0o755), ("empty", 0)] {
-        let folder = scratch.join(name);
-        fs::create_dir_all(&folder).context("make a folder")?;
-        if mode != 0 {
-            let program = folder.join("program");
-            fs::write(&program, "#!/bin/sh\nexit 5\n")?;
-            fs::set_permissions(&program, Permissions::from_mode(mode))?;
-        }
-    }
-    let one_folder = "`execute` gives up too early: ENOENT, ENOTDIR and \
-                      EACCES mean that the next folder is to be tried";
-    let forgets = "`execute` reports what the last folder answered: EACCES \
-                   is to be remembered, ENOENT is not";
-    for (what, path, program, status, mistake) in [
-        ("no such program: 127", "empty", "program", 127, forgets),
-        (
-            "it is looked for in the next folder too",
-            "empty:second",
-            "program",
-            5,
-            one_folder,
-        ),
-        (
-            "a file that may not be executed is passed over",
-            "first:second",
-            "program",
-            5,
-            one_folder,
-        ),
-        (
-            "if that was the only one: 126",
-            "first:empty",
-            "program",
-            126,
-            forgets,
-        ),
-    ] {
-        let folders = path.split(':').map(|name| scratch.join(name));
-        let report = run_with(attempt, folders, program)?;
-        attempt.ended(what, &report, status, CAUSES, mistake)?;
-    }
-    Ok(())
-}
-
-fn run_with(
-    attempt: &Attempt,
-    folders: impl Iterator<Item = std::path::PathBuf>,
-    program: &str,
-) -> Result<Report> {
-    let mut command = std::process::Command::new(attempt.binary());
-    command.args(["-q", "--", program]);
-    command.env("PATH", std::env::join_paths(folders)?);
-    running::run(command)
 }
