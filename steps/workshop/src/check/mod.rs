@@ -20,6 +20,7 @@ mod keys;
 mod machine;
 mod one_try;
 mod outside;
+mod refuse;
 mod report;
 mod running;
 mod scratch;

@@ -1,0 +1,156 @@
+//! A kernel that says no: one system call of a rung answers with an error.
+//!
+//! What a rung does with the kernel's answer shows only where there is an
+//! error, and a kernel that works gives none. So a small filter (step08 has
+//! the lesson about them) is put on the rung before it starts.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::Result;
+use libc::{
+    BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W,
+    SECCOMP_MODE_FILTER, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, c_long,
+    sock_filter, sock_fprog,
+};
+use nix::errno::Errno;
+
+use super::report::Report;
+use super::{Attempt, running};
+
+/// A call that is refused: its number, what some of its arguments are, where
+/// that tells which of several calls is meant, and what the kernel seems to
+/// answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused {
+    /// SYS_…
+    pub call: c_long,
+    /// The index of an argument, from 0, and its low half.
+    pub arguments: &'static [(u32, u32)],
+    /// The answer.
+    pub errno: Errno,
+}
+
+impl Attempt {
+    /// When the kernel refuses this call, does the rung stop before its
+    /// command runs, and say so?
+    ///
+    /// # Errors
+    /// [`NotMet`](super::expect::NotMet), or it cannot be started.
+    pub fn stops_when(
+        &mut self,
+        what: &str,
+        flags: &[&str],
+        refused: &[Refused],
+        mistake: &str,
+    ) -> Result<()> {
+        let report =
+            self.run_refused(flags, "echo it ran all the same", refused)?;
+        let has_run = report.stdout.contains("it ran all the same");
+        let is_met = !has_run && report.status.is_some_and(|it| it != 0);
+        let found = match has_run {
+            true => "the command ran all the same".into(),
+            false => report.words(),
+        };
+        self.found(what, is_met, found, "an error of the launcher's", mistake)
+    }
+
+    /// Runs a script where the kernel refuses these calls.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run_refused(
+        &self,
+        flags: &[&str],
+        script: &str,
+        refused: &[Refused],
+    ) -> Result<Report> {
+        let mut command = self.command(flags, script);
+        refuse(&mut command, refused);
+        running::run(command)
+    }
+}
+
+/// Puts the filter on what `command` starts.
+fn refuse(command: &mut Command, refused: &[Refused]) {
+    let mut filter = filter(refused);
+    let install = move || {
+        let program = sock_fprog {
+            len: filter.len() as u16,
+            filter: filter.as_mut_ptr(),
+        };
+        // SAFETY: `program` names all of `filter`, which outlives the call.
+        let answer = unsafe {
+            libc::prctl(
+                libc::PR_SET_SECCOMP,
+                SECCOMP_MODE_FILTER,
+                &raw const program,
+            )
+        };
+        Errno::result(answer).map(drop).map_err(io::Error::from)
+    };
+    // SAFETY: between fork and exec this makes one system call, and allocates
+    // nothing.
+    unsafe { command.pre_exec(install) };
+}
+
+/// Asks for one call after the other. Of struct seccomp_data the number lies
+/// at 0, and argument N at 16 + 8 * N (seccomp(2)).
+fn filter(refused: &[Refused]) -> Vec<sock_filter> {
+    let load = |offset| step(BPF_LD | BPF_W | BPF_ABS, offset, 0);
+    let answer = |action| step(BPF_RET | BPF_K, action, 0);
+    let mut filter = vec![];
+    for Refused { call, arguments, errno } in refused {
+        // What is not equal goes on behind this block.
+        let mut left = 2 * arguments.len() as u8 + 1;
+        filter.push(load(0));
+        filter.push(unless_equal(*call as u32, left));
+        for (index, value) in *arguments {
+            left -= 2;
+            filter.push(load(16 + 8 * index));
+            filter.push(unless_equal(*value, left));
+        }
+        filter.push(answer(SECCOMP_RET_ERRNO | *errno as u32));
+    }
+    filter.push(answer(SECCOMP_RET_ALLOW));
+    filter
+}
+
+fn unless_equal(value: u32, distance: u8) -> sock_filter {
+    step(BPF_JMP | BPF_JEQ | BPF_K, value, distance)
+}
+
+fn step(code: u32, k: u32, jf: u8) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf, k }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn only_the_call_that_is_meant_is_refused() {
+        let succeeds = |arguments| {
+            let call = libc::SYS_kill;
+            let errno = Errno::EPERM;
+            let mut command = Command::new("sh");
+            command.args(["-c", "kill -0 $$"]);
+            let other = Refused { call: -1, arguments: &[], errno };
+            refuse(&mut command, &[other, Refused { call, arguments, errno }]);
+            command.output().map(|output| output.status.success())
+        };
+        if !nix::unistd::geteuid().is_root() {
+            // Who has no powers may not filter (seccomp(2)).
+            let error = succeeds(&[]).expect_err("EACCES");
+            return assert_eq!(error.raw_os_error(), Some(libc::EACCES));
+        }
+        assert!(!succeeds(&[]).expect("start it"));
+        assert!(!succeeds(&[(1, 0)]).expect("start it"));
+        for control in [&[(1, 9)], &[(0, 0)]] {
+            assert!(succeeds(control).expect("start it"), "the control");
+        }
+    }
+}
