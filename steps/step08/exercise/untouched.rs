@@ -3,16 +3,18 @@
 //! installs the program. The table of the calls is not among them.
 //!
 //! ```text
+//! cargo workshop check 8                                      look at it
 //! cargo run -p step08 --features exercise -- --dump-seccomp   see it
 //! cargo run -p step08 --features exercise                     try it
 //! cargo test -p step08 --features exercise                    prove it
-//! cargo workshop check 8                                      look at it
-//! cargo workshop hint 8                                       a hint
+//! cargo workshop hint 8 range                                 a hint
 //! ```
 //!
 //! The program is for a very little machine: read `bpf.rs` first, it has the
 //! instructions (`load`, `jump`, `answer`) and the labels to jump to (ALLOW,
-//! REFUSE, ABSENT; NEXT goes on). It asks, from top to bottom:
+//! REFUSE, ABSENT; NEXT goes on). In the code a jump has a *distance*, which
+//! says how many instructions are skipped; the listing (`--dump-seccomp`) says
+//! to which *line* it goes. The program asks, from top to bottom:
 //!
 //! 1. Is this our architecture? If not, the numbers mean something else.
 //! 2. Is it one of the calls that must look as if they did not exist?
@@ -74,8 +76,9 @@ fn architecture_check() -> [sock_filter; 3] {
     // (`arch::AUDIT_ARCH`); an answer for when it is another one.
     //
     // A distance says how many instructions are *skipped*: where is yes to
-    // go, and where no? Usual mistake: to leave out this check. seccomp(2),
-    // NOTES, says what for.
+    // go, and where no? Usual mistake: to swap the two, and every program is
+    // killed by SIGSYS (31). Another: to leave out this check, and nothing
+    // shows. seccomp(2), at `struct seccomp_data`, says what it is for.
     step00::unwritten("architecture_check", file!())
 }
 
@@ -104,8 +107,9 @@ fn default_answer(newest: u32) -> [sock_filter; 4] {
     //
     // 2. What follows at once is therefore what refuses. The other two answers
     //    come after it, in the order that `link` (bpf.rs) expects: it counts
-    //    them from the end. Usual mistake: another order, and every allowed
-    //    call fails. EPERM and ENOSYS are in libc; ALLOW's is no errno.
+    //    them from the end. Usual mistake: another order. Where ALLOW is not
+    //    the last, every allowed call fails. EPERM and ENOSYS are in libc;
+    //    ALLOW's is no errno.
     step00::unwritten("default_answer", file!())
 }
 
@@ -123,7 +127,8 @@ fn default_answer(newest: u32) -> [sock_filter; 4] {
 pub fn install(program: &[sock_filter]) -> Result<()> {
     // 1. A struct sock_fprog says how long the program is (in instructions,
     //    as a u16: `try_into`), and where it lies (`as_ptr`; the kernel only
-    //    reads it, but the type wants a mutable pointer: `cast_mut`).
+    //    reads it, but the type wants a mutable pointer: `cast_mut`). Usual
+    //    mistake: the length in bytes, and the kernel answers EINVAL.
     //
     // 2. seccomp(2) has no function in the C library. `libc::syscall` takes
     //    the call's number, `libc::SYS_seccomp`, and then its three arguments:
@@ -132,5 +137,7 @@ pub fn install(program: &[sock_filter]) -> Result<()> {
     //
     // 3. -1 is an error: `Errno::result` makes a Result of the answer. The
     //    context says how long the program was, and what the call needs.
+    //    Usual mistake: to leave it at the call. Then a kernel that takes no
+    //    filter goes unnoticed, and the command runs without one.
     step00::unwritten("install", file!())
 }

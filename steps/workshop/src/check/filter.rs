@@ -5,7 +5,7 @@
 
 use std::ptr::null_mut;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, ensure};
 use libc::{c_long, sock_filter};
 use nix::errno::Errno;
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -22,7 +22,7 @@ pub const UNKNOWN: u32 = u32::MAX;
 /// # Errors
 /// There is none (ENOENT), or this kernel shows none (EIO: it is built without
 /// CONFIG_CHECKPOINT_RESTORE).
-pub fn of(pid: i32) -> Result<Vec<sock_filter>> {
+pub fn of(pid: i32) -> anyhow::Result<Vec<sock_filter>> {
     trace(libc::PTRACE_SEIZE, pid, 0).context("trace the process")?;
     let filter = stopped(pid);
     let left = trace(libc::PTRACE_DETACH, pid, 0);
@@ -31,7 +31,7 @@ pub fn of(pid: i32) -> Result<Vec<sock_filter>> {
     Ok(filter)
 }
 
-fn stopped(pid: i32) -> Result<Vec<sock_filter>> {
+fn stopped(pid: i32) -> anyhow::Result<Vec<sock_filter>> {
     trace(libc::PTRACE_INTERRUPT, pid, 0)?;
     waitpid(Pid::from_raw(pid), Some(WaitPidFlag::__WALL))?;
     let length = trace(GET_FILTER, pid, 0)?;
@@ -56,9 +56,20 @@ fn trace(request: u32, pid: i32, data: usize) -> nix::Result<c_long> {
 #[must_use]
 pub fn answer(filter: &[sock_filter], architecture: u32, number: u32) -> u32 {
     // struct seccomp_data: the number, the architecture, and then 0s.
-    let data = [number, architecture];
-    let (mut accumulator, mut at) = (0_u32, 0);
-    while let Some(instruction) = filter.get(at) {
+    walk(filter, [number, architecture], 0).unwrap_or(UNKNOWN)
+}
+
+/// Runs a piece of a filter, with what the piece before it has loaded.
+///
+/// # Errors
+/// It gives no answer: the index at which it leaves the piece.
+pub fn walk(
+    piece: &[sock_filter],
+    data: [u32; 2],
+    loaded: u32,
+) -> Result<u32, usize> {
+    let (mut accumulator, mut at) = (loaded, 0);
+    while let Some(instruction) = piece.get(at) {
         let k = instruction.k;
         at += 1;
         let test = match u32::from(instruction.code) {
@@ -78,17 +89,17 @@ pub fn answer(filter: &[sock_filter], architecture: u32, number: u32) -> u32 {
                 accumulator &= k;
                 continue;
             }
-            0x06 => return k,
+            0x06 => return Ok(k),
             0x15 => accumulator == k,
             0x25 => accumulator > k,
             0x35 => accumulator >= k,
             0x45 => accumulator & k != 0,
-            _ => return UNKNOWN,
+            _ => return Ok(UNKNOWN),
         };
         let distance = if test { instruction.jt } else { instruction.jf };
         at += usize::from(distance);
     }
-    UNKNOWN
+    Err(at)
 }
 
 /// An answer of seccomp, in words.

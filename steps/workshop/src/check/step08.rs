@@ -1,45 +1,91 @@
 //! step08: a filter for system calls.
 
+use std::process::Command;
+
 use anyhow::Result;
 use libc::sock_filter;
+use nix::errno::Errno;
 
 use super::filter::{answer, named, of};
-use super::{Attempt, Causes, outside};
+use super::refuse::Refused;
+use super::{Attempt, Causes, outside, running};
 use crate::arch;
+
+mod listing;
+mod parts;
 
 const FLAGS: &[&str] = &["--network", "none"];
 
+/// Why there may be no program at all.
+const UNBUILT: &Causes = &[
+    (
+        &["panicked", "too long"],
+        "`range` takes two instructions, however many calls are in it: with \
+         one for each call the program is too long for its jumps",
+    ),
+    (
+        &["panicked", "bpf.rs"],
+        "`default_answer`: the question comes first, then the three answers. \
+         `link` (bpf.rs) has found a jump behind the answer that it leads to",
+    ),
+    (
+        &["overflowed its stack"],
+        "`range`, `architecture_check` or `default_answer` calls itself: \
+         cargo has warned of that, above",
+    ),
+];
+const UNBUILT_OTHERWISE: &str =
+    "`range`, `architecture_check` or `default_answer` comes to no end";
+
+/// The program is right, and yet the command does not start.
 const CAUSES: &Causes = &[
     (
-        &["install the seccomp filter", "EINVAL"],
-        "the kernel finds the program malformed: does `len` count \
-         instructions, does every path end in an answer?",
+        &["Bad address"],
+        "`install` gives the kernel a wrong address (EFAULT): the third \
+         argument is that of the struct sock_fprog (`&raw const`), and the \
+         struct has that of the first instruction (`as_ptr`)",
+    ),
+    (
+        &["Invalid argument"],
+        "`install`: the kernel finds something malformed (EINVAL). `len` \
+         counts instructions, not bytes; first comes the operation \
+         SECCOMP_SET_MODE_FILTER, then the flags, 0, then the address of the \
+         struct sock_fprog, whose `filter` is that of the first instruction",
+    ),
+    (
+        &["not supported"],
+        "`install` asks for another operation: seccomp(2) knows \
+         SECCOMP_SET_MODE_FILTER; SECCOMP_MODE_FILTER is prctl(2)'s",
+    ),
+    (
+        &["Function not implemented"],
+        "`install` makes another call: its number is libc::SYS_seccomp",
+    ),
+    (
+        &["overflowed its stack"],
+        "`install` calls itself; cargo has warned of that, above",
     ),
     (
         &[],
-        "the filter refuses what every program needs: look at the order of \
-         the answers in `default_answer`, and at both ends of a `range`",
+        "`install`: the program is right, so it is what the kernel was given \
+         of it, or what was made of the kernel's answer: -1 is an error, 0 is \
+         none",
     ),
 ];
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
-    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
-        return Ok(());
-    };
-    let mode = outside::status(running.pid, "Seccomp");
+    listed(attempt)?;
+    let started = attempt.start(FLAGS, "", CAUSES)?;
+    let Some(running) = started else { return Ok(()) };
     attempt.same(
         "the kernel filters its system calls (Seccomp: 2)",
-        &mode,
+        outside::status(running.pid, "Seccomp"),
         2,
-        "the program was built but never installed: `install` must call \
-         seccomp(2)",
+        "`install` has built the program but never installed it: it must \
+         call seccomp(2) with SECCOMP_SET_MODE_FILTER",
     )?;
-    if mode != "2" {
-        return Ok(());
-    }
-    let filter = of(running.pid)?;
-    calls(attempt, &filter)?;
+    kernels_copy(attempt, &of(running.pid)?)?;
     drop(running);
     let report = attempt.run(FLAGS, "mount -t tmpfs none /mnt 2>&1")?;
     attempt.found(
@@ -47,49 +93,80 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
         report.status != Some(0) && report.status.is_some(),
         report.ending(),
         "an error",
-        "what the table does not allow must be refused: `default_answer`",
-    )
+        "`default_answer`: what the table does not allow must be refused",
+    )?;
+    errors(attempt)
 }
 
-/// What the kernel's copy of the program answers.
-fn calls(attempt: &mut Attempt, filter: &[sock_filter]) -> Result<()> {
+/// The program as it was built: a wrong one may let nothing run, and then
+/// there is no process to ask for it.
+fn listed(attempt: &mut Attempt) -> Result<()> {
+    let mut command = Command::new(attempt.binary());
+    command.arg("--dump-seccomp");
+    let report = running::run(command)?;
+    if report.status != Some(0) {
+        let what = "--dump-seccomp lists the program";
+        let mistake = UNBUILT_OTHERWISE;
+        return attempt.ended(what, &report, 0, UNBUILT, mistake);
+    }
+    match listing::instructions(&report.stdout) {
+        Some(program) => parts::look(attempt, &program),
+        // Instructions that the rung has no name for: the kernel has them.
+        None => Ok(()),
+    }
+}
+
+/// What the kernel's copy of the program answers: nobody has to believe the
+/// listing.
+fn kernels_copy(attempt: &mut Attempt, filter: &[sock_filter]) -> Result<()> {
     let (own, other) = (arch::here()?.audit, arch::foreign());
-    let range = "one of the ranges is shut at one end: AT_LEAST its first \
-                 and not GREATER than its last is what is allowed";
-    let order = "`default_answer`: NEXT leads to the refusal, then come \
-                 absent and allow";
-    let unchecked = "the architecture is not checked: there, the same number is \
-                another call";
-    let absent = "clone3 is not among the calls that seem absent: `program` \
-                  must ask for each of calls.absent";
-    for (what, architecture, number, expected, mistake) in [
-        ("read(2) is allowed", own, libc::SYS_read, "allowed", range),
-        ("write(2) is allowed", own, libc::SYS_write, "allowed", range),
-        ("mount(2) is refused", own, libc::SYS_mount, "EPERM", order),
-        (
-            "clone3(2) seems absent, so that libc takes clone(2)",
-            own,
-            libc::SYS_clone3,
-            "ENOSYS",
-            absent,
-        ),
-        (
-            "a call that is newer than the table seems absent",
-            own,
-            60_000,
-            "ENOSYS",
-            "`default_answer`: GREATER than the newest call goes to ABSENT",
-        ),
+    let mistake = "what the kernel has is not what was listed: `install` must \
+                   hand on the program that it is given";
+    for (what, architecture, number, expected) in [
+        ("read(2) is allowed", own, libc::SYS_read, "allowed"),
+        ("write(2) is allowed", own, libc::SYS_write, "allowed"),
+        ("mount(2) is refused", own, libc::SYS_mount, "EPERM"),
+        ("clone3(2) seems absent", own, libc::SYS_clone3, "ENOSYS"),
+        ("a newer call seems absent", own, 60_000, "ENOSYS"),
         (
             "a call of another architecture kills the process",
             other,
             libc::SYS_read,
             "the process is killed",
-            unchecked,
         ),
     ] {
         let said = named(answer(filter, architecture, number as u32));
         attempt.same(what, said, expected, mistake)?;
     }
     Ok(())
+}
+
+/// What becomes of the kernel's answer shows where it is an error.
+fn errors(attempt: &mut Attempt) -> Result<()> {
+    let errno = Errno::EACCES;
+    let refused = |call, arguments| Refused { call, arguments, errno };
+    attempt.stops_when(
+        "when the kernel takes no filter, the command does not run",
+        FLAGS,
+        &[
+            refused(libc::SYS_seccomp, &[]),
+            refused(libc::SYS_prctl, &[(0, libc::PR_SET_SECCOMP as u32)]),
+        ],
+        "`install` takes no notice of the kernel's answer: -1 is an error, \
+         and without the filter the command must not run. `Errno::result` \
+         makes a Result of it, for `?` or the end of the function",
+    )?;
+    // The flags of seccomp(2) are bits: these have one of them, or all.
+    let flags: [&[(u32, u32)]; 6] =
+        [&[(1, 1)], &[(1, 2)], &[(1, 4)], &[(1, 8)], &[(1, 16)], &[(1, 31)]];
+    let refused = flags.map(|flag| refused(libc::SYS_seccomp, flag));
+    let report = attempt.run_refused(FLAGS, "true", &refused)?;
+    attempt.ended(
+        "no flag of seccomp(2) is set",
+        &report,
+        0,
+        &[],
+        "`install`: the second argument is 0, no flags. Each of them asks for \
+         something else (seccomp(2)), of which nothing was said",
+    )
 }
