@@ -67,8 +67,11 @@ fn no_mount_gets_out_even_where_every_mount_is_shared() {
         start("unshare", &[&SHARED[..], &[STEP03, "-q"]].concat(), "");
     // The launcher's namespace stands for the machine here.
     let machine = mounts(process.launcher());
+    // (With an exercise the launcher itself has left it: stage/belt.rs. What
+    // gets out all the same is for `cargo workshop check 3` to see.)
     assert!(
-        machine.iter().all(|m| m.propagation.starts_with("shared")),
+        cfg!(feature = "exercise")
+            || machine.iter().all(|m| m.propagation.starts_with("shared")),
         "the premise"
     );
     assert_eq!(mount_points(process.launcher()), mount_points("self"));

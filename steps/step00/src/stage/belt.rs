@@ -28,17 +28,19 @@ const KINDS: [(i32, &str); 7] = [
     (libc::CLONE_NEWCGROUP, "cgroup"),
 ];
 
-/// Before the process is made: the launcher leaves the machine's mounts. What
-/// the process mounts or unmounts reaches the launcher's at most, where a
-/// mount is still shared (mount_namespaces(7)), and these end with it.
+/// Before a process with mounts of its own is made: the launcher leaves the
+/// machine's. What the process mounts or unmounts reaches the launcher's at
+/// most, where a mount is still shared (mount_namespaces(7)), and these end
+/// with it.
 ///
 /// A user other than root may not do this, and need not: from their mounts
 /// nothing gets to the machine's.
 ///
 /// # Errors
 /// EPERM where root may not make namespaces.
-pub(super) fn fasten() -> Result<()> {
-    if !IS_WORN || !geteuid().is_root() {
+pub(super) fn fasten(flags: u64) -> Result<()> {
+    let mounts = flags & libc::CLONE_NEWNS as u64 != 0;
+    if !IS_WORN || !mounts || !geteuid().is_root() {
         return Ok(());
     }
     let none = None::<&str>;

@@ -133,7 +133,7 @@ impl<'a> Stage<'a> {
         inside: impl FnOnce(&Gate) -> Result<()>,
         ledger: &[Reader],
     ) -> Result<Running> {
-        belt::fasten()?;
+        belt::fasten(self.flags)?;
         let has_terminal = self.own_terminal && terminal::is_wanted();
         let signals = signals::block(has_terminal)?;
         let (gate, other_side) = gate::pair()?;
