@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! f="--features exercise"
-//! cargo run -p step05 $f -- --network none ip link    part 1
-//! cargo run -p step05 $f -- ip address                parts 2 and 3
-//! cargo test -p step05 $f                             prove it
 //! cargo workshop check 5                              look at it
-//! cargo workshop hint 5                               a hint
+//! cargo run -p step05 $f -- --network none ip link    try part 1
+//! cargo run -p step05 $f -- ip address                try parts 2 and 3
+//! cargo test -p step05 $f                             prove it
+//! cargo workshop hint 5 plug_in                       a hint
 //! ```
 //!
 //! How to speak to the kernel's network code is given: read the first half of
@@ -43,7 +43,8 @@ pub fn bring_up_loopback() -> Result<()> {
 fn bring_up(route: &Netlink, name: &str) -> Result<()> {
     // rtnetlink(7), RTM_NEWLINK: it makes an interface *or changes* one, and
     // which of the two the flags of the request decide. Usual mistake: CREATE,
-    // which asks for a new one. You do want an answer: ACK.
+    // which asks for a new one, and is answered with EEXIST. You do want an
+    // answer, ACK: `send` waits for it, and without ACK for ever.
     //
     // The body is a struct ifinfomsg, and `link` (messages.rs) makes it of the
     // interface's index and its flags. Which of the flags in netdevice(7) is
@@ -74,9 +75,10 @@ pub fn plug_in(cable: &Cable, pid: Pid) -> Result<()> {
     //                 IFLA_IFNAME  its name inside, "eth0"
     //                 IFLA_NET_NS_PID  in whose namespace it is to be born
     //
-    // Usual mistake: to forget that inner body. Then the kernel reads the name
-    // as one, and answers with an error that helps nobody. Numbers are in the
-    // machine's own byte order: `to_ne_bytes`.
+    // Usual mistake: to forget that inner body. Then the kernel takes the name
+    // for it, finds no peer after it, and makes one of its own: veth0, out
+    // here. It does not say so, and what is missing inside is eth0. Numbers
+    // are in the machine's own byte order: `to_ne_bytes`.
     step00::unwritten("plug_in", file!());
 
     give_address(&route, &cable.name, cable.outside)?;

@@ -9,7 +9,7 @@ use super::running::{TOO_MANY, limit};
 pub type Causes = [(&'static [&'static str], &'static str)];
 
 /// What a rung has printed, and how it ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Report {
     /// Its exit status, or 128+N if signal N killed it; `None` if it did not
     /// end by itself and had to be killed.
