@@ -23,12 +23,13 @@ use super::{Attempt, running};
 /// that tells which of several calls is meant, and what the kernel seems to
 /// answer.
 #[derive(Debug, Clone, Copy)]
-pub struct Refused {
+pub struct Refused<'a> {
     /// SYS_…
     pub call: c_long,
     /// The index of an argument, from 0, and its low half.
-    pub arguments: &'static [(u32, u32)],
-    /// The answer.
+    pub arguments: &'a [(u32, u32)],
+    /// The answer; `UnknownErrno`, which is 0, is none: the call seems to have
+    /// answered 0.
     pub errno: Errno,
 }
 
@@ -42,7 +43,7 @@ impl Attempt {
         &mut self,
         what: &str,
         flags: &[&str],
-        refused: &[Refused],
+        refused: &[Refused<'_>],
         mistake: &str,
     ) -> Result<()> {
         let report =
@@ -64,7 +65,7 @@ impl Attempt {
         &self,
         flags: &[&str],
         script: &str,
-        refused: &[Refused],
+        refused: &[Refused<'_>],
     ) -> Result<Report> {
         let mut command = self.command(flags, script);
         refuse(&mut command, refused);
@@ -73,7 +74,7 @@ impl Attempt {
 }
 
 /// Puts the filter on what `command` starts.
-fn refuse(command: &mut Command, refused: &[Refused]) {
+pub fn refuse(command: &mut Command, refused: &[Refused<'_>]) {
     let mut filter = filter(refused);
     let install = move || {
         let program = sock_fprog {
@@ -97,7 +98,7 @@ fn refuse(command: &mut Command, refused: &[Refused]) {
 
 /// Asks for one call after the other. Of struct seccomp_data the number lies
 /// at 0, and argument N at 16 + 8 * N (seccomp(2)).
-fn filter(refused: &[Refused]) -> Vec<sock_filter> {
+fn filter(refused: &[Refused<'_>]) -> Vec<sock_filter> {
     let load = |offset| step(BPF_LD | BPF_W | BPF_ABS, offset, 0);
     let answer = |action| step(BPF_RET | BPF_K, action, 0);
     let mut filter = vec![];
