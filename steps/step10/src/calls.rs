@@ -1,7 +1,7 @@
 //! The calls that the primitive is made of, as Rust sees them: capset(2), and
 //! some operations of prctl(2). They are here and not in nix, which has none.
 
-use std::io;
+use nix::errno::Errno;
 
 use crate::capabilities::Set;
 
@@ -33,7 +33,7 @@ pub fn capset(
     effective: Set,
     permitted: Set,
     inheritable: Set,
-) -> io::Result<()> {
+) -> nix::Result<()> {
     let header = Header { version: VERSION_3, pid: 0 };
     // Sixty-four bits in two halves, the lower ones first.
     let half = |shift: u32| Sets {
@@ -46,17 +46,14 @@ pub fn capset(
     let answer = unsafe {
         libc::syscall(libc::SYS_capset, &raw const header, sets.as_ptr())
     };
-    match answer {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
+    Errno::result(answer).map(drop)
 }
 
 /// Is the capability with this number in the bounding set?
 ///
 /// # Errors
 /// EINVAL when the kernel has none with this number.
-pub fn bounding_has(number: u32) -> io::Result<bool> {
+pub fn bounding_has(number: u32) -> nix::Result<bool> {
     prctl(libc::PR_CAPBSET_READ, number.into(), 0).map(|answer| answer == 1)
 }
 
@@ -64,7 +61,7 @@ pub fn bounding_has(number: u32) -> io::Result<bool> {
 ///
 /// # Errors
 /// EPERM without CAP_SETPCAP.
-pub fn drop_from_bounding(number: u32) -> io::Result<()> {
+pub fn drop_from_bounding(number: u32) -> nix::Result<()> {
     prctl(libc::PR_CAPBSET_DROP, number.into(), 0).map(drop)
 }
 
@@ -72,17 +69,14 @@ pub fn drop_from_bounding(number: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// EPERM when it is not both permitted and inheritable.
-pub fn raise_ambient(number: u32) -> io::Result<()> {
+pub fn raise_ambient(number: u32) -> nix::Result<()> {
     let raise = libc::PR_CAP_AMBIENT_RAISE as u64;
     prctl(libc::PR_CAP_AMBIENT, raise, number.into()).map(drop)
 }
 
-fn prctl(operation: i32, first: u64, second: u64) -> io::Result<i32> {
+fn prctl(operation: i32, first: u64, second: u64) -> nix::Result<i32> {
     // SAFETY: these operations take numbers and no pointer; those that they
     // do not use must be zero.
     let answer = unsafe { libc::prctl(operation, first, second, 0u64, 0u64) };
-    match answer {
-        -1 => Err(io::Error::last_os_error()),
-        answer => Ok(answer),
-    }
+    Errno::result(answer)
 }

@@ -2,11 +2,11 @@
 //! yours.
 //!
 //! ```text
+//! cargo workshop check 10                             look at it
 //! cargo run -p step10 --features exercise -- id       try it
 //! cargo test -p step10 --features exercise            prove it
 //! cargo run -p step11 --features step10/exercise run  climb on it
-//! cargo workshop check 10                             look at it
-//! cargo workshop hint 10                              a hint
+//! cargo workshop hint 10 limit_bounding               a hint
 //! ```
 //!
 //! What makes root powerful is not the number 0. It is some forty separate
@@ -50,8 +50,9 @@ pub fn limit_bounding(kept: Set) -> Result<()> {
     // `drop_from_bounding` takes out, `kept.has` says what is to stay.
     //
     // How many are there? Each kernel has its own last one, below 64, and to
-    // ask for the next is EINVAL: the end of the loop, and no error. Any other
-    // answer is one.
+    // ask for the next is EINVAL (`Err(Errno::EINVAL)`): the end of the loop,
+    // and no error. Any other error is one. Usual mistake: to begin with 1,
+    // or to write down how many there are on this machine.
     step00::unwritten("limit_bounding", file!())
 }
 
@@ -66,8 +67,9 @@ pub fn limit_bounding(kept: Set) -> Result<()> {
 pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
     // 1. One call sets three of the sets: capset(2). `capset` takes them in
     //    this order: effective, permitted, inheritable. Usual mistake: to
-    //    compute a set and never to give it to the kernel. Look at CapEff in
-    //    /proc/self/status afterwards.
+    //    compute a set and never to give it to the kernel. With root it does
+    //    not show: execve(2) fills CapEff from the bounding set. Look at CapInh
+    //    and CapEff in /proc/self/status with `--user 1000 --cap-add kill`.
     //
     // 2. The ambient set is filled one by one (`inherited.numbers()`), with
     //    `raise_ambient`. Why not before the first step? capabilities(7) says
@@ -77,7 +79,7 @@ pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
 
 /// From here on execve(2) gives nothing that the process has not already: a
 /// set-user-ID program runs as whoever starts it. Children inherit this, and
-/// it cannot be switched off (PR_SET_NO_NEW_PRIVS(2const)).
+/// it cannot be switched off (prctl(2), PR_SET_NO_NEW_PRIVS).
 pub fn forbid_new_privileges() -> Result<()> {
     // It is one operation of prctl(2), and `nix::sys::prctl` has a function
     // for it. Say at what it failed if it does. Then look at NoNewPrivs in

@@ -33,7 +33,7 @@ pub fn limit_bounding(kept: Set) -> Result<()> {
     for number in 0..64 {
         let is_there = match bounding_has(number) {
             // That was the last one that this kernel has.
-            Err(error) if error.raw_os_error() == Some(EINVAL) => break,
+            Err(Errno::EINVAL) => break,
             answer => answer
                 .with_context(|| format!("look for capability {number}"))?,
         };
@@ -45,8 +45,6 @@ pub fn limit_bounding(kept: Set) -> Result<()> {
     Ok(())
 }
 // ANCHOR_END: limit_bounding
-
-const EINVAL: i32 = Errno::EINVAL as i32;
 
 // ANCHOR: set_capabilities
 /// Sets the permitted and the effective set to `permitted`, the inheritable
@@ -71,7 +69,7 @@ pub fn set_capabilities(permitted: Set, inherited: Set) -> Result<()> {
 // ANCHOR: forbid_new_privileges
 /// From here on execve(2) gives nothing that the process has not already: a
 /// set-user-ID program runs as whoever starts it. Children inherit this, and
-/// it cannot be switched off (PR_SET_NO_NEW_PRIVS(2const)).
+/// it cannot be switched off (prctl(2), PR_SET_NO_NEW_PRIVS).
 pub fn forbid_new_privileges() -> Result<()> {
     prctl::set_no_new_privs().context("set no_new_privs")
 }
