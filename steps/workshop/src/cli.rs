@@ -12,7 +12,9 @@ use crate::check::command::{self, AttemptArgs, Check};
 use crate::ladder::{self, Repository};
 use crate::learn::{hint, overview, reset, solution, start};
 use crate::text::{columns, tell};
-use crate::{apparmor, class, clean, doctor, measure, peek, rootfs};
+use crate::{
+    apparmor, challenge, class, clean, doctor, measure, peek, rootfs,
+};
 
 /// The companion of the workshop Blindfolds & Handcuffs
 #[derive(Parser)]
@@ -43,6 +45,8 @@ enum Command {
     Solution(solution::Solution),
     /// Bring an exercise back as it came, and keep what was there
     Reset(reset::Reset),
+    /// More to do, beyond the exercises: list it, tell it, try it
+    Challenge(challenge::Args),
     /// Show who of a class stands where, or hand in your own progress
     Class(class::Class),
     /// Say which rungs run on this machine, and what mends the rest
@@ -116,6 +120,9 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
     match command {
         None => overview::run(&repository, out)?,
         Some(Command::Start(args)) => start::run(&args, &repository, out)?,
+        Some(Command::Challenge(args)) => {
+            challenge::run(&args, &repository, out)?;
+        }
         Some(Command::Class(args)) => class::run(&args, &repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => command::run(&args, &repository, out)?,

@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use step00::Advice;
 
+use crate::challenge::{self, Challenge};
 use crate::check::{self, Look};
 
 /// One rung.
@@ -45,6 +46,10 @@ pub struct Rung {
     pub untouched: &'static str,
     /// The hints, as Markdown.
     pub hints: &'static str,
+    /// What there is to do beyond the exercise.
+    pub challenges: &'static [Challenge],
+    /// Their texts and hints, as Markdown.
+    pub tasks: &'static str,
     /// What `check` looks at.
     pub(crate) look: Look,
 }
@@ -76,6 +81,12 @@ macro_rules! rung {
                 "../../",
                 stringify!($name),
                 "/exercise/hints.md"
+            )),
+            challenges: challenge::$name::CHALLENGES,
+            tasks: include_str!(concat!(
+                "../../",
+                stringify!($name),
+                "/exercise/challenges.md"
             )),
             look: check::$name::look,
         }

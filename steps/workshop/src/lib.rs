@@ -6,13 +6,14 @@
 //!
 //! - [`ladder`] - the one table of the rungs; scripts and tests read it too.
 //! - `check`, and `learn` around it - the learner's own code: trying it, hints,
-//!   the reference, what is done; `class` - the same of a whole room.
+//!   the reference, what is done; [`challenge`] - more to do; `class` - the same of a whole room.
 //! - `doctor`, `measure`, `peek` - the machine, and any process on it.
 //! - `rootfs`, `apparmor`, `clean` - what the workshop makes and removes.
 #![doc = include_str!("ladder.md")]
 
 mod apparmor;
 mod arch;
+pub mod challenge;
 mod check;
 mod class;
 mod clean;

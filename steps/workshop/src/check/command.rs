@@ -13,6 +13,7 @@ use super::expect::NotMet;
 use super::running::{PATIENCE, be_patient};
 use super::trial::contained;
 use super::{Attempt, build, step07, trainer};
+use crate::challenge::find;
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::half::is_as_it_came;
 use crate::learn::progress::Progress;
@@ -106,7 +107,11 @@ fn once(
     out.flush()?;
     let binary = build::build(repository, rung, args.solution)?;
     let is_met = match binary {
-        Some(binary) => try_out(rung, &binary, args)?,
+        Some(binary) => {
+            let Check { vm, patience, .. } = *args;
+            let binary = &binary;
+            Trial { rung, binary, vm, patience, challenge: None }.run()?
+        }
         None => {
             writeln!(out, "It does not compile yet: cargo has said why.")?;
             let number = rung.number;
@@ -138,27 +143,49 @@ fn note(repository: &Repository, rung: &Rung, is_met: bool) -> Result<()> {
     Ok(())
 }
 
-/// The attempt, as root if the rung needs that, and has it printed.
-fn try_out(rung: &Rung, binary: &Path, args: &Check) -> Result<bool> {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
-    let own = std::env::current_exe().context("find this program")?;
-    let mut command = if args.vm {
-        let mut command = Command::new(scripts.join("vm"));
-        command.args(["--quiet", "--carry"]).arg(&own);
-        command.arg("--carry").arg(binary).arg("--");
-        command
-    } else {
-        // What cargo sets when it runs a rung: by this as-root decides.
-        let mut command = Command::new(scripts.join("as-root"));
-        command.env("CARGO_PKG_NAME", rung.name());
-        command
-    };
-    command.arg(own).args(["attempt", &rung.number.to_string()]).arg(binary);
-    let usual = if args.vm { IN_VM } else { PATIENCE };
-    let patience = args.patience.unwrap_or(usual).to_string();
-    command.args(["--patience", &patience]);
-    let status = command.status().context("start the attempt")?;
-    Ok(status.success())
+/// A rung that has been built, and is to be tried.
+pub struct Trial<'a> {
+    pub rung: &'a Rung,
+    pub binary: &'a Path,
+    /// In the virtual machine?
+    pub vm: bool,
+    pub patience: Option<u64>,
+    /// Not the exercise is looked at, but this challenge.
+    pub challenge: Option<&'a str>,
+}
+
+impl Trial<'_> {
+    /// The attempt, as root if the rung needs that, and has it printed.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn run(&self) -> Result<bool> {
+        let scripts =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
+        let own = std::env::current_exe().context("find this program")?;
+        let Trial { rung, binary, vm, .. } = *self;
+        let mut command = if vm {
+            let mut command = Command::new(scripts.join("vm"));
+            command.args(["--quiet", "--carry"]).arg(&own);
+            command.arg("--carry").arg(binary).arg("--");
+            command
+        } else {
+            // What cargo sets when it runs a rung: by this as-root decides.
+            let mut command = Command::new(scripts.join("as-root"));
+            command.env("CARGO_PKG_NAME", rung.name());
+            command
+        };
+        command.arg(own).args(["attempt", &rung.number.to_string()]);
+        command.arg(binary);
+        let usual = if vm { IN_VM } else { PATIENCE };
+        let patience = self.patience.unwrap_or(usual).to_string();
+        command.args(["--patience", &patience]);
+        if let Some(name) = self.challenge {
+            command.args(["--challenge", name]);
+        }
+        let status = command.status().context("start the attempt")?;
+        Ok(status.success())
+    }
 }
 
 /// Says before sudo asks what it is for.
@@ -183,6 +210,9 @@ pub struct AttemptArgs {
     /// How many seconds it may take
     #[arg(long, default_value_t = PATIENCE)]
     patience: u64,
+    /// Look at this challenge in place of the exercise
+    #[arg(long)]
+    challenge: Option<String>,
 }
 
 /// Tries it, contained, and prints what was found. Exit status: 0 if all is as
@@ -208,8 +238,11 @@ pub fn run_attempt(
 /// Within the trial: looks until something is not as expected.
 fn look(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
     let rung = args.rung.0;
+    let name = args.challenge.as_deref();
+    let challenge = name.map(|name| find(rung, name)).transpose()?;
     let mut attempt = Attempt::new(args.binary.clone(), rung);
-    let looked = (rung.look)(&mut attempt);
+    let look = challenge.map_or(rung.look, |challenge| challenge.look);
+    let looked = look(&mut attempt);
     let met = attempt.met;
     let Err(error) = looked else {
         return Ok(writeln!(out, "All {met} are as expected.")?);
@@ -217,6 +250,12 @@ fn look(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
     let Some(not_met) = error.downcast_ref::<NotMet>() else {
         return Err(error);
     };
+    if let Some(challenge) = challenge {
+        let (number, name) = (rung.number, challenge.name);
+        let hint = format!("cargo workshop challenge {number} --hint {name}");
+        writeln!(out, "Stuck? {hint}")?;
+        bail!("{met} as expected, then one that is not");
+    }
     let function = not_met.function.map(|name| format!(" {name}"));
     writeln!(
         out,

@@ -12,18 +12,18 @@
 //!   mistake where it is not so.
 
 mod attempt;
-mod build;
+pub mod build;
 pub mod command;
 mod expect;
-mod filter;
+pub mod filter;
 mod keys;
 mod machine;
 mod one_try;
-mod outside;
+pub mod outside;
 mod refuse;
-mod report;
-mod running;
-mod scratch;
+pub mod report;
+pub mod running;
+pub mod scratch;
 mod trainer;
 mod trial;
 mod verdicts;
@@ -45,7 +45,7 @@ pub mod step11;
 use anyhow::Result;
 
 pub use attempt::Attempt;
-use report::Causes;
+pub use report::Causes;
 
 /// Tries one rung, and notes what was as expected and what was not. Each has
 /// its own, which its row of the ladder names.

@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, kill, raise};
 use nix::unistd::Pid;
 
 use super::keys::Signals;
+use super::outside;
 use crate::text::columns;
 
 /// How long it may take to end what it has started.
@@ -120,11 +121,21 @@ impl OneTry {
         }
     }
 
-    /// Hands the signal on, and gives it a while to clear up. Ctrl-C has
-    /// reached it already, with all that is in the foreground.
+    /// Hands the signal on, to it and to all that it has started, and gives it
+    /// a while to clear up. Ctrl-C has reached them already, with all that is
+    /// in the foreground; once more does no harm.
     fn end(&mut self, signal: Signal, signals: &Signals) {
         // While we have not waited for it, its number stays its own.
-        let _ = kill(Pid::from_raw(self.child.id() as i32), signal);
+        let mut all = vec![self.child.id() as i32];
+        let mut at = 0;
+        while let Some(&pid) = all.get(at) {
+            all.extend(outside::children(pid));
+            at += 1;
+        }
+        for pid in all {
+            // EPERM: sudo is root's. It hands on what its child has got.
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
         let mut fds = [PollFd::new(signals.fd(), PollFlags::POLLIN)];
         let limit = PollTimeout::try_from(LAST_WORDS);
         let limit = limit.unwrap_or(PollTimeout::ZERO);

@@ -74,7 +74,8 @@ pub fn run(
 }
 
 /// The text as it is, or broken anew for a narrow terminal.
-fn layout(hint: &str) -> String {
+#[must_use]
+pub fn layout(hint: &str) -> String {
     match columns() {
         WIDTH => hint.to_owned(),
         narrow => reflow(hint, narrow),

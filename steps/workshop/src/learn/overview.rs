@@ -20,6 +20,7 @@ On the way:
   cargo workshop check N         look at what your code did, from outside
   cargo workshop hint N          a hint; one more each time
   cargo workshop solution N      the reference, after a try
+  cargo workshop challenge       more to do, beyond the exercises
   cargo workshop reset N         the exercise as it came; yours is kept
   cargo workshop class FOLDER    who of a class stands where; --hand-in
   cargo workshop doctor          which rungs run here, what mends the rest

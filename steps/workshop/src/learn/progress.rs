@@ -4,7 +4,7 @@
 //! folder, or two clones would share it. Git ignores it. To delete it is to
 //! begin anew, and loses nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
@@ -45,6 +45,9 @@ pub struct Entry {
     pub tries: u32,
     /// How many hints have been given, by function.
     pub hints: BTreeMap<String, usize>,
+    /// The challenges that are met.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub challenges: BTreeSet<String>,
 }
 
 /// What is hardly ever so is written only where it is.

@@ -1,0 +1,123 @@
+//! `challenge`, without the rungs: `.ci/challenges` tries the looks on those.
+//! Here a script is in step00's place, and another in that of cargo, which
+//! names it as what it has built. (Nothing of this is elevated: step00.)
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use witness::Folder;
+use workshop::ladder::LADDER;
+
+/// A step00 that can be nice, in a child as the real one, and `sh` can.
+const NICE: &str = r#"#!/bin/sh
+niceness=0
+while [ "$1" != -- ]; do
+    case $1 in --nice) own=$(nice); niceness=$(($2 - own)); shift ;; esac
+    shift
+done
+shift
+nice -n "$niceness" "$@"
+exit $?
+"#;
+const CARGO: &str = r#"#!/bin/sh
+echo '{"executable": "'$PWD'/rung"}'
+"#;
+
+struct Room(Folder);
+
+impl Room {
+    fn new() -> Room {
+        let room = Room(Folder::new());
+        room.put("cargo", CARGO);
+        room
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("write it");
+        let mode = Permissions::from_mode(0o755);
+        fs::set_permissions(&path, mode).expect("make it executable");
+    }
+
+    fn run(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));
+        command.arg("challenge").args(arguments);
+        command.arg("--repository").arg(self.0.path());
+        command.env("CARGO", self.0.join("cargo"));
+        let output = witness::output(command.env_remove("RUST_BACKTRACE"));
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8(text).expect("text");
+        let is_wide = |line: &str| line.chars().count() > 80;
+        assert!(!text.lines().any(is_wide), "over 80 columns: {text}");
+        (output.status.success(), text)
+    }
+
+    fn says(&self, arguments: &[&str]) -> String {
+        let (is_ok, text) = self.run(arguments);
+        assert!(is_ok, "{text}");
+        text
+    }
+}
+
+#[test]
+fn they_are_listed_and_told() {
+    let room = Room::new();
+    let list = room.says(&[]);
+    for rung in LADDER {
+        let told = room.says(&[&rung.number.to_string()]);
+        for one in rung.challenges {
+            assert!(list.contains(one.name), "{list}");
+            assert!(told.contains(&format!("--check {}", one.name)), "{told}");
+            assert!(told.contains(one.text(rung)), "{told}");
+            assert!(!told.contains(one.hints(rung)[0]), "{told}");
+        }
+    }
+    assert!(!list.contains("  met  "), "{list}");
+    let (is_ok, text) = room.run(&["3", "--check", "fly"]);
+    assert!(!is_ok && text.contains("tmpfs"), "{text}");
+}
+
+#[test]
+fn there_is_one_hint_more_each_time() {
+    let room = Room::new();
+    let first = room.says(&["0", "--hint"]);
+    assert!(first.contains("step00, alarm: hint 1 of 2"), "{first}");
+    assert!(!first.contains("hint 2 of 2"), "{first}");
+    let other = room.says(&["0", "--hint", "nice"]);
+    assert!(other.contains("step00, nice: hint 1 of"), "{other}");
+    let second = room.says(&["0", "--hint", "alarm"]);
+    assert!(second.contains("hint 1 of 2"), "{second}");
+    assert!(second.contains("hint 2 of 2"), "{second}");
+    let patch = "steps/step00/exercise/challenges/alarm.patch";
+    assert!(second.contains(patch), "{second}");
+}
+
+#[test]
+fn what_is_met_is_known_from_then_on() {
+    let room = Room::new();
+    if Command::new("nice").output().is_err() {
+        return; // a machine with next to nothing on it
+    }
+    room.put("rung", &NICE.replace("nice -n", "true -n"));
+    let (is_ok, text) = room.run(&["0", "--check", "nice"]);
+    assert!(!is_ok && text.contains("  NOT  "), "{text}");
+    assert!(text.contains("challenge 0 --hint nice"), "{text}");
+    assert!(!room.says(&[]).contains("  met  "));
+    room.put("rung", NICE);
+    let text = room.says(&["0", "--check", "nice"]);
+    assert!(text.contains("Met."), "{text}");
+    assert!(room.says(&[]).contains("  met  step00  nice"));
+    // The next one that is not met, where none is named.
+    room.put("cargo", "#!/bin/sh\nexit 101\n");
+    let (_, text) = room.run(&["0", "--check"]);
+    assert!(text.contains("step00, alarm: your rung"), "{text}");
+}
+
+#[test]
+fn what_does_not_compile_is_not_tried() {
+    let room = Room::new();
+    room.put("cargo", "#!/bin/sh\nexit 101\n");
+    let (is_ok, text) = room.run(&["0", "--check"]);
+    assert!(!is_ok && text.contains("does not compile yet"), "{text}");
+}
