@@ -94,3 +94,19 @@ fn nothing_has_a_fixed_name_in_tmp() -> Result<()> {
     }
     Ok(())
 }
+
+/// An empty path would be the whole machine.
+#[test]
+fn vm_carries_nothing_that_is_not_there() -> Result<()> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = script.ancestors().nth(2).unwrap_or(script);
+    for flag in ["--carry", "--image"] {
+        let mut vm = Command::new(script.join("scripts/vm"));
+        let output =
+            vm.args([flag, "/no/such/file", "--", "true"]).output()?;
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(125), "{words}");
+        assert!(words.contains("vm: there is no"), "{words}");
+    }
+    Ok(())
+}

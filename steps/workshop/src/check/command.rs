@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use nix::unistd::geteuid;
 
@@ -163,6 +163,11 @@ impl Trial<'_> {
         let scripts =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts");
         let own = std::env::current_exe().context("find this program")?;
+        // The kernel says " (deleted)" behind the name of what was replaced.
+        ensure!(
+            own.exists(),
+            "this program was built anew meanwhile: the same command once more"
+        );
         let Trial { rung, binary, vm, .. } = *self;
         let mut command = if vm {
             let mut command = Command::new(scripts.join("vm"));
