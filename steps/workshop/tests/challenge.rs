@@ -78,6 +78,24 @@ fn they_are_listed_and_told() {
     assert!(!is_ok && text.contains("tmpfs"), "{text}");
 }
 
+/// The table of the book has a row for each, in their order.
+#[test]
+fn the_book_lists_them() {
+    let page = include_str!("../../../book/src/beyond/challenges.md");
+    let rows = page.lines().filter(|line| line.starts_with("| step"));
+    let rows = rows.map(|row| {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        let mut cell = || cells.next().expect("a cell").to_owned();
+        (cell(), cell())
+    });
+    let all = LADDER.iter().map(|rung| {
+        let names = rung.challenges.iter().map(|one| one.name);
+        let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+        (rung.name(), names.join(", "))
+    });
+    assert_eq!(rows.collect::<Vec<_>>(), all.collect::<Vec<_>>());
+}
+
 #[test]
 fn there_is_one_hint_more_each_time() {
     let room = Room::new();
