@@ -212,6 +212,45 @@ fn whatever_ends_it_the_terminal_is_as_before() {
     }
 }
 
+/// All that it has started, and they.
+fn below(pid: i32) -> Vec<i32> {
+    let mut all = vec![pid];
+    let mut at = 0;
+    while let Some(&pid) = all.get(at) {
+        all.extend(witness::process::children(pid));
+        at += 1;
+    }
+    all
+}
+
+#[test]
+fn who_ends_it_in_the_middle_of_a_try_ends_the_try() {
+    let room = Room::new();
+    let begun = room.0.join("begun");
+    let hangs = format!("#!/bin/sh\n: >{}\nsleep 1000\n", begun.display());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let mut terminal = room.on_a_terminal();
+        room.save(&hangs);
+        witness::eventually("the try to begin", || begun.exists());
+        let all = below(terminal.pid());
+        assert!(all.len() > 3, "the control: {all:?}");
+        match signal {
+            Signal::SIGINT => terminal.press("\u{3}"),
+            signal => kill(Pid::from_raw(terminal.pid()), signal)
+                .expect("send a signal"),
+        }
+        assert_eq!(terminal.wait(), 128 + signal as i32, "{signal}");
+        assert!(terminal.is_as_before(), "{signal}");
+        for pid in &all[1..] {
+            witness::eventually("all of it to be gone", || {
+                witness::process::is_gone(*pid)
+            });
+        }
+        fs::remove_file(&begun).expect("once more");
+        room.save(UNWRITTEN);
+    }
+}
+
 /// Ctrl-Z, and later `fg`: a shell has had the terminal in between.
 #[test]
 fn a_stopped_one_gives_the_terminal_back_and_takes_it_again() {

@@ -207,7 +207,13 @@ impl Trainer<'_> {
 
     /// Goes on with the next rung that is not done.
     fn next(&mut self, out: &mut impl Write) -> Result<bool> {
-        let progress = Progress::load(self.repository)?;
+        let progress = match Progress::load(self.repository) {
+            Ok(progress) => progress,
+            Err(error) => {
+                tell(format_args!("{error:#}"));
+                return Ok(false);
+            }
+        };
         let mut above =
             LADDER.iter().filter(|rung| rung.number > self.rung.number);
         let next = above.clone().find(|rung| !progress.is_done(rung));
