@@ -71,7 +71,8 @@ pub fn run(
     };
     let mut is_due = true;
     loop {
-        if is_due && let Some(signal) = trainer.attempt(out)? {
+        let ended = is_due.then(|| trainer.attempt(out)).transpose()?;
+        if let Some(signal) = ended.flatten() {
             trainer.signals.obey(signal);
             return Ok(());
         }
