@@ -31,7 +31,8 @@ const KINDS: [(i32, &str); 7] = [
 /// Before a process with mounts of its own is made: the launcher leaves the
 /// machine's. What the process mounts or unmounts reaches the launcher's at
 /// most, where a mount is still shared (mount_namespaces(7)), and these end
-/// with it.
+/// with it. Among themselves they are shared, as systemd makes the machine's:
+/// a mistake shows here as it would there.
 ///
 /// A user other than root may not do this, and need not: from their mounts
 /// nothing gets to the machine's.
@@ -44,12 +45,13 @@ pub(super) fn fasten(flags: u64) -> Result<()> {
         return Ok(());
     }
     let none = None::<&str>;
-    let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
+    let change = |to| mount(none, "/", none, MsFlags::MS_REC | to, none);
     match unshare(CloneFlags::CLONE_NEWNS) {
         // Then the process is refused all namespaces as well.
         Err(nix::Error::EPERM) => Ok(()),
         made => made
-            .and_then(|()| mount(none, "/", none, private, none))
+            .and_then(|()| change(MsFlags::MS_PRIVATE))
+            .and_then(|()| change(MsFlags::MS_SHARED))
             .context("leave the machine's mounts, for an exercise"),
     }
 }
