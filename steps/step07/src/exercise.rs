@@ -2,11 +2,11 @@
 //! yours.
 //!
 //! ```text
+//! cargo workshop check 7                                         look at it
 //! cargo run -p step07 --features exercise                        try it
 //! cargo test -p step07 --features exercise -- --include-ignored  prove it
 //! cargo run -p step08 --features step07/exercise                 climb on it
-//! cargo workshop check 7                                         look at it
-//! cargo workshop hint 7                                          a hint
+//! cargo workshop hint 7 enable                                   a hint
 //! ```
 //!
 //! A group is a folder, and its limits are files in it; there is no system
@@ -42,7 +42,8 @@ pub fn enable(group: &Path, controllers: &[&str]) -> Result<()> {
     // `write` (src/files.rs) is given.
     //
     // Write them one by one. Usual mistake: all in one line. The kernel takes
-    // all or none then, and does not say which one it did not like.
+    // all or none then, and where one is missing it does not say which.
+    // Another: the name without what stands before it, and it says EINVAL.
     step00::unwritten("enable", file!())
 }
 

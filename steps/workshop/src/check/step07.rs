@@ -11,59 +11,62 @@ use nix::unistd::Pid;
 use step00::Advice;
 use step07::place::WITHOUT_VERSION_2;
 
-use super::{Attempt, Causes, outside};
+use super::{Attempt, outside};
+
+mod causes;
+mod errors;
+
+use causes::{CAUSES, NOT_HANDED_ON};
 
 const FLAGS: &[&str] = &["--network", "none"];
+/// Limits of which none is what it would be without a flag.
+const OTHERS: &[&str] =
+    &["--network", "none", "--memory", "16M", "--cpus", "0.5", "--pids", "21"];
 const GROUPS: &str = "/sys/fs/cgroup";
 
 /// A limit that comes so long after the process began comes too late.
 const LATE: Duration = Duration::from_secs(3);
 /// How long it may take until the memory is full.
 const PATIENCE: Duration = Duration::from_secs(60);
-const TOO_LATE: &str = "the limit was written after execve(2): by then the \
-                        process may have used what it likes. `limit` must \
-                        have written all when it returns";
+const TOO_LATE: &str = "`limit` must have written all when it returns: this \
+                        was written after execve(2), and by then the process \
+                        may have used what it likes";
+const WRITTEN_DOWN: &str = "`limit` has a number of its own: `limits` has the \
+                            texts, and the flags are in them";
 
-const CAUSES: &Causes = &[
-    (
-        &["memory.max", "Permission"],
-        "the group has no memory.max: its parent has not switched the \
-         controllers on, `enable` must write +memory to cgroup.subtree_control",
-    ),
-    (
-        &["memory.", "No such file"],
-        "the group has no such file: its parent has not switched the \
-         controllers on, `enable` must write +memory to cgroup.subtree_control",
-    ),
-    (&["EBUSY"], "a group with processes in it may not hand controllers on"),
-];
-
-/// What is written without any flag, and the mistake if it is not there.
-const LIMITS: [(&str, &str, &str); 5] = [
+/// What is written without any flag, and with OTHERS, and the mistake if it is
+/// not there.
+const LIMITS: [(&str, &str, &str, &str); 5] = [
     (
         "memory.max",
         "268435456",
+        "16777216",
         "`limit` must write memory.max; memory.high only slows a group down",
     ),
     (
         "memory.swap.max",
         "0",
-        "swap is left free: the group would swap, slowly and for ever, and \
-         never be stopped",
+        "0",
+        "`limit` must write 0 to memory.swap.max: swap is left free, and the \
+         group would swap, slowly and for ever, and never be stopped",
     ),
     (
         "memory.oom.group",
         "1",
-        "without it the OOM killer takes one process, and leaves the rest",
+        "1",
+        "`limit` must write 1 to memory.oom.group: without it the OOM killer \
+         takes one process, and leaves the rest",
     ),
     (
         "cpu.max",
         "100000 100000",
+        "50000 100000",
         "`limit` must write cpu.max, with the text that `limits` has",
     ),
     (
         "pids.max",
         "128",
+        "21",
         "`limit` must write pids.max: nothing stops a fork bomb otherwise",
     ),
 ];
@@ -84,40 +87,65 @@ pub fn is_possible() -> Result<()> {
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
-    let Some(running) = attempt.start(FLAGS, "", CAUSES)? else {
-        return Ok(());
-    };
+    let started = attempt.start(FLAGS, "", CAUSES)?;
+    let Some(running) = started else { return Ok(()) };
     let group = group_of(running.pid);
     attempt.found(
         "it was born in a group of its own",
         group.starts_with("/workshop/"),
         &group,
         "/workshop/NAME",
-        "CLONE_INTO_CGROUP in `fork` (step00) sees to that",
+        "`make` must open the folder of the very group that it has made: the \
+         process is born in the group whose folder it returns \
+         (CLONE_INTO_CGROUP in `fork`, step00, sees to that)",
     )?;
-    let folder = format!("{GROUPS}{group}");
-    let folder = Path::new(&folder);
-    for (file, expected, mistake) in LIMITS {
-        if file.contains("swap") && !folder.join(file).exists() {
-            continue; // a kernel without swap
-        }
-        let read = || fs::read_to_string(folder.join(file));
-        let text = read().unwrap_or_else(|error| error.to_string());
-        let is_late = || {
-            sleep(LATE);
-            read().is_ok_and(|text| text.trim_end() == expected)
-        };
-        let mistake = match text.trim_end() == expected || !is_late() {
-            true => mistake,
-            false => TOO_LATE,
-        };
-        let what = format!("its {file} is {expected}");
-        attempt.same(&what, text.trim_end(), expected, mistake)?;
+    for (file, expected, _, mistake) in LIMITS {
+        limit(attempt, &group, file, expected, mistake)?;
     }
     drop(running);
+    errors::look(attempt)?;
     // Without its limits, which are met by now, it would take all the memory
     // that there is.
     out_of_memory(attempt)
+}
+
+/// One of its files.
+fn limit(
+    attempt: &mut Attempt,
+    group: &str,
+    file: &str,
+    expected: &str,
+    mistake: &str,
+) -> Result<()> {
+    let path = format!("{GROUPS}{group}/{file}");
+    let path = Path::new(&path);
+    if file.contains("swap") && !path.exists() {
+        return Ok(()); // a kernel without swap
+    }
+    let cannot = match file.contains("swap") {
+        true => {
+            " (a kernel without swap lacks this file: not to be seen here)"
+        }
+        false => "",
+    };
+    let what = format!("its {file} is {expected}{cannot}");
+    let read = || fs::read_to_string(path);
+    let text = match read() {
+        Ok(text) => text.trim_end().to_owned(),
+        Err(error) => {
+            let found = error.to_string();
+            return attempt.same(&what, found, expected, NOT_HANDED_ON);
+        }
+    };
+    let is_late = || {
+        sleep(LATE);
+        read().is_ok_and(|text| text.trim_end() == expected)
+    };
+    let mistake = match text == expected || !is_late() {
+        true => mistake,
+        false => TOO_LATE,
+    };
+    attempt.same(&what, text, expected, mistake)
 }
 
 /// Takes more memory than it may, and looks at the group before it is removed.
@@ -125,14 +153,14 @@ fn out_of_memory(attempt: &mut Attempt) -> Result<()> {
     // tail keeps in memory what it may have to print.
     let hog = "echo begun; read go
         head -c 40000000 /dev/zero | tail -c 40000000 >/dev/null";
-    let flags = [FLAGS, &["--memory", "16M"]].concat();
-    let what = "it starts with --memory 16M";
-    let command = attempt.command(&flags, hog);
-    let Some(mut running) = attempt.start_command(what, command, CAUSES)?
-    else {
-        return Ok(());
-    };
+    let what = "it starts with --memory 16M --cpus 0.5 --pids 21";
+    let command = attempt.command(OTHERS, hog);
+    let started = attempt.start_command(what, command, CAUSES)?;
+    let Some(mut running) = started else { return Ok(()) };
     let group = group_of(running.pid);
+    for (file, _, expected, _) in LIMITS {
+        limit(attempt, &group, file, expected, WRITTEN_DOWN)?;
+    }
     let events = format!("{GROUPS}{group}/memory.events");
     // A launcher that is stopped does not remove the group.
     let launcher = Pid::from_raw(running.launcher());
@@ -152,14 +180,14 @@ fn out_of_memory(attempt: &mut Attempt) -> Result<()> {
         is_met,
         told,
         "oom_kill above 0",
-        "the limit does not hold: memory.max, and no swap",
+        "`limit`: the limit does not hold: memory.max, and no swap",
     )?;
     attempt.ended(
         "and the launcher tells of it: 128+9",
         &running.end()?,
         137,
         CAUSES,
-        "without memory.oom.group the shell may have survived",
+        "`limit`: without memory.oom.group the shell may have survived",
     )
 }
 
