@@ -2,11 +2,11 @@
 //! yours.
 //!
 //! ```text
+//! cargo workshop check 9                                      look at it
 //! cargo run -p step09 --features exercise -- ls /dev/mqueue   try it
 //! cargo test -p step09 --features exercise                    prove it
 //! cargo run -p step10 --features step09/exercise              climb on it
-//! cargo workshop check 9                                      look at it
-//! cargo workshop hint 9                                       a hint
+//! cargo workshop hint 9 mount_queues                          a hint
 //! ```
 //!
 //! The IPC namespace itself is only a flag, CLONE_NEWIPC, and the launcher has
@@ -88,6 +88,8 @@ pub fn shift_boottime(seconds: i64) -> Result<()> {
     //
     // 3. Enter it. setns(2) wants an open file that stands for the namespace.
     //    /proc/self/ns has two for time: one is that in which this process
-    //    *is*, and the other? Usual mistake: to take the first one.
+    //    *is*, and the other? Usual mistake: to take the first one. That is
+    //    the machine's, and its root's alone: EPERM. Another: to leave out
+    //    this step. Newer kernels enter at execve(2), and nothing shows.
     step00::unwritten("shift_boottime", file!())
 }
