@@ -2,11 +2,11 @@
 //! yours.
 //!
 //! ```text
+//! cargo workshop check 6                              look at it
 //! cargo run -p step06 --features exercise -- id       try it
 //! cargo test -p step06 --features exercise            prove it
 //! cargo run -p step08 --features step06/exercise      climb on it
-//! cargo workshop check 6                              look at it
-//! cargo workshop hint 6                               a hint
+//! cargo workshop hint 6 write_maps                    a hint
 //! ```
 //!
 //! In a new user namespace everybody is `nobody`, until a map says which
@@ -43,7 +43,8 @@ pub fn write_maps(pid: Pid, maps: &Maps) -> Result<()> {
     //
     // 2. Without root and without helpers: user_namespaces(7), "The
     //    /proc/pid/setgroups file". Which word goes in there? Usual mistake:
-    //    to write it *after* the gid map, which answers EPERM by then.
+    //    to write the gid map first, which the kernel answers with EPERM. Root
+    //    and the helpers may write it without: what is denied stays denied.
     //
     // 3. Now both maps, each into its file: "User and group ID mappings:
     //    uid_map and gid_map". `write` and `lines` (src/writing.rs) are
@@ -77,9 +78,11 @@ pub fn become_user(uid: u32, gid: u32, groups: &[u32]) -> Result<()> {
     //
     // 2. Become that group and that user. A process has three of each, real,
     //    effective and saved: credentials(7). setresgid(2) and setresuid(2)
-    //    set all three. Usual mistake: the wrong order. A process that is not
-    //    root any more may not change its group.
+    //    set all three. Usual mistake: the user first. A process that is not
+    //    root any more may not change its group. (Who becomes 0 stays root;
+    //    step10 becomes others, and so does `check`.)
     //
-    // Each of them can fail; the context says at what.
+    // Each of them can fail, and its error is returned: a container that has
+    // kept powers is worse than none. The context says at what.
     step00::unwritten("become_user", file!())
 }

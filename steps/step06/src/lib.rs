@@ -34,6 +34,7 @@ pub mod mapping;
 
 mod flags;
 mod pasta;
+mod probe;
 mod rootless;
 mod streams;
 mod writing;

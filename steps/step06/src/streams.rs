@@ -30,6 +30,8 @@ use nix::unistd::pipe2;
 use step00::stage::{HandedOver, Streams};
 use step00::{Gate, Stage};
 
+use crate::probe;
+
 /// The filesystem of pipes that have no name: PIPEFS_MAGIC of <linux/magic.h>.
 const PIPEFS_MAGIC: FsType = FsType(0x5049_5045);
 
@@ -38,6 +40,7 @@ const NAMES: [&str; 3] = ["stdin", "stdout", "stderr"];
 
 /// Sets the stage for a process whose user is another one outside.
 pub fn set_stage(stage: &mut Stage<'_>) {
+    probe::set_stage(stage);
     stage.hooks.before_ready.push(hand_over);
     stage.hooks.streams = take_over;
 }
