@@ -108,7 +108,7 @@ pub(super) fn errors(attempt: &mut Attempt) -> Result<()> {
 }
 
 /// These calls, each of which is answered with EIO.
-fn refused(calls: &[c_long]) -> Vec<Refused> {
+fn refused(calls: &[c_long]) -> Vec<Refused<'_>> {
     let refused = |&call| Refused { call, arguments: &[], errno: Errno::EIO };
     calls.iter().map(refused).collect()
 }
