@@ -96,6 +96,47 @@ fn the_book_lists_them() {
     assert_eq!(rows.collect::<Vec<_>>(), all.collect::<Vec<_>>());
 }
 
+/// Where a hunk of a patch no longer fits: its file, and the first line.
+fn misfits(patch: &str, read: impl Fn(&str) -> String) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in patch.split("\n--- a/").skip(1) {
+        let (name, hunks) = file.split_once('\n').expect("a name");
+        let text = read(name);
+        for hunk in hunks.split("\n@@").skip(1) {
+            let lines = hunk.lines().skip(1);
+            let old = lines.filter(|line| line.starts_with([' ', '-']));
+            let old: String = old.map(|l| format!("{}\n", &l[1..])).collect();
+            if !text.contains(&old) {
+                let first = old.lines().next().unwrap_or_default();
+                found.push(format!("{name}: {first}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_references_fit_the_rungs() {
+    if std::env::var_os("WORKSHOP_UNTOUCHED").is_none() {
+        return; // a learner may have begun
+    }
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let read = |name: &str| fs::read_to_string(format!("{root}{name}"));
+    for rung in LADDER {
+        for one in rung.challenges {
+            let (rung, name) = (rung.name(), one.name);
+            let path =
+                format!("steps/{rung}/exercise/challenges/{name}.patch");
+            let patch = read(&path).expect("read the patch");
+            let source = |name: &str| read(name).expect("read the source");
+            assert_eq!(misfits(&patch, source), [""; 0], "{path}");
+            // The control: of another text it would be noticed.
+            let other = misfits(&patch, |_| "something else".into());
+            assert!(!other.is_empty(), "{path}");
+        }
+    }
+}
+
 #[test]
 fn there_is_one_hint_more_each_time() {
     let room = Room::new();
