@@ -27,6 +27,7 @@ pub mod scratch;
 mod trainer;
 mod trial;
 mod verdicts;
+mod wait;
 mod watch;
 
 pub mod step00;

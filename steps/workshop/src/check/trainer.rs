@@ -5,31 +5,20 @@
 //! it, the next save is waited for.
 
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, raise};
+use nix::sys::signal::Signal;
 
-use super::keys::{Keys, Signals};
+use super::keys::Signals;
 use super::one_try::{Ending, OneTry};
 use super::verdicts::Verdicts;
+use super::wait::{News, wait};
 use super::watch::Watch;
 use crate::ladder::{LADDER, Repository, Rung};
 use crate::learn::hint::{self, Hint};
 use crate::learn::progress::Progress;
 use crate::text::tell;
-
-/// What a wait ends with.
-enum News {
-    Saved,
-    Hint,
-    Next,
-    Quit,
-    Ended(Signal),
-}
 
 /// Who watches.
 struct Trainer<'a> {
@@ -77,7 +66,7 @@ pub fn run(
             return Ok(());
         }
         is_due = false;
-        match trainer.wait(out)? {
+        match wait(&mut trainer.watch, &trainer.signals, out)? {
             News::Saved => is_due = trainer.is_there(out)?,
             News::Hint => trainer.hint(out)?,
             News::Next => is_due = trainer.next(out)?,
@@ -116,67 +105,6 @@ impl Trainer<'_> {
             self.last = verdicts;
         }
         Ok(None)
-    }
-
-    /// Sleeps until there is news.
-    fn wait(&mut self, out: &mut impl Write) -> Result<News> {
-        let mut keys = Keys::take();
-        let ways = match keys {
-            Some(_) => "; or press h: a hint, n: the next rung, q: quit",
-            None => " (Ctrl-C ends)",
-        };
-        writeln!(out, "\nwaiting for a file to be saved{ways}")?;
-        out.flush()?;
-        loop {
-            let [is_signal, is_event, is_key] = self.poll(keys.is_some())?;
-            // Keys are dropped, and the terminal is as before, when this ends.
-            match is_signal.then(|| self.signals.next()).flatten() {
-                Some(Signal::SIGTSTP) => {
-                    drop(keys.take());
-                    raise(Signal::SIGSTOP).context("stop, as Ctrl-Z says")?;
-                }
-                // The shell has had the terminal meanwhile.
-                Some(Signal::SIGCONT) => {
-                    drop(keys.take());
-                    keys = Keys::take();
-                }
-                Some(Signal::SIGCHLD) | None => {}
-                Some(signal) => return Ok(News::Ended(signal)),
-            }
-            if is_event && self.watch.has_news()? {
-                return Ok(News::Saved);
-            }
-            let pressed = keys.as_ref().filter(|_| is_key).map(Keys::pressed);
-            match pressed {
-                Some(None) => return Ok(News::Quit),
-                Some(Some(text)) => match meaning(&text) {
-                    Some(news) => return Ok(news),
-                    None => continue,
-                },
-                None => {}
-            }
-        }
-    }
-
-    /// Which of them has something: signals, the watch, the keyboard?
-    fn poll(&self, with_keys: bool) -> Result<[bool; 3]> {
-        let stdin = std::io::stdin();
-        let mut fds = vec![
-            PollFd::new(self.signals.fd(), PollFlags::POLLIN),
-            PollFd::new(self.watch.fd(), PollFlags::POLLIN),
-        ];
-        if with_keys {
-            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
-        }
-        match poll(&mut fds, PollTimeout::NONE) {
-            Err(Errno::EINTR) => return Ok([false; 3]),
-            count => count.context("wait for a file to be saved")?,
-        };
-        let mut is_ready = [false; 3];
-        for (ready, fd) in is_ready.iter_mut().zip(&fds) {
-            *ready = fd.any().unwrap_or(false);
-        }
-        Ok(is_ready)
     }
 
     /// Is there anything to try? What was deleted may come back.
@@ -229,14 +157,4 @@ impl Trainer<'_> {
         writeln!(out, "\n{}: {}", next.name(), next.adds)?;
         self.is_there(out)
     }
-}
-
-/// What a key asks for; a terminal's end-of-file is Ctrl-D.
-fn meaning(pressed: &str) -> Option<News> {
-    pressed.chars().find_map(|key| match key {
-        'h' | 'H' | '?' => Some(News::Hint),
-        'n' | 'N' => Some(News::Next),
-        'q' | 'Q' | '\u{4}' => Some(News::Quit),
-        _ => None,
-    })
 }
