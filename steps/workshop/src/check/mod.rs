@@ -13,6 +13,7 @@
 
 mod attempt;
 pub mod build;
+mod calls;
 pub mod command;
 mod expect;
 pub mod filter;

@@ -55,6 +55,29 @@ impl Report {
         before.rsplit([' ', '\n']).next()
     }
 
+    /// The mistake, if it has stopped for a reason that any function can
+    /// give, and while it was in this one.
+    #[must_use]
+    pub fn stopped_in(&self, function: &str) -> Option<String> {
+        if self.unwritten().is_some() {
+            return Some(self.likely(&[], ""));
+        }
+        let said = |text| self.stderr.contains(text);
+        let what = if said("overflowed its stack") {
+            "calls itself, again and again"
+        } else if said("not yet implemented") {
+            "has a todo!() left, at the line that is named"
+        } else if said("panicked at") {
+            "panics, at the line that is named: what the kernel refuses is an \
+             error, to be returned"
+        } else if self.status.is_none() {
+            "waits for ever, or goes round in circles: it was ended"
+        } else {
+            return None;
+        };
+        Some(format!("`{function}` {what}"))
+    }
+
     /// The likeliest mistake behind this end: one of `causes`, what holds for
     /// every rung, or else `otherwise`.
     #[must_use]
@@ -150,6 +173,14 @@ mod tests {
         assert!(likely(&format!("{at}no")).contains("panicked"));
         let todo = format!("{at}not yet implemented");
         assert!(likely(&todo).contains("todo!()"));
+        let in_pivot = |stderr: &str, status| {
+            report(status, stderr).stopped_in("pivot").unwrap_or_default()
+        };
+        let ended = Some(125);
+        assert!(in_pivot(&todo, ended).starts_with("`pivot` has a todo!()"));
+        assert!(in_pivot(at, ended).starts_with("`pivot` panics"));
+        assert!(in_pivot("", None).starts_with("`pivot` waits"));
+        assert_eq!(in_pivot("step03: EINVAL", ended), "");
         let rest: &Causes = &[(&[], "for all else")];
         assert_eq!(report(None, "").likely(rest, "else"), "for all else");
     }

@@ -56,14 +56,18 @@ impl Scratch {
         self.0.join(name)
     }
 
-    /// Puts a copy of the root filesystem that `binary` would take into it.
+    /// Puts a copy of the root filesystem that `binary` would take into it; or,
+    /// where it has made none yet, of our own.
     ///
     /// # Errors
     /// It cannot be made or copied.
     pub fn copy_image(&self, binary: &Path) -> Result<PathBuf> {
         let target = binary.ancestors().nth(2).context("find target")?;
-        let image = target.join("rootfs");
-        rootfs::ensure(&image)?;
+        let mut image = target.join("rootfs");
+        if !image.is_dir() {
+            image = rootfs::default_path()?;
+            rootfs::ensure(&image)?;
+        }
         self.run("cp", &[Path::new("-a"), &image, &self.0])?;
         Ok(self.join("rootfs"))
     }
