@@ -1,16 +1,16 @@
 //! The exercise of step03: another root directory. About 20 lines are yours.
 //!
 //! ```text
+//! cargo workshop check 3                              look at it
+//! cargo workshop hint 3 make_private                  a hint
 //! cargo run -p step03 --features exercise -- ls /     try it
 //! cargo test -p step03 --features exercise            prove it
 //! cargo run -p step08 --features step03/exercise      climb on it
-//! cargo workshop check 3                              look at it
-//! cargo workshop hint 3                               a hint
 //! ```
 //!
 //! Four things in order: let go of the machine's mounts, make the new root a
-//! mount, mount a proc in it, and pivot. Until the pivot you are working among the
-//! machine's files. Replace each `unwritten(…)` by a body of your own; the
+//! mount, mount a proc in it, and pivot. Until the pivot you are working among
+//! the machine's files: try it with check first, which has mounts of its own. Replace each `unwritten(…)` by a body of your own; the
 //! solution is in `root.rs`.
 
 #![allow(unused, reason = "until it is written")]
@@ -74,8 +74,9 @@ pub fn bind_onto_itself(new_root: &Path) -> Result<()> {
 pub fn mount_proc(proc: &Path) -> Result<()> {
     // It has no disk, so its source is just a name, as its type is. In there
     // is nothing to be executed, no program that changes its user, and no
-    // device: mount(2) has a flag for each of the three. The context of an
-    // error names the folder.
+    // device: mount(2) has a flag for each of the three. Usual mistake: to
+    // mount it on "/proc", which is the machine's until the pivot; `proc` is
+    // the new root's.
     step00::unwritten("mount_proc", file!())
 }
 
@@ -96,8 +97,9 @@ pub fn pivot(new_root: &Path) -> Result<()> {
     //    no flags. It is busy (EBUSY), if only by this process, and must be
     //    gone for us all the same: which flag is "lazy"?
     //
-    // 4. Whatever "." is by now: go to the root directory. Usual mistake: to
-    //    forget this, and to keep a foot in the old root.
+    // 4. Go to the root directory. (This process went into the new root before
+    //    that became "/", and so it is there already. Nobody who reads this is
+    //    to have to know that.)
     //
     // Each of the four can fail, and its context says which one did.
     step00::unwritten("pivot", file!())
