@@ -1,11 +1,11 @@
 //! The exercise of step02: being PID 1. About 25 lines are yours.
 //!
 //! ```text
+//! cargo workshop check 2                                    look at it
+//! cargo workshop hint 2 run_as_init                         a hint
 //! cargo run -p step02 --features exercise -- --init ps      try it
 //! cargo test -p step02 --features exercise                  prove it
 //! cargo run -p step08 --features step02/exercise -- --init  climb on it
-//! cargo workshop check 2                                    look at it
-//! cargo workshop hint 2                                     a hint
 //! ```
 //!
 //! Only `--init` gets here: without it the command itself is PID 1. What the
@@ -44,6 +44,8 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
     //    read them from: signalfd(2). Usual mistake: to block them after the
     //    fork, and to miss the SIGCHLD of a command that ends at once.
     //    The command must not inherit the descriptor: which flag sees to it?
+    //    (The solution also hides init's memory here: `set_dumpable(false)`.
+    //    It is a copy of the launcher's.)
     //
     // 2. `process::fork` is yours, from step00: no new namespace (0), no
     //    cgroup. Which of the two returns is the child's? Higher rungs have a
