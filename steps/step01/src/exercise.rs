@@ -1,11 +1,11 @@
 //! The exercise of step01: a hostname of one's own. About 10 lines are yours.
 //!
 //! ```text
+//! cargo workshop check 1                                  look at it
+//! cargo workshop hint 1 set_hostname                      a hint
 //! cargo run -p step01 --features exercise -- hostname     try it
 //! cargo test -p step01 --features exercise                prove it
 //! cargo run -p step08 --features step01/exercise          climb on it
-//! cargo workshop check 1                                  look at it
-//! cargo workshop hint 1                                   a hint
 //! ```
 //!
 //! A process that was cloned with CLONE_NEWUTS (src/main.rs does that) starts
