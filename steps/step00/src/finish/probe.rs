@@ -1,8 +1,8 @@
 //! What `cargo workshop check 0` asks `fork` and `wait` themselves.
 //!
 //! The command line of step00 leads to a part of what they promise: here no
-//! process has a blindfold or a cgroup, and none ends before its execve(2).
-//! The rungs above rely on all of it. So check starts step00 with a question in
+//! process has a blindfold or a cgroup, and none ends before its execve(2). The
+//! rungs above rely on all of it. So check starts step00 with a question in
 //! WORKSHOP_PROBE, and the answer is a line on stdout.
 
 mod births;

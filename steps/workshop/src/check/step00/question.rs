@@ -1,5 +1,5 @@
-//! What `fork` and `wait` are asked by themselves: step00/src/finish/probe.rs has them
-//! answer, in one line.
+//! What `fork` and `wait` are asked by themselves: step00's finish/probe.rs has
+//! them answer, in one line.
 
 use std::process::Command;
 
