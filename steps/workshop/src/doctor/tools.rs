@@ -34,7 +34,7 @@ fn busybox(machine: &Machine) -> Finding {
         return Finding::fine(
             subject,
             rungs,
-            "a static one, of which target/rootfs is made",
+            "a static one: on first need target/rootfs is made of it",
         );
     }
     let text = "no static one: containers get copies of the machine's own \
