@@ -2,11 +2,11 @@
 //! are yours.
 //!
 //! ```text
+//! cargo workshop check 11                                look at it
 //! cargo run -p step11 -- run -d --name web sleep 1000    something to enter
 //! cargo run -p step11 --features exercise exec web ps    try it
 //! cargo test -p step11 --features exercise               prove it
-//! cargo workshop check 11                                look at it
-//! cargo workshop hint 11                                 a hint
+//! cargo workshop hint 11 open                            a hint
 //! ```
 //!
 //! There is no such thing as a container for the kernel, only processes and

@@ -5,43 +5,34 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::report::Report;
 use super::running::{self, Running};
-use super::{Attempt, Causes, outside};
+use super::{Attempt, outside};
 
-const CAUSES: &Causes = &[
-    (
-        &["join the namespaces", "EBADF"],
-        "setns(2) was given no descriptor of the process: it is in \
-         target.pidfd",
-    ),
-    (
-        &["another one by now"],
-        "`open` takes the process for another one: what is to be equal is \
-         Some(start)",
-    ),
-];
+mod causes;
+mod errors;
+
+use causes::CAUSES;
 
 /// The kinds that a command must share with the container.
-const KINDS: [&str; 7] = ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup"];
+const KINDS: [&str; 8] =
+    ["uts", "pid", "mnt", "net", "user", "ipc", "cgroup", "time"];
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
     let name = format!("check-{}", std::process::id());
-    // In a container like those that the reference makes.
-    let flags = ["--name", &name, "--network", "none"];
-    let Some(first) = attempt.start(&flags, "", CAUSES)? else {
-        return Ok(());
-    };
+    // In a container like those that the reference makes, with all of them.
+    let flags =
+        ["--name", &name, "--network", "none", "--boottime-offset", "60"];
+    let started = attempt.start(&flags, "", CAUSES)?;
+    let Some(first) = started else { return Ok(()) };
+    errors::hold(attempt, &name, first.pid)?;
     let script = "echo begun\ncat >/dev/null";
     let command = exec(attempt, &name, &["sh", "-c", script]);
-    if let Some(second) = attempt.start_command(
-        "exec starts a second command",
-        command,
-        CAUSES,
-    )? {
+    let what = "exec starts a second command";
+    if let Some(second) = attempt.start_command(what, command, CAUSES)? {
         together(attempt, &first, &second)?;
     }
+    errors::look(attempt, &name)?;
     reused_number(attempt, &name)
 }
 
@@ -66,8 +57,8 @@ fn together(
         "the second command is in all namespaces of the first",
         elsewhere.join(" "),
         "",
-        "`join` must hand `namespaces` to setns(2), all of it: those that are \
-         named above were left out",
+        "`join` must hand `namespaces` to setns(2), all of it, with the pidfd \
+         of `target`: those that are named above were left out",
     )?;
     let root = |pid: i32| outside::identity(format!("/proc/{pid}/root"));
     attempt.found(
@@ -82,13 +73,15 @@ fn together(
 /// The record names the right number, but the start of another process.
 fn reused_number(attempt: &mut Attempt, name: &str) -> Result<()> {
     let path = format!("/run/workshop/{name}/state.json");
+    let can_be_asked = errors::shows(attempt, name)?;
     let read = fs::read_to_string(&path);
     let text = read.with_context(|| format!("read {path}"))?;
     let mut state: serde_json::Value = serde_json::from_str(&text)?;
     ensure!(state.get("start").is_some(), "no start in {path}");
     state["start"] = 1.into();
     fs::write(&path, state.to_string()).context("write the record")?;
-    let report: Report = running::run(exec(attempt, name, &["true"]))?;
+    let report = running::run(exec(attempt, name, &["true"]))?;
+    let opened = !can_be_asked || errors::shows(attempt, name)?;
     fs::write(&path, text).context("write the record")?;
     attempt.found(
         "a process that has only the number is not entered",
@@ -97,5 +90,14 @@ fn reused_number(attempt: &mut Attempt, name: &str) -> Result<()> {
         "an error",
         "`open` must compare step07::start_time with `start`: a number is \
          used again",
+    )?;
+    attempt.found(
+        "it is held before it is looked at",
+        opened,
+        "its start was compared before pidfd_open(2) was called",
+        "pidfd_open(2), and then the start",
+        "`open` compares first and opens then: between the two the process \
+         may end, and another one get its number. What is held keeps its \
+         number",
     )
 }
