@@ -267,7 +267,11 @@ fn an_uptime_below_zero_is_an_error_that_says_so() {
     let back = ["--boottime-offset", "-99999999999"];
     let report = step09(&back, &["true"]);
     assert_eq!(report.status, 125);
-    assert!(report.stderr.contains("must not become negative"));
-    assert!(report.stderr.contains("-99999999999 seconds"));
+    assert!(report.stderr.starts_with("step09: "), "{}", report.stderr);
+    // An exercise may say it in other words.
+    if !cfg!(feature = "exercise") {
+        assert!(report.stderr.contains("must not become negative"));
+        assert!(report.stderr.contains("-99999999999 seconds"));
+    }
     assert_eq!(step09(&["--boottime-offset", "-1"], &["true"]).status, 0);
 }
