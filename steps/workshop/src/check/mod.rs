@@ -17,6 +17,7 @@ mod calls;
 pub mod command;
 mod expect;
 pub mod filter;
+mod hang;
 mod keys;
 mod machine;
 mod one_try;
