@@ -87,7 +87,9 @@ pub fn is_possible() -> Result<()> {
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
-    let started = attempt.start(FLAGS, "", CAUSES)?;
+    let command = attempt.command(FLAGS, "echo begun; cat >/dev/null");
+    let what = "it starts, and executes its command";
+    let started = attempt.start_watched(what, command, CAUSES, hangs_in)?;
     let Some(running) = started else { return Ok(()) };
     let group = group_of(running.pid);
     attempt.found(
@@ -107,6 +109,22 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     // Without its limits, which are met by now, it would take all the memory
     // that there is.
     out_of_memory(attempt)
+}
+
+/// Where it is when it comes no further.
+fn hangs_in(launcher: i32, _: i32) -> &'static str {
+    let parent = Path::new(GROUPS).join("workshop");
+    let handed_on = fs::read_to_string(parent.join("cgroup.subtree_control"));
+    let own = format!("{launcher}-");
+    let names = fs::read_dir(parent).into_iter().flatten().flatten();
+    let mut names = names.map(|entry| entry.file_name());
+    match handed_on.unwrap_or_default().contains("pids") {
+        false => "enable",
+        true if names.any(|it| it.to_string_lossy().starts_with(&own)) => {
+            "limit"
+        }
+        true => "make",
+    }
 }
 
 /// One of its files.

@@ -20,7 +20,9 @@ const FUTURE: &[&str] =
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
-    let started = attempt.start(FLAGS, "", CAUSES)?;
+    let command = attempt.command(FLAGS, "echo begun; cat >/dev/null");
+    let what = "it starts, and executes its command";
+    let started = attempt.start_watched(what, command, CAUSES, hangs_in)?;
     let Some(running) = started else { return Ok(()) };
     let pid = running.pid;
     for (kind, mistake) in [
@@ -47,6 +49,16 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     let mistake = "the command could not end by itself";
     attempt.ended("it ends with status 0", &ended, 0, CAUSES, mistake)?;
     errors(attempt)
+}
+
+/// Where it is when it comes no further.
+fn hangs_in(_: i32, pid: i32) -> &'static str {
+    let offsets = outside::read(pid, "timens_offsets");
+    match outside::is_apart(pid, "cgroup") {
+        false => "hide_groups",
+        true if !offsets.contains("90061") => "shift_boottime",
+        true => "mount_queues",
+    }
 }
 
 /// Both clocks that can differ.

@@ -81,7 +81,9 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
 
 /// Root, whom execve(2) gives what the bounding set has.
 fn root(attempt: &mut Attempt) -> Result<()> {
-    let started = attempt.start(FLAGS, "", CAUSES)?;
+    let command = attempt.command(FLAGS, "echo begun; cat >/dev/null");
+    let what = "it starts, and executes its command";
+    let started = attempt.start_watched(what, command, CAUSES, hangs_in)?;
     let Some(running) = started else { return Ok(()) };
     let field = |name| outside::status(running.pid, name);
     let kept = bounding::default();
@@ -116,6 +118,16 @@ fn root(attempt: &mut Attempt) -> Result<()> {
         "`forbid_new_privileges` must set it: a set-user-ID program would \
          give powers back",
     )
+}
+
+/// Where it is when it comes no further.
+fn hangs_in(_: i32, pid: i32) -> &'static str {
+    let kept = format!("{:016x}", bounding::default().0);
+    match (outside::status(pid, "CapBnd"), outside::status(pid, "CapEff")) {
+        (bounding, _) if bounding != kept => "limit_bounding",
+        (_, effective) if effective != kept => "set_capabilities",
+        _ => "forbid_new_privileges",
+    }
 }
 
 /// Another user's program starts with what is ambient, and nothing else.

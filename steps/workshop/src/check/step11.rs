@@ -29,7 +29,11 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     let script = "echo begun\ncat >/dev/null";
     let command = exec(attempt, &name, &["sh", "-c", script]);
     let what = "exec starts a second command";
-    if let Some(second) = attempt.start_command(what, command, CAUSES)? {
+    // The process is made when the container's first one is held.
+    let hangs_in = |_, pid| if pid == 0 { "open" } else { "join" };
+    if let Some(second) =
+        attempt.start_watched(what, command, CAUSES, hangs_in)?
+    {
         together(attempt, &first, &second)?;
     }
     errors::look(attempt, &name)?;

@@ -19,6 +19,8 @@ const NAMESPACES: [i32; 7] = [
     libc::CLONE_NEWTIME,
 ];
 
+const OPEN_HANGS: &str = "`open` waits for ever, or goes round in circles";
+
 /// Looks at `open`, before anything is joined: it must have asked for this
 /// process, and the kernel's answer must count.
 pub fn hold(attempt: &mut Attempt, name: &str, pid: i32) -> Result<()> {
@@ -37,7 +39,10 @@ pub fn hold(attempt: &mut Attempt, name: &str, pid: i32) -> Result<()> {
         is_met,
         report.words(),
         "an error of `open`",
-        &report.likely(MINUS_ONE, mistake),
+        &match report.status {
+            Some(_) => report.likely(MINUS_ONE, mistake),
+            None => report.likely(MINUS_ONE, OPEN_HANGS),
+        },
     )
 }
 
