@@ -1,11 +1,11 @@
 //! The exercise of step04: an overlay mount. About 20 lines are yours.
 //!
 //! ```text
+//! cargo workshop check 4                              look at it
 //! cargo run -p step04 --features exercise -- ls /     try it
 //! cargo test -p step04 --features exercise            prove it
 //! cargo run -p step08 --features step04/exercise      climb on it
-//! cargo workshop check 4                              look at it
-//! cargo workshop hint 4                               a hint
+//! cargo workshop hint 4 mount_overlay                 a hint
 //! ```
 //!
 //! Several folders are shown as one; the first write to a file copies it to
@@ -51,10 +51,12 @@ pub fn mount_overlay(
     //
     // 2. The layers become one string, joined by colons: overlayfs.rst,
     //    "Multiple lower layers". Usual mistake: the order. Which end of that
-    //    string is the top, and which end of `lowers` is?
+    //    string is the top, and which end of `lowers` is? (The last of them,
+    //    `own`, is the launcher's: mount points, and files as /etc/hosts.)
     //
     // 3. The options are one string, too, separated by commas: the layers, the
-    //    upper folder, the work folder ("Upper and Lower"), and PLAIN.
+    //    upper folder, the work folder ("Upper and Lower"), and PLAIN. Usual
+    //    mistake: upper and work swapped, which the kernel does not notice.
     //
     // 4. overlayfs marks folders with extended attributes `trusted.*`, which
     //    only the machine's own root may set: xattr(7). There is an option for
@@ -63,7 +65,7 @@ pub fn mount_overlay(
     //
     // 5. mount(2) takes one page of options, 4096 bytes with the zero byte at
     //    the end, and cuts off the rest without a word. So check the length
-    //    (`ensure!`), and say how many layers there were.
+    //    (`ensure!`) before it, and say how many layers there were.
     //
     // 6. Mount it on "merged". It is no disk's file system, so source and type
     //    are both its name. Of an error say with which options it came:
