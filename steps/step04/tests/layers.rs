@@ -108,8 +108,10 @@ fn sixty_layers_are_fine_and_too_many_are_an_error() {
     }
     let report = inside(&layers, script);
     assert_eq!((report.status, &*report.stdout), (125, ""));
-    let said = "step04: mount an overlay of 602 layers";
-    assert!(report.stderr.starts_with(said), "{}", report.stderr);
+    // How many there were is what the exercise asks for, in any words; and
+    // the kernel was not asked.
+    assert!(report.stderr.contains("602"), "{}", report.stderr);
+    assert!(!report.stderr.contains("EINVAL"), "{}", report.stderr);
     assert!(report.stderr.len() < 200, "{}", report.stderr);
 }
 
@@ -122,8 +124,12 @@ fn a_layer_is_named_once() {
     for layers in [[&root, &root], [&root, &below]] {
         let report = inside(&layers.map(String::as_str), "echo ran");
         assert_eq!((report.status, &*report.stdout), (125, ""));
-        let advice = "try: name each layer once";
-        assert!(report.stderr.contains(advice), "{}", report.stderr);
+        assert!(report.stderr.contains("ELOOP"), "{}", report.stderr);
+        // Who does the exercise may say it in other words.
+        if !cfg!(feature = "exercise") {
+            let advice = "try: name each layer once";
+            assert!(report.stderr.contains(advice), "{}", report.stderr);
+        }
         assert!(!report.stderr.contains("dmesg"), "{}", report.stderr);
     }
     assert_eq!(inside(&[&root], "echo ran").stdout, "ran\n", "the control");
