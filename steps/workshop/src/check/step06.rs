@@ -2,29 +2,17 @@
 
 mod alone;
 mod helpers;
+mod maps;
 mod rootless;
 
 use anyhow::Result;
 use nix::unistd::{Gid, setgroups};
-use step00::proc::IdMap;
 
 use super::report::Report;
 use super::running::Running;
-use super::{Attempt, Causes, outside};
+use super::{Attempt, Causes};
 
 const FLAGS: &[&str] = &["--network", "none"];
-
-/// Two ranges each, and other ones for groups than for users.
-const RANGES: &[&str] = &[
-    "--uid-map",
-    "0:200000:1",
-    "--uid-map",
-    "1:300000:5000",
-    "--gid-map",
-    "0:400000:1",
-    "--gid-map",
-    "1:500000:5000",
-];
 
 /// With root, and with a `become_user` that does as it should.
 const CAUSES: &Causes = &[
@@ -98,7 +86,7 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
         Ok(running) => {
             attempt.found(what, true, "", "", "")?;
             alone::look(attempt)?;
-            users(attempt, &running)?;
+            maps::users(attempt, &running)?;
         }
         Err(report) => {
             if has_come_to_users(&report) {
@@ -108,7 +96,7 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
             return attempt.failed(what, &report, CAUSES);
         }
     }
-    ranges(attempt)?;
+    maps::ranges(attempt)?;
     alone::errors(attempt)?;
     let person = rootless::Person::new(attempt)?;
     rootless::look(attempt, &person)?;
@@ -124,101 +112,4 @@ fn has_come_to_users(report: &Report) -> bool {
         && !report.stderr.contains("ended too early");
     let is_other = is_in_proc || is_panic || is_launchers;
     report.status.is_some() && is_written && !is_other
-}
-
-fn users(attempt: &mut Attempt, running: &Running) -> Result<()> {
-    let pid = running.pid;
-    attempt.found(
-        "it is in a user namespace of its own",
-        outside::is_apart(pid, "user"),
-        "the launcher's",
-        "another one",
-        "main.rs sets CLONE_NEWUSER: was it changed?",
-    )?;
-    attempt.same(
-        "with root, setgroups(2) stays allowed in it",
-        outside::read(pid, "setgroups").trim_end(),
-        "allow",
-        "`write_maps`: only a writer without root has to write \"deny\"; in a \
-         container of root's, programs may change their groups",
-    )?;
-    for (kind, field, file) in
-        [("user", "Uid", "uid_map"), ("group", "Gid", "gid_map")]
-    {
-        let map = IdMap::parse(&outside::read(pid, file));
-        let root = map.outside(0);
-        let is_ordinary = root.is_some_and(|number| number > 0);
-        let root = root.map_or("nobody".into(), |number| number.to_string());
-        attempt.found(
-            &format!("{kind} 0 inside is an ordinary {kind} outside"),
-            is_ordinary,
-            format!("{file} says {root}"),
-            "a number above 0",
-            &format!("`write_maps` has not written {file}"),
-        )?;
-        attempt.same(
-            &format!(
-                "it is that {kind}: real, effective, saved and for files"
-            ),
-            outside::status(pid, field),
-            [root.as_str(); 4].join(" "),
-            "`become_root` must take the number 0, as user and as group, and \
-             return the error of `become_user`",
-        )?;
-    }
-    attempt.same(
-        "it is in no group beside",
-        outside::status(pid, "Groups"),
-        "",
-        "`become_root` keeps no group beside: the last argument of \
-         `become_user` is empty",
-    )
-}
-
-/// The maps, to the letter.
-fn ranges(attempt: &mut Attempt) -> Result<()> {
-    let flags = [FLAGS, RANGES].concat();
-    let what = "it starts with two ranges for each map";
-    let command = attempt.command(&flags, "echo begun\ncat");
-    let Some(running) = attempt.start_command(what, command, CAUSES)? else {
-        return Ok(());
-    };
-    for (file, ours, lines) in [
-        ("uid_map", "users", "0 200000 1, 1 300000 5000"),
-        ("gid_map", "groups", "0 400000 1, 1 500000 5000"),
-    ] {
-        attempt.same(
-            &format!("its {file} has all ranges of the {ours}"),
-            map_of(running.pid, file),
-            lines,
-            &format!(
-                "`write_maps` must write all of the {ours}' map into {file}, \
-                 and nothing else"
-            ),
-        )?;
-    }
-    drop(running);
-    for (file, flag) in [("uid_map", "--uid-map"), ("gid_map", "--gid-map")] {
-        // The second range overlaps the first.
-        let overlap = [flag, "0:200000:9", flag, "5:300000:9"];
-        let report = attempt.run(&[FLAGS, &overlap].concat(), "true")?;
-        attempt.found(
-            &format!("it stops when {file} cannot be written"),
-            report.stderr.contains(file),
-            report.words(),
-            "the error of the write",
-            "`write_maps` must return the error of each `write`",
-        )?;
-    }
-    Ok(())
-}
-
-/// A map as it was written, in whatever order.
-fn map_of(pid: i32, file: &str) -> String {
-    let text = outside::read(pid, file);
-    let numbers =
-        |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mut lines: Vec<_> = text.lines().map(numbers).collect();
-    lines.sort();
-    lines.join(", ")
 }
