@@ -56,6 +56,16 @@ impl Call {
         let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         String::from_utf8_lossy(bytes).into_owned()
     }
+
+    /// The number, of eight bytes, that an argument points to.
+    #[must_use]
+    pub fn pointed_to(&self, argument: usize) -> Option<u64> {
+        let mut bytes = [0; 8];
+        let memory = File::open(outside::proc(self.pid).path("mem")).ok()?;
+        let at = self.arguments[argument];
+        memory.read_exact_at(&mut bytes, at).ok()?;
+        Some(u64::from_ne_bytes(bytes))
+    }
 }
 
 /// Those of one rung, as long as this lives.

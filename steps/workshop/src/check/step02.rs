@@ -92,6 +92,15 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
                        the ending that `reap` has found";
         attempt.ended(what, &report, status, REAP, mistake)?;
     }
+    let report = attempt.run_program(INIT, &["no-such-program"])?;
+    attempt.ended(
+        "a program that is not there is an error: 127",
+        &report,
+        127,
+        REAP,
+        "`run_as_init`: in the child, what `process::execute` returns is the \
+         error, and has the status; return it",
+    )?;
     orphans::look(attempt)?;
     birth::older_call(attempt)
 }

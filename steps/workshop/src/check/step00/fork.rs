@@ -1,13 +1,41 @@
 //! `fork` by itself.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use super::question::{Cause, Question};
-use crate::check::Attempt;
+use crate::check::calls::{Answer, Watch};
+use crate::check::{Attempt, running};
 
 /// Asks it all there is to be asked.
 pub(super) fn look(attempt: &mut Attempt) -> Result<()> {
+    more_flags(attempt)?;
     FORK.iter().try_for_each(|question| question.ask(attempt))
+}
+
+/// Does it ask for more than its caller and a descriptor? The flags are the
+/// first field of the struct, and in their low byte was a signal, once.
+fn more_flags(attempt: &mut Attempt) -> Result<()> {
+    let mut command = Command::new(attempt.binary());
+    command.env("WORKSHOP_PROBE", "fork");
+    let watch = Watch::new(&mut command, &[libc::SYS_clone3], |call| {
+        (call.pointed_to(0), Answer::GoOn)
+    })?;
+    running::run(command)?;
+    let known = libc::CLONE_PIDFD as u64 | 0xff;
+    let more = watch.notes().first().map_or(0, |flags| flags & !known);
+    if more == 0 {
+        return Ok(());
+    }
+    attempt.same(
+        "`fork` asks for what its caller wants, and for a descriptor",
+        format!("{more:#x} more (sched.h)"),
+        "CLONE_PIDFD alone, where the caller wants nothing",
+        "`fork` has more in args.flags than the caller's `flags` and \
+         CLONE_PIDFD: then the two share what they should not, or wait for \
+         each other",
+    )
 }
 
 const FORK_HANGS: &str = "`fork` waits for something, or goes round in \

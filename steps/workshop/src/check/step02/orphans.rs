@@ -48,15 +48,19 @@ pub(super) fn look(attempt: &mut Attempt) -> Result<()> {
         let what = "init goes on when an orphan has ended";
         return attempt.found(what, false, report.words(), "init", likely);
     }
-    attempt.ended(
-        "SIGTERM is handed on to the command, also after that",
-        &report,
-        143,
-        REAP,
-        "`reap` does not return while the command runs, and init hears \
-         nothing: WNOHANG makes waitid(2) return at once, and its answer \
-         Ok(None) means that nobody else has ended",
-    )
+    let mistake = match report.status {
+        Some(125) => {
+            "`reap` makes an error of an answer that is none: Ok(None) means \
+             that nobody else has ended"
+        }
+        _ => {
+            "`reap` does not return while the command runs, and init hears \
+             nothing: WNOHANG makes waitid(2) return at once, and its answer \
+             Ok(None) means that nobody else has ended"
+        }
+    };
+    let what = "SIGTERM is handed on to the command, also after that";
+    attempt.ended(what, &report, 143, REAP, mistake)
 }
 
 /// Those of init's children that are none of the command.
