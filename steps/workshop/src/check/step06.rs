@@ -14,8 +14,14 @@ use super::{Attempt, Causes};
 
 const FLAGS: &[&str] = &["--network", "none"];
 
+const ROOT_WRITES: &str = "`write_maps`: the helpers are for Writer::Helpers alone; root writes \
+     both maps itself";
+
 /// With root, and with a `become_user` that does as it should.
 const CAUSES: &Causes = &[
+    (&["newuidmap 0 "], ROOT_WRITES),
+    (&["newgidmap 0 "], ROOT_WRITES),
+    (&["run new"], ROOT_WRITES),
     (
         &["_map", "Operation not permitted"],
         "`write_maps`: the kernel takes each map once: all lines in one \

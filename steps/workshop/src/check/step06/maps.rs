@@ -60,13 +60,18 @@ pub(super) fn users(attempt: &mut Attempt, running: &Running) -> Result<()> {
              return the error of `become_user`",
         )?;
     }
-    attempt.same(
-        "it is in no group beside",
-        outside::status(pid, "Groups"),
-        "",
-        "`become_root` keeps no group beside: the last argument of \
-         `become_user` is empty",
-    )
+    let beside = outside::status(pid, "Groups");
+    let mistake = match &*beside {
+        "0 4" => {
+            "`become_user` must give up the launcher's groups, also where it \
+             is told none: setgroups(2) with an empty list"
+        }
+        _ => {
+            "`become_root` keeps no group beside: the last argument of \
+             `become_user` is empty"
+        }
+    };
+    attempt.same("it is in no group beside", beside, "", mistake)
 }
 
 /// The maps, to the letter.

@@ -9,7 +9,19 @@ use anyhow::Result;
 use crate::check::scratch::Scratch;
 use crate::check::{Attempt, Causes, outside};
 
+const WRITES_ITSELF: &str = "`write_maps`: the helpers are for Writer::Helpers alone; a launcher \
+     without them writes both maps itself";
+
 const CAUSES: &Causes = &[
+    (&["newuidmap 0 "], WRITES_ITSELF),
+    (&["newgidmap 0 "], WRITES_ITSELF),
+    (&["run new"], WRITES_ITSELF),
+    (
+        &["/uid_map", "Operation not permitted"],
+        "does this machine let you make user namespaces? (cargo workshop \
+         doctor). If so, `write_maps` has no more to write than one line, \
+         `maps.uids`, once",
+    ),
     (
         &["/setgroups", "Invalid argument"],
         "`write_maps`: the word that `setgroups` takes is \"deny\"",
