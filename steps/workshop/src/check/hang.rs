@@ -75,7 +75,8 @@ fn watched(command: Command, place: Place) -> (Started, Option<&'static str>) {
                 let mut new = new.iter().filter(|it| !before.contains(it));
                 if let Some(&launcher) = new.next() {
                     let mut own = outside::children(launcher).into_iter();
-                    let is_guardian = |pid: &i32| outside::name(*pid) == "guardian";
+                    let is_guardian =
+                        |pid: &i32| outside::name(*pid) == "guardian";
                     let pid = own.rfind(|pid| !is_guardian(pid)).unwrap_or(0);
                     if let Ok(mut seen) = seen.lock() {
                         *seen = Some(place(launcher, pid));

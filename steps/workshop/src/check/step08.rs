@@ -12,6 +12,7 @@ use super::{Attempt, Causes, outside, running};
 use crate::arch;
 
 mod listing;
+mod numbers;
 mod parts;
 
 const FLAGS: &[&str] = &["--network", "none"];
