@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use anyhow::{Result, anyhow};
 use step00::Advice;
 use step07::place::WITHOUT_VERSION_2;
 
@@ -15,6 +13,7 @@ use super::{Attempt, outside};
 
 mod causes;
 mod errors;
+mod memory;
 
 use causes::{CAUSES, NOT_HANDED_ON};
 
@@ -26,8 +25,6 @@ const GROUPS: &str = "/sys/fs/cgroup";
 
 /// A limit that comes so long after the process began comes too late.
 const LATE: Duration = Duration::from_secs(3);
-/// How long it may take until the memory is full.
-const PATIENCE: Duration = Duration::from_secs(60);
 const TOO_LATE: &str = "`limit` must have written all when it returns: this \
                         was written after execve(2), and by then the process \
                         may have used what it likes";
@@ -108,7 +105,7 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     errors::look(attempt)?;
     // Without its limits, which are met by now, it would take all the memory
     // that there is.
-    out_of_memory(attempt)
+    memory::look(attempt)
 }
 
 /// Where it is when it comes no further.
@@ -164,57 +161,6 @@ fn limit(
         false => TOO_LATE,
     };
     attempt.same(&what, text, expected, mistake)
-}
-
-/// Takes more memory than it may, and looks at the group before it is removed.
-fn out_of_memory(attempt: &mut Attempt) -> Result<()> {
-    // tail keeps in memory what it may have to print.
-    let hog = "echo begun; read go
-        head -c 40000000 /dev/zero | tail -c 40000000 >/dev/null";
-    let what = "it starts with --memory 16M --cpus 0.5 --pids 21";
-    let command = attempt.command(OTHERS, hog);
-    let started = attempt.start_command(what, command, CAUSES)?;
-    let Some(mut running) = started else { return Ok(()) };
-    let group = group_of(running.pid);
-    for (file, _, expected, _) in LIMITS {
-        limit(attempt, &group, file, expected, WRITTEN_DOWN)?;
-    }
-    let events = format!("{GROUPS}{group}/memory.events");
-    // A launcher that is stopped does not remove the group.
-    let launcher = Pid::from_raw(running.launcher());
-    kill(launcher, Signal::SIGSTOP).context("stop the launcher")?;
-    running.say("go")?;
-    let is_killed = || count(&events, "oom_kill") > 0;
-    let start = Instant::now();
-    let is_dead = || outside::status(running.pid, "State").starts_with('Z');
-    while !is_dead() && start.elapsed() < PATIENCE {
-        sleep(Duration::from_millis(20));
-    }
-    let told = fs::read_to_string(&events).unwrap_or_default();
-    let is_met = is_killed();
-    kill(launcher, Signal::SIGCONT).context("go on")?;
-    attempt.found(
-        "when it uses more, the kernel counts an oom_kill: memory.events",
-        is_met,
-        told,
-        "oom_kill above 0",
-        "`limit`: the limit does not hold: memory.max, and no swap",
-    )?;
-    attempt.ended(
-        "and the launcher tells of it: 128+9",
-        &running.end()?,
-        137,
-        CAUSES,
-        "`limit`: without memory.oom.group the shell may have survived",
-    )
-}
-
-/// A number out of a file with one on each line.
-fn count(file: &str, name: &str) -> u64 {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-    let value = lines.find(|(field, _)| *field == name);
-    value.and_then(|(_, value)| value.parse().ok()).unwrap_or(0)
 }
 
 /// The path of the group that a process is in.
