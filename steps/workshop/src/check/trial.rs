@@ -15,7 +15,7 @@
 use std::fs;
 use std::os::fd::AsFd;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Context, Error, Result, ensure};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -93,10 +93,6 @@ fn block() -> Result<SignalFd> {
 /// Both processes return. Is the new one apart from the machine?
 fn fork() -> Result<(Option<Process>, bool)> {
     let apart = geteuid().is_root();
-    if apart {
-        // The folder on which the trial mounts one of its own.
-        Folder::make_base()?;
-    }
     match process::fork(if apart { NAMESPACES as u64 } else { 0 }, None) {
         // Root in a container without the right to make namespaces.
         Err(Errno::EPERM) if apart => Ok((process::fork(0, None)?, false)),
@@ -115,10 +111,16 @@ fn prepare(is_apart: bool) -> Result<()> {
     let new = |kind: &str, point: &str, mode: &str| {
         let hard = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
         mount(Some(kind), point, Some(kind), hard, Some(mode))
-            .with_context(|| format!("mount a {kind} on {point}"))
     };
-    new("proc", "/proc", "")?;
-    new("tmpfs", "/run/workshop", "mode=700")?;
+    new("proc", "/proc", "").context("mount a proc")?;
+    // Records and locks of the trial's own. Another launcher that ends just now
+    // may remove the folder as the last one in it.
+    while let Err(errno) = {
+        Folder::make_base()?;
+        new("tmpfs", "/run/workshop", "mode=700")
+    } {
+        ensure!(errno == Errno::ENOENT, "mount a tmpfs: {errno}");
+    }
     // A kernel without veth has none of what step05 needs, and that says so.
     let _ = uplink();
     sethostname("trial").context("set the trial's hostname")
