@@ -8,7 +8,7 @@ use super::refuse::Refused;
 use super::running::Running;
 use super::{Attempt, outside};
 
-const NAME: &[&str] = &["--hostname", "checked"];
+const NAME: &[&str] = &["--hostname", "Checked.1"];
 
 /// Looks at it.
 pub fn look(attempt: &mut Attempt) -> Result<()> {
@@ -25,9 +25,9 @@ pub fn look(attempt: &mut Attempt) -> Result<()> {
     attempt.same(
         "in there, the machine is called as --hostname says",
         outside::within(running.pid, "uts", own_name)?,
-        "checked",
+        "Checked.1",
         "`set_hostname` returns without having called sethostname(2), or \
-         with another name",
+         with another name; or `parse_hostname` has changed it",
     )?;
     attempt.same(
         "out here it is called as before",
@@ -62,7 +62,7 @@ fn takes_a_name(attempt: &mut Attempt) -> Result<()> {
 
 fn start(attempt: &mut Attempt) -> Result<Option<Running>> {
     let command = attempt.command(NAME, "echo begun; cat >/dev/null");
-    let what = "it starts with --hostname checked";
+    let what = "it starts with --hostname Checked.1";
     match Running::start(command)? {
         Ok(running) => {
             attempt.found(what, true, "", "", "")?;
@@ -113,7 +113,7 @@ fn refused(attempt: &mut Attempt) -> Result<()> {
     )?;
     said(
         "and tells where it comes from",
-        has("checked"),
+        has("Checked.1"),
         "`set_hostname` hands on a bare EPERM: .with_context(|| format!(…)) \
          adds what was attempted, and with which name",
     )
