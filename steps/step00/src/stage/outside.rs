@@ -30,7 +30,7 @@ pub(super) fn accompany(
 ) -> Result<((Option<Relay>, Streams), HandedOver)> {
     let (subject, mut handed_over) = wait_until_ready(gate, process, signals)?;
     tell(&subject)?;
-    let relay = match borrowed {
+    let mut relay = match borrowed {
         Some(real) => {
             let master = handed_over.remove(TERMINAL);
             let master = master.context("get its terminal")?;
@@ -43,8 +43,21 @@ pub(super) fn accompany(
     // The gate is closed by a successful execve(2), or by the death of the
     // process. Signals are for the command from here on: until now they were
     // blocked.
-    while !matches!(gate.receive_or_error()?, Message::Closed) {}
-    Ok(((relay, streams), handed_over))
+    let executed = loop {
+        match gate.receive_or_error() {
+            Ok(Message::Closed) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    if let (Err(_), Some(relay)) = (&executed, &mut relay) {
+        // What it has said is still on its way through its terminal, as the
+        // words of a panic. With the last process that has the terminal open,
+        // reading comes to an end.
+        process.kill();
+        while relay.show() {}
+    }
+    executed.map(|()| ((relay, streams), handed_over))
 }
 
 fn wait_until_ready(
