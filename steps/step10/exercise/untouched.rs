@@ -17,7 +17,7 @@
 //! - *permitted*: what the process may put into its effective set;
 //! - *inheritable* and *ambient*: what can survive an execve(2) of a program
 //!   that is not run by root;
-//! - *bounding*: what it can never get back, by whatever program.
+//! - *bounding*: what execve(2) can give at most, in this user namespace.
 //!
 //! For root the last one is all that counts in the end. At execve(2) the
 //! kernel gives user 0 every capability, as in old times, but for those that
