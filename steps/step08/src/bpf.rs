@@ -1,8 +1,8 @@
 //! The little machine that runs a seccomp filter: classic BPF, four
 //! instructions of which are all we need.
 //!
-//! It has one register, A, and no loop: every jump goes forward, so each run
-//! ends (Documentation/networking/filter.rst). Its input is the 64 bytes of
+//! We use one register of it, A. It has no loop: every jump goes forward, so
+//! each run ends (Documentation/networking/filter.rst). Its input is 64 bytes,
 //! `struct seccomp_data` (seccomp(2)): call number, architecture, instruction
 //! pointer, six arguments. It sees *values*: where an argument is a pointer,
 //! the filter sees the address and never what stands there.

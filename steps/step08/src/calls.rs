@@ -164,7 +164,7 @@ pub const CHECKED: &[Check] = &[
 /// Answered as if this kernel did not have them.
 ///
 /// clone3(2) keeps its flags in memory, where a filter cannot read: it can
-/// only be refused whole. ENOSYS makes every C library fall back to clone(2),
+/// only be refused whole. ENOSYS makes a C library fall back to clone(2),
 /// whose flags are in a register; EPERM would end every thread creation.
 pub const ABSENT: &str = "clone3";
 

@@ -2,7 +2,7 @@
 //!
 //! It gags: there are words that the process cannot say to the kernel. Blind
 //! and handcuffed as it is, it still talks to the one kernel of this machine
-//! in some 400 system calls, and a hole in any of them is a way out. What
+//! in some 350 system calls, and a hole in any of them is a way out. What
 //! cannot be called cannot be attacked.
 //!
 //! Interface:

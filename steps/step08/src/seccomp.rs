@@ -2,7 +2,7 @@
 //! kernel.
 //!
 //! The blindfolds and the cgroup change what a system call *finds*. The kernel
-//! behind it is still the one kernel of this machine, with some 400 calls, and
+//! behind it is still the one kernel of this machine, with some 350 calls, and
 //! a hole in any of them is a way out. seccomp shuts the calls themselves: at
 //! every one, before anything else, the kernel runs our small program and does
 //! as it answers. Children inherit it, execve keeps it, and nothing takes it
