@@ -1,4 +1,4 @@
-//! Resource limits of a single process: getrlimit(2).
+//! Resource limits, most of them of a single process: getrlimit(2).
 //!
 //! These are older than cgroups and count for each process, or for all
 //! processes of a user, not for a group. Some have no cgroup file at all: the
