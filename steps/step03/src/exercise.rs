@@ -85,7 +85,7 @@ pub fn mount_proc(proc: &Path) -> Result<()> {
 /// chroot(2) would change only where this process starts to look up paths;
 /// the old root would still be mounted, and a second chroot leads back to it.
 /// pivot_root(2) exchanges the root *mount* of the whole mount namespace, and
-/// the old one can then be unmounted: there is nothing left to escape to.
+/// the old one can then be unmounted: no path from the root leads there.
 pub fn pivot(new_root: &Path) -> Result<()> {
     // 1. Go into the new root: chdir(2).
     //
