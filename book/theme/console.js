@@ -1,0 +1,38 @@
+// A transcript has two sides: what is typed, and what is answered; and it is
+// typed in one of three places: in your terminal ($), in a second one (2$), or
+// inside (step03 #). Whoever copies a transcript gets what is typed, without the
+// prompts, ready for a shell.
+"use strict";
+(function () {
+  const PROMPT = /^(2?\$|step\d\d(?: \([^)]*\))? [#$])(?: (.*))?$/;
+  const PLACES = { "$": "here", "2$": "second" };
+
+  // Each line of a transcript: where, whether it is typed, after what prompt.
+  function read(text) {
+    let place = "here";
+    let isOpen = false;
+    return text.replace(/\n$/, "").split("\n").map((line) => {
+      const found = PROMPT.exec(line);
+      // Only what is typed goes on with "> "; an answer may begin with it.
+      const goesOn = isOpen && /^>(?: |$)/.test(line);
+      if (found) place = PLACES[found[1]] ?? "inside";
+      isOpen = Boolean(found) || goesOn;
+      if (!isOpen) return { place, isTyped: false, prompt: "", words: line };
+      const prompt = found ? found[1] : ">";
+      const words = line.slice(prompt.length + 1);
+      return { place, isTyped: true, goesOn, prompt: line.slice(0, line.length - words.length), words };
+    });
+  }
+
+  const typed = new Map();
+  for (const code of document.querySelectorAll("main pre > code.language-console")) {
+    const lines = read(code.textContent);
+    if (!lines.some((line) => line.isTyped)) continue;
+    const commands = lines.filter((line) => line.isTyped && (line.words || line.goesOn));
+    typed.set(code, commands.map((line) => line.words + "\n").join(""));
+  }
+
+  // mdBook's copy buttons ask this function of its own for what to copy.
+  const whole = window.playground_text;
+  window.playground_text = (pre, hidden) => typed.get(pre.querySelector("code")) ?? whole(pre, hidden);
+})();
