@@ -1,10 +1,14 @@
-"""Transcripts, as a reader meets them: what the copy button gives. Each check
+"""Transcripts, as a reader meets them: what the copy button gives, and whether
+what is typed, what is answered, inside and outside are told apart. Each check
 opens the page of a step, and has a line to spoil, on which it must fail: see
 site.py.
 """
 
+from axe_playwright_python.sync_playwright import Axe
+
 PAGE = "steps/step03.html"
 BUILT = "theme/console-*.js"
+STYLE = "theme/workshop-*.css"
 
 
 def copied(page, words):
@@ -51,10 +55,86 @@ def copies_all_of_other_code(page):
     expect(copied(page, whole.splitlines()[0]).strip(), whole.strip())
 
 
+# What the eye has to tell the lines apart, but for colour: the bar along each place, the frame of each prompt,
+# the weight of each kind of text.
+SIGNS = """() => {
+    const look = (selector, ...names) => {
+        const it = document.querySelector('main code.language-console ' + selector);
+        return it ? names.map((name) => getComputedStyle(it)[name]).join(' ') : null;
+    };
+    const places = ['here', 'second', 'inside'].map((it) => '.place.' + it);
+    // A bar that has no colour is not there.
+    const bar = (place) => look(place, 'borderLeftColor') === 'rgba(0, 0, 0, 0)' ? 'none' : look(place, 'borderLeftStyle');
+    return {
+        bars: places.map(bar),
+        frames: places.map((it) => look(it + ' .prompt', 'outlineStyle')),
+        typed: places.map((it) => Number(look(it + ' .typed', 'fontWeight'))),
+        answered: places.map((it) => Number(look(it + ' .answer', 'fontWeight'))),
+    };
+}"""
+
+
+def themes(page):
+    return page.evaluate("[...document.querySelectorAll('#mdbook-theme-list button')].map((it) => it.id.slice(13))"
+                         ".filter((it) => it !== 'default_theme')")
+
+
+def choose(page, theme):
+    page.evaluate("(it) => document.getElementById('mdbook-theme-' + it).click()", theme)
+
+
+def are_told_apart(page):
+    names = themes(page)
+    assert len(names) == 5, f"the themes are {names}"
+    for theme in names:
+        choose(page, theme)
+        signs = page.evaluate(SIGNS)
+        assert signs["bars"] == ["none", "dotted", "solid"], f"{theme}: {signs}"
+        assert signs["frames"] == ["none", "none", "solid"], f"{theme}: {signs}"
+        assert min(signs["typed"]) >= 600 and max(signs["answered"]) <= 400, f"{theme}: {signs}"
+
+
+def can_be_read(page):
+    page.evaluate(Axe().axe_script)
+    for theme in themes(page):
+        choose(page, theme)
+        found = page.evaluate("axe.run('main code.language-console', { runOnly: ['color-contrast'] })")
+        pale = [node["any"][0]["message"] for it in found["violations"] for node in it["nodes"]]
+        assert not pale, f"{theme}: {pale[0]}"
+        seen = sum(len(it["nodes"]) for it in found["passes"])
+        assert seen > 20, f"{theme}: {seen} places were looked at"
+        # The bar of "inside" is no text: 3 to 1 (WCAG 1.4.11).
+        ratio = page.evaluate(BAR)
+        assert ratio >= 3, f"{theme}: the bar has {ratio:.1f} to 1"
+
+
+BAR = """() => {
+    const light = (color) => color.match(/[0-9.]+/g).slice(0, 3).map((it) => it / 255)
+        .map((it) => it <= 0.04045 ? it / 12.92 : ((it + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, it, n) => sum + it * [0.2126, 0.7152, 0.0722][n], 0.05);
+    const code = document.querySelector('main code.language-console');
+    const bar = light(getComputedStyle(code.querySelector('.inside') ?? document.querySelector('main .inside'))
+        .borderLeftColor);
+    const paper = light(getComputedStyle(code).backgroundColor);
+    return Math.max(bar, paper) / Math.min(bar, paper);
+}"""
+
+
+def says_the_same(page):
+    # Boxes around the lines take nothing away from what is selected by hand.
+    lines = page.evaluate("document.querySelectorAll('main code.language-console')[2].innerText").splitlines()
+    at = lines.index("step03 # ls /")
+    assert lines[at + 1].startswith("bin ") and lines[at + 2].startswith("dev "), f"{lines[at - 1:at + 4]}"
+    assert lines[:1] == ["$ cargo run -q -p step03"] and "" in lines, f"{lines[:3]}"
+
+
 # Each with a line to spoil, on which it must fail: file, text, and what then stands there.
 CHECKS = {
     copies_commands: (BUILT, "lines.filter((line) => line.isTyped", "lines.filter((line) => true"),
     copies_what_is_typed_inside: (BUILT, "|step", "|stop"),
     copies_lines_that_go_on: (BUILT, "const goesOn = isOpen", "const goesOn = !isOpen"),
     copies_all_of_other_code: (BUILT, "?? whole(pre, hidden)", '?? ""'),
+    are_told_apart: (STYLE, "border-inline-start-color: var(--blind)", "color: var(--blind)"),
+    can_be_read: (STYLE, ".prompt { color: var(--quiet)", ".prompt { color: var(--line)"),
+    says_the_same: (BUILT, 'boxes.at(-1).append("\\n")', 'boxes.at(-1).append(" ")'),
 }

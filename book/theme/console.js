@@ -1,7 +1,7 @@
 // A transcript has two sides: what is typed, and what is answered; and it is
 // typed in one of three places: in your terminal ($), in a second one (2$), or
-// inside (step03 #). Whoever copies a transcript gets what is typed, without the
-// prompts, ready for a shell.
+// inside (step03 #). Each line gets its classes here, and whoever copies a
+// transcript gets what is typed, without the prompts.
 "use strict";
 (function () {
   const PROMPT = /^(2?\$|step\d\d(?: \([^)]*\))? [#$])(?: (.*))?$/;
@@ -24,12 +24,36 @@
     });
   }
 
+  function element(tag, name, ...children) {
+    const it = document.createElement(tag);
+    it.className = name;
+    it.append(...children);
+    return it;
+  }
+
+  // Lines of one place stand in one box. No box ends with a line feed: the end
+  // of a box is one already, for the eye and for what is selected.
+  function show(code, lines) {
+    const boxes = [];
+    lines.forEach((line, number) => {
+      if (number > 0 && lines[number - 1].place === line.place) boxes.at(-1).append("\n");
+      else boxes.push(element("span", `place ${line.place}`));
+      if (line.isTyped) {
+        const prompt = element("span", "prompt", line.prompt.trimEnd());
+        const blank = line.prompt.slice(line.prompt.trimEnd().length);
+        boxes.at(-1).append(prompt, blank, element("b", "typed", line.words));
+      } else boxes.at(-1).append(element("span", "answer", line.words));
+    });
+    code.replaceChildren(...boxes);
+  }
+
   const typed = new Map();
   for (const code of document.querySelectorAll("main pre > code.language-console")) {
     const lines = read(code.textContent);
     if (!lines.some((line) => line.isTyped)) continue;
     const commands = lines.filter((line) => line.isTyped && (line.words || line.goesOn));
     typed.set(code, commands.map((line) => line.words + "\n").join(""));
+    show(code, lines);
   }
 
   // mdBook's copy buttons ask this function of its own for what to copy.
