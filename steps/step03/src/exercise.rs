@@ -10,8 +10,9 @@
 //!
 //! Four things in order: let go of the machine's mounts, make the new root a
 //! mount, mount a proc in it, and pivot. Until the pivot you are working among
-//! the machine's files: try it with check first, which has mounts of its own. Replace each `unwritten(…)` by a body of your own; the
-//! solution is in `root.rs`.
+//! the machine's files: try it with check first, which has mounts of its own.
+//! Replace each `unwritten(…)` by a body of your own; the solution is in
+//! `root.rs`.
 
 #![allow(unused, reason = "until it is written")]
 

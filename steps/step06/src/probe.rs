@@ -14,11 +14,12 @@ use step00::Proc;
 
 use crate::user::become_user;
 
-/// Answers the question and ends, if there is one. Before anything else: what
-/// `write_maps` does is not asked for.
+/// Answers the question and ends, if step06 was started for that. Before
+/// anything else: what `write_maps` does is not asked for.
 pub(crate) fn answer_if_asked() {
     let asked = std::env::var("WORKSHOP_PROBE");
-    if !asked.is_ok_and(|question| question == "become_user") {
+    let is_asked = asked.is_ok_and(|question| question == "become_user");
+    if !is_asked || step00::rung() != Some("step06") {
         return;
     }
     if let Err(error) = answer() {

@@ -30,8 +30,8 @@ impl Drop for Belt {
     fn drop(&mut self) {
         let now = fs::read_to_string(&self.file).unwrap_or_default();
         let now: Vec<&str> = now.split_whitespace().collect();
-        let mut before = self.before.split_whitespace();
-        for lost in before.by_ref().filter(|name| !now.contains(name)) {
+        let before = self.before.split_whitespace();
+        for lost in before.filter(|name| !now.contains(name)) {
             let given = fs::write(&self.file, format!("+{lost}"));
             let how = match given {
                 Ok(()) => "it is handed on again".into(),

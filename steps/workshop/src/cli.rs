@@ -8,7 +8,8 @@ use anyhow::{Error, Result};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::check::command::{self, AttemptArgs, Check};
+use crate::check::built::{self, AttemptArgs};
+use crate::check::command::{self, Check};
 use crate::ladder::{self, Repository};
 use crate::learn::{hint, overview, reset, solution, start};
 use crate::text::{columns, tell};
@@ -127,7 +128,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
         Some(Command::Check(args)) => command::run(&args, &repository, out)?,
         Some(Command::Attempt(args)) => {
-            code = command::run_attempt(&args, out)?;
+            code = built::run_attempt(&args, out)?;
         }
         Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
         Some(Command::Solution(args)) => {

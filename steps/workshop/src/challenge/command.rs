@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 
 use super::Challenge;
-use crate::check::command::Trial;
+use crate::check::built::Built;
 use crate::check::{build, step07};
 use crate::ladder::{LADDER, Repository, Rung, Which};
 use crate::learn::hint::layout;
@@ -186,7 +186,7 @@ fn check(
     };
     let name = Some(one.name);
     let trial =
-        Trial { rung, binary: &binary, vm, patience: None, challenge: name };
+        Built { rung, binary: &binary, vm, patience: None, challenge: name };
     if !trial.run()? {
         bail!("{}, {}: it is not there yet", rung.name(), one.name);
     }

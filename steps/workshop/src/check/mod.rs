@@ -1,18 +1,20 @@
 //! `workshop check`: builds a rung on the learner's code, runs it, and looks
 //! from outside at what really happened.
 //!
-//! It trusts nothing that the rung says about itself. Three parts:
+//! It trusts nothing that the rung says about itself. Four parts:
 //!
 //! - here, as the learner: [`build`] it with cargo, and note the result;
-//! - [`attempt`], a hidden subcommand, as root where the rung needs that: it
-//!   starts the rung ([`running`]) and reads /proc ([`outside`]). It is the one
-//!   command that is elevated, since the same process must start the rung and
-//!   look at it;
+//! - [`built`], on both sides of sudo: the hidden subcommand `attempt` starts
+//!   the rung ([`running`]) and reads /proc ([`outside`]). It is the one command
+//!   that is elevated, since the same process must start the rung and look at it;
+//! - [`trial`], around that: what the rung does to a machine stays in there;
 //! - [`step00`] …: what is expected of each rung, and what is the likeliest
-//!   mistake where it is not so.
+//!   mistake where it is not so. What a process has been asked to do shows in
+//!   its [`calls`], and what it makes of an error where a call is [`refuse`]d.
 
 mod attempt;
 pub mod build;
+pub mod built;
 mod calls;
 pub mod command;
 mod expect;

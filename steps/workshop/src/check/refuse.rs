@@ -10,11 +10,12 @@ use std::process::Command;
 
 use anyhow::Result;
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W,
-    SECCOMP_MODE_FILTER, SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, c_long,
-    sock_filter, sock_fprog,
+    SECCOMP_MODE_FILTER, SECCOMP_RET_ALLOW, c_long, sock_filter, sock_fprog,
 };
 use nix::errno::Errno;
+use step08::bpf::{
+    EQUAL, NEXT, NUMBER, answer, answer_errno, argument, jump, load,
+};
 
 use super::report::Report;
 use super::{Attempt, running};
@@ -27,7 +28,7 @@ pub struct Refused<'a> {
     /// SYS_…
     pub call: c_long,
     /// The index of an argument, from 0, and its low half.
-    pub arguments: &'a [(u32, u32)],
+    pub arguments: &'a [(usize, u32)],
     /// The answer; `UnknownErrno`, which is 0, is none: the call seems to have
     /// answered 0.
     pub errno: Errno,
@@ -96,34 +97,23 @@ pub fn refuse(command: &mut Command, refused: &[Refused<'_>]) {
     unsafe { command.pre_exec(install) };
 }
 
-/// Asks for one call after the other. Of struct seccomp_data the number lies
-/// at 0, and argument N at 16 + 8 * N (seccomp(2)).
+/// Asks for one call after the other: the number, and then its arguments.
 fn filter(refused: &[Refused<'_>]) -> Vec<sock_filter> {
-    let load = |offset| step(BPF_LD | BPF_W | BPF_ABS, offset, 0);
-    let answer = |action| step(BPF_RET | BPF_K, action, 0);
     let mut filter = vec![];
     for Refused { call, arguments, errno } in refused {
         // What is not equal goes on behind this block.
         let mut left = 2 * arguments.len() as u8 + 1;
-        filter.push(load(0));
-        filter.push(unless_equal(*call as u32, left));
+        filter.push(load(NUMBER));
+        filter.push(jump(EQUAL, *call as u32, NEXT, left));
         for (index, value) in *arguments {
             left -= 2;
-            filter.push(load(16 + 8 * index));
-            filter.push(unless_equal(*value, left));
+            filter.push(load(argument(*index)));
+            filter.push(jump(EQUAL, *value, NEXT, left));
         }
-        filter.push(answer(SECCOMP_RET_ERRNO | *errno as u32));
+        filter.push(answer_errno(*errno as i32));
     }
     filter.push(answer(SECCOMP_RET_ALLOW));
     filter
-}
-
-fn unless_equal(value: u32, distance: u8) -> sock_filter {
-    step(BPF_JMP | BPF_JEQ | BPF_K, value, distance)
-}
-
-fn step(code: u32, k: u32, jf: u8) -> sock_filter {
-    sock_filter { code: code as u16, jt: 0, jf, k }
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn errors(attempt: &mut Attempt) -> Result<()> {
          makes a Result of it, for `?` or the end of the function",
     )?;
     // The flags of seccomp(2) are bits: these have one of them, or all.
-    let flags: [&[(u32, u32)]; 6] =
+    let flags: [&[(usize, u32)]; 6] =
         [&[(1, 1)], &[(1, 2)], &[(1, 4)], &[(1, 8)], &[(1, 16)], &[(1, 31)]];
     let refused = flags.map(|flag| refused(libc::SYS_seccomp, flag));
     let report = attempt.run_refused(FLAGS, "true", &refused)?;

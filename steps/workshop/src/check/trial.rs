@@ -23,7 +23,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, geteuid, sethostname};
 use step00::folder::Folder;
 use step00::proc::Proc;
@@ -34,6 +34,7 @@ use step05::network;
 use super::machine::Machine;
 use super::outside::act_as_the_machine;
 use super::scratch::Scratch;
+use crate::text::tell;
 
 /// Apart from the machine: processes, mounts, network, hostname.
 const NAMESPACES: libc::c_int = libc::CLONE_NEWPID
@@ -64,7 +65,7 @@ pub fn contained(trial: impl FnOnce() -> u8) -> Result<u8> {
             let status = match prepare(is_apart) {
                 Ok(()) => trial(),
                 Err(error) => {
-                    crate::text::tell(format_args!("{error:#}"));
+                    tell(format_args!("{error:#}"));
                     1
                 }
             };
@@ -186,13 +187,9 @@ fn bury_orphans() {
         for pid in Proc::own().children().unwrap_or_default() {
             let _ = kill(pid, Signal::SIGKILL);
         }
-        // ECHILD: there is no child any more.
-        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Err(Errno::ECHILD) => return,
-            Ok(nix::sys::wait::WaitStatus::StillAlive) => {
-                let _ = waitpid(None, None);
-            }
-            _ => {}
+        // Each that dies may leave its own children to us.
+        if waitpid(None, None) == Err(Errno::ECHILD) {
+            return;
         }
     }
 }

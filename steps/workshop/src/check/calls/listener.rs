@@ -10,22 +10,21 @@ use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg,
 };
 use nix::unistd::geteuid;
+use step08::bpf::{self, EQUAL, NEXT, NUMBER, jump, load};
 
 use super::{Answer, Call};
 
 nix::ioctl_readwrite!(receive, b'!', 0, libc::seccomp_notif);
 nix::ioctl_readwrite!(send, b'!', 1, libc::seccomp_notif_resp);
 
-/// "One of these: ask. All others: allowed." In struct seccomp_data the number
-/// comes first.
+/// "One of these: ask. All others: allowed."
 pub(super) fn filter(numbers: &[c_long]) -> Vec<sock_filter> {
-    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
-    let mut filter = vec![step(0x20, 0, 0, 0)]; // ld [0]
+    let mut filter = vec![load(NUMBER)];
     for number in numbers {
-        filter.push(step(0x15, 0, 1, *number as u32)); // jeq #number, 0, 1
-        filter.push(step(0x06, 0, 0, libc::SECCOMP_RET_USER_NOTIF)); // ret
+        filter.push(jump(EQUAL, *number as u32, NEXT, 1));
+        filter.push(bpf::answer(libc::SECCOMP_RET_USER_NOTIF));
     }
-    filter.push(step(0x06, 0, 0, libc::SECCOMP_RET_ALLOW));
+    filter.push(bpf::answer(libc::SECCOMP_RET_ALLOW));
     filter
 }
 
