@@ -133,5 +133,8 @@ fn look(args: &AttemptArgs, out: &mut impl Write) -> Result<()> {
         rung.number,
         function.unwrap_or_default()
     )?;
-    bail!("{met} as expected; what comes after the one that is not waits")
+    bail!(
+        "{met} as expected, the next one is not; those after it were not \
+         looked at"
+    )
 }

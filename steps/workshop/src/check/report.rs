@@ -34,7 +34,8 @@ impl Report {
     /// has printed: what the learner would have seen.
     #[must_use]
     pub fn words(&self) -> String {
-        let lines: Vec<&str> = self.stderr.lines().map(str::trim).collect();
+        let lines = self.stderr.lines().map(str::trim);
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
         let last = lines[lines.len().saturating_sub(4)..].join("\n");
         let ending = match self.status {
             Some(status) => format!("status {status}{}", meaning(status)),
