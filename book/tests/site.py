@@ -23,6 +23,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import console
+import paper
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -311,7 +312,8 @@ BUILDING = {
 
 
 # What is done to a page, beside looking at it: the page, and its checks.
-SUITES = [("building.html", BUILDING), (console.PAGE, console.CHECKS)]
+SUITES = [("building.html", BUILDING), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
+          (paper.WHOLE, paper.WHOLE_CHECKS)]
 
 
 def check_suite(browser, site, name, checks):

@@ -24,3 +24,14 @@
   document.querySelectorAll("main details").forEach((it) => it.addEventListener("toggle", look));
   look();
 })();
+
+// What is folded is printed as well. The style sheet says so, too, for
+// browsers that know "::details-content" and print without this event.
+(function () {
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("main details:not([open])")];
+    folded.forEach((it) => { it.open = true; });
+  });
+  window.addEventListener("afterprint", () => folded.forEach((it) => { it.open = false; }));
+})();
