@@ -24,6 +24,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import console
 import paper
+import search
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -313,7 +314,7 @@ BUILDING = {
 
 # What is done to a page, beside looking at it: the page, and its checks.
 SUITES = [("building.html", BUILDING), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
-          (paper.WHOLE, paper.WHOLE_CHECKS)]
+          (paper.WHOLE, paper.WHOLE_CHECKS), (search.PAGE, search.CHECKS)]
 
 
 def check_suite(browser, site, name, checks):
