@@ -10,10 +10,12 @@
 //! - [`diffs`]: what changed in the story from rung to rung.
 //! - [`schedule`]: the minutes of the chapters, added up.
 //! - [`manual`]: the links to the manual pages.
+//! - [`clone`]: where the repository is.
 //! - [`includes`]: each piece of code that a page shows is there.
 
 pub mod book;
 pub mod checkout;
+pub mod clone;
 pub mod diffs;
 pub mod includes;
 pub mod manual;

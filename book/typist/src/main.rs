@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use typist::book::{Page, pages, pages_folder, repository};
 use typist::checkout::Checkout;
 use typist::page::{Place, with};
-use typist::{diffs, manual, replay, schedule};
+use typist::{clone, diffs, manual, replay, schedule};
 
 /// Keeps the book true
 #[derive(Parser)]
@@ -86,6 +86,20 @@ fn replay(
     Ok(is_well)
 }
 
+/// Writes the README's share, and returns the address for the pages'.
+fn write_clone() -> Result<Option<String>> {
+    let manifest = fs::read_to_string(repository().join("Cargo.toml"))
+        .context("read Cargo.toml")?;
+    let address = clone::address(&manifest);
+    let path = repository().join("README.md");
+    let text = fs::read_to_string(&path).context("read README.md")?;
+    let new = clone::with_clone(&text, address);
+    if new != text {
+        fs::write(&path, new).context("write README.md")?;
+    }
+    Ok(address.map(ToOwned::to_owned))
+}
+
 fn generate() -> Result<()> {
     let folder = pages_folder();
     for (name, diff) in diffs::all(&repository())? {
@@ -93,9 +107,11 @@ fn generate() -> Result<()> {
         fs::write(&path, diff)
             .with_context(|| format!("write {}", path.display()))?;
     }
+    let address = write_clone()?;
     let pages = pages()?;
     for Page { name, text } in &pages {
         let linked = manual::with_links(text);
+        let linked = clone::with_clone(&linked, address.as_deref());
         let (new, result) = match schedule::with_tables(&linked, &pages) {
             Ok(new) => (new, Ok(())),
             Err(error) => (linked, Err(error)),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use typist::book::{Page, pages, pages_folder, repository};
-use typist::{diffs, includes, manual, schedule};
+use typist::{clone, diffs, includes, manual, schedule};
 use workshop::ladder::LADDER;
 
 fn all() -> Vec<Page> {
@@ -76,5 +76,22 @@ fn links_to_manual_pages_and_schedules_are_current() {
         let now = manual::with_links(&page.text);
         let now = schedule::with_tables(&now, &pages).expect("it fits");
         assert!(now == page.text, "{}: {REMEDY}", page.name);
+    }
+}
+
+#[test]
+fn the_address_of_the_repository_stands_where_it_is_needed() {
+    let read = |name: &str| {
+        fs::read_to_string(repository().join(name)).expect("read it")
+    };
+    let manifest = read("Cargo.toml");
+    let address = clone::address(&manifest);
+    let places =
+        ["README.md", "book/src/README.md", "book/src/start/setting-up.md"];
+    for name in places {
+        let text = read(name);
+        assert!(text.contains("<!-- clone -->"), "{name} has no place for it");
+        let now = clone::with_clone(&text, address);
+        assert!(now == text, "{name}: run: cargo run -p typist -- generate");
     }
 }
