@@ -82,6 +82,14 @@ def is_dark_on_light(page):
         page.evaluate("(it) => document.getElementById('mdbook-theme-' + it).click()", theme)
         pale = page.evaluate(PALE)
         assert not pale, f"{theme}: {pale[0]}"
+        # The margins of the sheet have the color of the canvas.
+        canvas = page.evaluate("(({ colorScheme, backgroundColor }) => [colorScheme, backgroundColor])"
+                               "(getComputedStyle(document.documentElement))")
+        assert canvas == ["light", "rgb(255, 255, 255)"], f"{theme}: the sheet is {canvas}"
+
+
+def has_light_margins(page):
+    is_dark_on_light(page)
 
 
 # What is too pale for paper: text with more than half of white's brightness.
@@ -99,6 +107,7 @@ CHECKS = {
     long_lines_go_on: (STYLE, "white-space: pre-wrap;\n    overflow-wrap: anywhere;\n    font-size", "white-space: pre;\n    font-size"),
     folded_answers_are_printed: (STYLE, "details::details-content { content-visibility: visible;", "details::none {"),
     is_dark_on_light: (STYLE, "--ink: #1d2733 !important", "--ink: inherit"),
+    has_light_margins: (STYLE, "color-scheme: light !important", "color-scheme: inherit"),
     unfolds_for_paper: ("theme/reach-*.js", "it.open = true", "it.open = false"),
 }
 WHOLE_CHECKS = {
