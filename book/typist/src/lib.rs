@@ -6,7 +6,8 @@
 //! - [`book`] knows the pages, [`page`] finds the transcripts in one.
 //! - [`checkout`] is where they are typed, [`session`] types them on terminals
 //!   there and reads the answers, [`replay`] compares page and machine, and
-//!   [`varies`] says what may differ.
+//!   [`varies`] says what may differ. [`numbers`]: a process number that is
+//!   read in one terminal and typed in the other.
 //! - [`diffs`]: what changed in the story from rung to rung.
 //! - [`schedule`]: the minutes of the chapters, added up.
 //! - [`manual`]: the links to the manual pages.
@@ -19,9 +20,9 @@ pub mod clone;
 pub mod diffs;
 pub mod includes;
 pub mod manual;
+pub mod numbers;
 pub mod page;
 pub mod replay;
 pub mod schedule;
 pub mod session;
-
 pub mod varies;

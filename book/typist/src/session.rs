@@ -12,6 +12,8 @@ use anyhow::{Result, bail};
 use regex_lite::Regex;
 use witness::terminal::Terminal;
 
+use crate::numbers::Numbers;
+
 /// In front of our own prompts: "record separator", which nothing else prints.
 const MARK: char = '\x1e';
 
@@ -25,6 +27,7 @@ pub struct Session<'a> {
     windows: [Window; 2],
     /// The one that was typed in last.
     latest: usize,
+    numbers: Numbers,
 }
 
 struct Window {
@@ -44,7 +47,12 @@ impl<'a> Session<'a> {
             prompt: own_prompt.to_owned(),
             terminal: None,
         };
-        Session { shell, windows: [window("$ "), window("2$ ")], latest: 0 }
+        Session {
+            shell,
+            windows: [window("$ "), window("2$ ")],
+            latest: 0,
+            numbers: Numbers::default(),
+        }
     }
 
     /// Types what these lines of a page say was typed, and returns the lines
@@ -54,6 +62,7 @@ impl<'a> Session<'a> {
     /// When no prompt comes back, or a line is typed where none is awaited.
     pub fn replay(&mut self, lines: &[&str]) -> Result<Vec<String>> {
         let mut recorded = Vec::new();
+        let (mut old, mut answer) = (Vec::new(), Vec::new());
         for line in lines {
             let Some((window, input)) = self.typed(line) else {
                 // Then it is an old answer, or a mistake.
@@ -62,13 +71,19 @@ impl<'a> Session<'a> {
                 if self.windows.iter().any(is_prompt) {
                     bail!("{line:?}: no shell is waiting at that prompt");
                 }
+                old.push(*line);
                 continue;
             };
-            recorded.push((*line).to_owned());
+            self.numbers.learn(&old, &answer);
+            old.clear();
+            let input = self.numbers.typed(input);
+            let prompt = &self.windows[window].prompt;
+            recorded.push(format!("{prompt}{input}").trim_end().to_owned());
             self.latest = window;
-            let answer = self.windows[window].enter(self.shell, input)?;
-            recorded.extend(answer);
+            answer = self.windows[window].enter(self.shell, &input)?;
+            recorded.extend(answer.iter().cloned());
         }
+        self.numbers.learn(&old, &answer);
         Ok(recorded)
     }
 
@@ -222,6 +237,13 @@ mod tests {
             ["$ PS1='step99 # ' sh", "step99 # echo $0", "step99 # exit"];
         let new = recorded(&page).expect("recorded");
         assert_eq!(new[2], "sh", "{new:?}");
+    }
+
+    #[test]
+    fn a_number_is_typed_as_it_was_answered() {
+        let page = ["$ echo pid $((3000+1))", "pid 2345", "2$ echo 2345"];
+        let new = recorded(&page).expect("recorded");
+        assert_eq!(new[1..], ["pid 3001", "2$ echo 3001", "3001"]);
     }
 
     #[test]

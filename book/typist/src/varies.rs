@@ -68,9 +68,12 @@ fn named(number: &str) -> Option<&'static str> {
     if parts == 3 || parts == 4 && !end.is_empty() {
         return Some("RELEASE");
     }
-    let number: u32 = number.parse().ok()?;
-    let is_process = (2000..100_000).contains(&number);
-    (is_process && !MEANT.contains(&number)).then_some("NUMBER")
+    is_process(number.parse().ok()?).then_some("NUMBER")
+}
+
+/// May it be a process's number, in a machine that counts from 2000?
+pub fn is_process(number: u32) -> bool {
+    (2000..100_000).contains(&number) && !MEANT.contains(&number)
 }
 
 #[cfg(test)]
