@@ -8,6 +8,7 @@
 //!   there and reads the answers, [`replay`] compares page and machine, and
 //!   [`varies`] says what may differ. [`numbers`]: a process number that is
 //!   read in one terminal and typed in the other.
+//! - [`signals`]: no page sends a signal to somebody else's process.
 //! - [`diffs`]: what changed in the story from rung to rung.
 //! - [`schedule`]: the minutes of the chapters, added up.
 //! - [`manual`]: the links to the manual pages.
@@ -25,4 +26,5 @@ pub mod page;
 pub mod replay;
 pub mod schedule;
 pub mod session;
+pub mod signals;
 pub mod varies;
