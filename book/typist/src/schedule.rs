@@ -13,14 +13,14 @@ use anyhow::{Context, Result, bail};
 use crate::book::Page;
 
 /// The seven parts of a rung's chapter: their names in the first line, and
-/// their headings.
+/// their headings. The code comes after the reader's turn to write it.
 pub const PARTS: [(&str, &str); 7] = [
     ("predict", "Predict"),
     ("see", "See it"),
     ("kernel", "How the kernel does it"),
-    ("code", "The code"),
     ("break", "Break it"),
     ("turn", "Your turn"),
+    ("code", "The code"),
     ("visible", "Still visible"),
 ];
 
@@ -207,8 +207,8 @@ mod tests {
     #[test]
     fn a_chapter_without_one_of_its_parts_is_told() {
         let mut text = String::from(
-            "<!-- minutes: predict 1, see 1, kernel 1, code 1, break 1, \
-             turn 1, visible 1 -->\n",
+            "<!-- minutes: predict 1, see 1, kernel 1, break 1, turn 1, \
+             code 1, visible 1 -->\n",
         );
         for (_, heading) in PARTS {
             text += &format!("## {heading}\n");
