@@ -98,3 +98,26 @@ fn find(root: &OwnedFd, name: &str) -> nix::Result<OwnedFd> {
 fn path_of(folder: &OwnedFd) -> PathBuf {
     format!("/proc/self/fd/{}", folder.as_raw_fd()).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{create_dir, write};
+    use std::os::unix::fs::symlink;
+    use witness::Folder;
+
+    #[test]
+    fn only_a_folder_is_a_place_to_mount_on() {
+        let folder = Folder::new();
+        create_dir(folder.join("proc")).expect("make a folder");
+        write(folder.join("sys"), "").expect("make a file");
+        symlink("proc", folder.join("dev")).expect("make a link");
+        let root =
+            open(folder.path(), OFlag::O_PATH, Mode::empty()).expect("open");
+        let errno = |name| find(&root, name).err();
+        assert_eq!(errno("proc"), None);
+        assert_eq!(errno("sys"), Some(Errno::ENOTDIR));
+        assert_eq!(errno("dev"), Some(Errno::ELOOP));
+        assert_eq!(errno("etc"), Some(Errno::ENOENT));
+    }
+}

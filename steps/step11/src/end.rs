@@ -158,3 +158,21 @@ pub(crate) fn send(process: &Process, number: i32) -> Result<()> {
         sent => sent.with_context(|| format!("signal {}", process.pid)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_end_is_no_error() {
+        let pid = std::process::id();
+        let start = step07::start_time(pid).expect("our own start");
+        let own = crate::enter::open(pid as i32, start).expect("ourselves");
+        assert!(send(&own, 0).is_ok());
+        let error = send(&own, 9999).expect_err("no such signal");
+        assert!(
+            format!("{error:#}").contains("Invalid argument"),
+            "{error:#}"
+        );
+    }
+}
