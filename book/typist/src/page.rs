@@ -17,6 +17,8 @@ pub enum Place {
 pub struct Transcript {
     /// Where it belongs.
     pub place: Place,
+    /// ```` ```console,6.12 ````: only where the kernel is as new as this.
+    pub since: Option<(u32, u32)>,
     /// Its lines in the page, without the fences. The first line is line 0.
     pub lines: Range<usize>,
 }
@@ -37,20 +39,27 @@ pub fn transcripts(text: &str) -> Result<Vec<Transcript>, usize> {
             None => open = Some((number, info.trim())),
             Some((start, info)) => {
                 let lines = start + 1..number;
-                match info {
-                    "console" => {
-                        found
-                            .push(Transcript { place: Place::Machine, lines });
-                    }
-                    "console,host" => {
-                        found.push(Transcript { place: Place::Host, lines });
-                    }
-                    _ => {}
+                let mut words = info.split(',');
+                if words.next() != Some("console") {
+                    continue;
                 }
+                let word = words.next();
+                let place = match word {
+                    Some("host") => Place::Host,
+                    _ => Place::Machine,
+                };
+                let since = word.and_then(release);
+                found.push(Transcript { place, since, lines });
             }
         }
     }
     open.map_or(Ok(found), |(start, _)| Err(start + 1))
+}
+
+/// Major and minor number of a kernel's release, 6.12.43+deb13-amd64.
+pub fn release(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(['.', '-', '+']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// The prose of a page: every line that is no code block and no comment, with
@@ -101,9 +110,22 @@ mod tests {
         let places: Vec<_> = found.iter().map(|one| one.place).collect();
         assert_eq!(places, [Place::Machine, Place::Host]);
         assert_eq!(found[0].lines, 3..5);
+        assert_eq!(found[0].since, None);
         let answer = vec!["$ id".to_owned(), "uid=1".to_owned()];
         let new = with(PAGE, &[(3..5, answer)]);
         assert_eq!(new, PAGE.replace("uid=0", "uid=1"));
+    }
+
+    #[test]
+    fn a_transcript_may_need_a_newer_kernel() {
+        let page = "```console,6.12\n$ id\n```\n";
+        let found = transcripts(page).expect("the fence is closed");
+        assert_eq!(found[0].since, Some((6, 12)));
+        assert_eq!(found[0].place, Place::Machine);
+        assert_eq!(release("6.12.43+deb13-cloud-amd64"), Some((6, 12)));
+        assert_eq!(release("6.1.0-56-cloud-amd64"), Some((6, 1)));
+        assert_eq!(release("host"), None);
+        assert!((6, 1) < (6, 12));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! A page, typed anew, beside the page as it is.
 
+use std::fs;
 use std::ops::Range;
 
 use anyhow::{Context, Result, anyhow};
 use similar::TextDiff;
 
 use crate::checkout::Checkout;
-use crate::page::{Place, Transcript, transcripts};
+use crate::page::{Place, Transcript, release, transcripts};
 use crate::session::Session;
 use crate::varies::without_what_varies;
 
@@ -41,15 +42,23 @@ fn type_all(
     at.tidy()?;
     let shell = || at.shell();
     let mut session = Session::new(&shell);
-    for Transcript { lines: range, .. } in
-        all.into_iter().filter(|one| one.place == place)
-    {
+    let kernel = kernel()?;
+    let here = |one: &Transcript| {
+        one.place == place && one.since.is_none_or(|since| since <= kernel)
+    };
+    for Transcript { lines: range, .. } in all.into_iter().filter(here) {
         let new = session
             .replay(&lines[range.clone()])
             .with_context(|| format!("transcript at line {}", range.start))?;
         recorded.push((range, new));
     }
     session.finish()
+}
+
+fn kernel() -> Result<(u32, u32)> {
+    let path = "/proc/sys/kernel/osrelease";
+    let text = fs::read_to_string(path).with_context(|| path)?;
+    release(&text).with_context(|| format!("read the release {text:?}"))
 }
 
 /// How the page differs from what was recorded, as a diff; `None` when only
@@ -120,5 +129,9 @@ mod tests {
         assert_eq!(typed.len(), 1);
         assert_eq!(typed[0].1[2], "7");
         assert!(on_host.is_empty());
+        let newer = PAGE.replace("console", "console,999.0");
+        let (typed, result) = record(&newer, Place::Machine, &at);
+        result.expect("nothing to be typed");
+        assert!(typed.is_empty());
     }
 }

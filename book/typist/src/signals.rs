@@ -14,6 +14,7 @@ const BY_NAME: &str = r"\b(pkill|killall|skill|pidof|fuser +-k\w*)\b";
 /// `pgrep` says whose children are meant, or it goes by the name.
 const PGREP: &str = r"\bpgrep\b([^;|)]*)";
 const PARENT: &str = r"-[a-zA-Z]*P *(\$\w+|\$!|\$\$|\d+)";
+const PARENT_OF: &str = r"^\$\(ps -o ppid= (?:-p )?(\S+)\)";
 /// All containers of an engine, whoever has started them.
 const ALL: &str =
     r"\b(kill|stop|rm)\b[^;|]*\$\((docker|podman|nerdctl|step11) ps";
@@ -148,10 +149,13 @@ impl Page {
     fn is_own(&self, word: &str) -> bool {
         let word = word.trim_start_matches('-');
         let pgrep = word.strip_prefix("$(pgrep ");
+        // The parent of one's own is its launcher.
+        let parent = regex(PARENT_OF).captures(word);
         word.starts_with('%')
             || matches!(word, "$!" | "$$" | "$PPID")
             || self.own.contains(word)
             || pgrep.is_some_and(|options| self.is_child(options))
+            || parent.is_some_and(|child| self.is_own(&child[1]))
             || regex(r"^\$\(.*\b(step11|docker|podman)\b.* inspect\b")
                 .is_match(word)
     }
@@ -183,6 +187,7 @@ mod tests {
             "$ kill -0 1; kill -l",
             "$ pid=$(step11 inspect -f '{{.State.Pid}}' web); kill $pid",
             "$ step11 kill web; docker stop web",
+            "$ sleep 9 & pid=$!\n$ kill $(ps -o ppid= $pid)",
         ] {
             assert_eq!(console(page), [""; 0], "{page}");
         }
@@ -195,6 +200,7 @@ mod tests {
             "$ sudo kill -TERM $(pgrep -o -x step02); wait",
             "$ until pid=$(pgrep -x sleep); do :; done",
             "$ pid=$(ps -C sleep -o pid=); kill $pid",
+            "$ kill $(ps -o ppid= 2345)",
             "$ kill 2345",
             "$ a\n2345 sleep\n$ kill 2345",
             "$ kill -9 -1",
