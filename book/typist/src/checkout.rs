@@ -147,7 +147,8 @@ fn clone_repository() -> Result<()> {
         mkdir -p "$2/target/debug" "$3"
         cd "$1"
         cp -r .cargo Cargo.* README.md book scripts steps "$2"
-        cp target/debug/step?? target/debug/workshop "$2/target/debug"
+        cp target/debug/step?? target/debug/workshop target/debug/container \
+            "$2/target/debug"
         [ ! -d target/rootfs ] || cp -a target/rootfs "$2/target"
         chown -R learner: "$2"
         mount --bind "$2" "$3"
