@@ -22,9 +22,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import building
 import console
 import paper
 import search
+from sizes import DESK, PHONE, WIDE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ARGUMENTS = [
@@ -32,8 +34,6 @@ ARGUMENTS = [
     "--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND",
 ]
 THEMES = ("light", "navy")
-PHONE = {"width": 375, "height": 740}
-DESK = {"width": 1280, "height": 900}
 # mdBook's page for servers: its links begin at the root of a host.
 NOT_READ = {"404.html"}
 
@@ -116,7 +116,8 @@ def check_files(site):
                 target /= "index.html"
             if not target.is_file():
                 complain("link", f"leads nowhere: {link}")
-            elif fragment and target in pages and unquote(fragment) not in pages[target].ids:
+            elif fragment and target in pages and unquote(fragment) not in pages[target].ids \
+                    and not building.is_choice(target, unquote(fragment)):
                 complain("fragment", f"no such place: {link}")
     return faults
 
@@ -156,23 +157,6 @@ def look_at(context, axe, url, themes):
     return faults
 
 
-# Whoever is wider than the window, and not inside something that scrolls by itself as code does. The page's
-# own frame does not count as such: mdBook lets that scroll both ways.
-WIDE = """() => {
-    const width = document.documentElement.clientWidth, main = document.querySelector('main');
-    const isLoose = (it) => {
-        for (let up = it.parentElement; up && up !== main; up = up.parentElement) {
-            if (getComputedStyle(up).overflowX !== 'visible') return false;
-        }
-        return true;
-    };
-    const all = main ? [...main.querySelectorAll('*')] : [];
-    const far = all.filter((it) => it.getBoundingClientRect().right > width + 1 && isLoose(it));
-    const names = far.slice(-3).map((it) => it.outerHTML.slice(0, 80)).join(' ');
-    const total = document.scrollingElement.scrollWidth;
-    return far.length || total > width ? [`${total} px wide in ${width}: ${names}`] : [];
-}"""
-
 AXE = """async (runOnly) => {
     const found = await axe.run('main', { resultTypes: ['violations'], elementRef: false, preload: false, ...runOnly });
     const grave = found.violations.filter((it) => ['serious', 'critical'].includes(it.impact));
@@ -198,129 +182,15 @@ def check_pages(browser, axe, site, pages, themes=THEMES):
     return faults
 
 
-# The page "the building".
-
-def shown(page, command):
-    """What stands under a command on the page."""
-    return page.evaluate("""(command) => [...document.querySelectorAll('#building .card pre')]
-        .find((it) => it.querySelector('kbd')?.textContent.startsWith('$ ' + command))
-        .querySelector('samp').textContent""", command)
-
-
-def press(page, selector, key):
-    """Walks there with the Tab key, and presses another."""
-    for _ in range(150):
-        page.keyboard.press("Tab")
-        if page.evaluate("(it) => document.activeElement.matches(it)", selector):
-            return page.keyboard.press(key)
-    raise AssertionError(f"Tab does not lead to {selector}")
-
-
-def said(page):
-    return page.inner_text("#building [aria-live=polite]")
-
-
-def by_keyboard(page):
-    assert "building" in shown(page, "ps"), "ps does not show the machine's processes"
-    many = shown(page, "ps").count("\n")
-    before = said(page)
-    press(page, "#wear-pid", "Space")
-    assert page.is_checked("#wear-pid"), "Space does not put on the PID namespace"
-    assert shown(page, "ps").count("\n") >= many - 1, "ps is blind without a new /proc"
-    press(page, "#wear-mount", "Space")
-    assert shown(page, "ps").count("\n") < many - 2, "ps does not shrink with PID and mount namespace"
-    press(page, "#building .presets button:last-of-type", "Enter")
-    assert page.is_checked("#wear-caps"), "Enter on step10 does not put on what it wears"
-
-
-def tells(page):
-    before = said(page)
-    page.check("#wear-uts")
-    after = said(page)
-    assert before != after and "UTS" in after and "Its name" in after, f"the live region says {after!r}"
-    page.check("#wear-overlay")
-    assert page.is_checked("#wear-mount") and "mount" in said(page), "an overlay without a root of its own"
-
-
-def refuses(page):
-    page.check("#wear-user")
-    page.check("#wear-mount")
-    assert "refuses" in said(page) and page.is_visible("#building .refusal"), "no word of the refusal"
-    assert "EPERM" in page.inner_text("#building .refusal"), "the refusal is not the kernel's"
-    page.check("#wear-pid")
-    assert not page.is_visible("#building .refusal"), "it is refused for ever"
-
-
-def presets(page):
-    worn = page.evaluate("BUILDING.primitives.map((it) => [it.id, it.rung])")
-    for rung, button in enumerate(page.query_selector_all("#building .presets button")):
-        button.click()
-        on = {identity for identity, _ in worn if page.is_checked(f"#wear-{identity}")}
-        assert on == {identity for identity, since in worn if since <= rung}, f"step{rung:02} wears {on}"
-        assert button.get_attribute("aria-pressed") == "true", f"step{rung:02} is not pressed"
-        name = "box" if rung >= 1 else "vm"
-        assert shown(page, "hostname") == name, f"step{rung:02} is called {shown(page, 'hostname')}"
-
-
-def is_drawn(page):
-    page.click("#building .presets button:last-of-type")
-    labels = page.get_attribute("#building svg", "aria-labelledby").split()
-    texts = [page.evaluate("(it) => document.getElementById(it).textContent", label) for label in labels]
-    assert len(texts) == 2 and all(texts) and "8 of 8" in texts[1], f"the drawing says {texts}"
-    shut = page.evaluate("document.querySelectorAll('#building svg .window.on').length")
-    assert shut == 8, f"{shut} windows are shut"
-
-
-def fits(page):
-    page.set_viewport_size(PHONE)
-    page.reload()
-    for button in page.query_selector_all("#building .presets button"):
-        button.click()
-        wide = page.evaluate(WIDE)
-        assert not wide, f"{button.inner_text()}: {wide}"
-    low = page.evaluate("""[...document.querySelectorAll('#building label, #building button')]
-        .filter((it) => it.getBoundingClientRect().height < 24).length""")
-    assert not low, f"{low} things are too small for a finger"
-
-
-def is_calm(page):
-    moving = page.evaluate("""[...document.querySelectorAll('#building *')]
-        .filter((it) => getComputedStyle(it).transitionDuration !== '0s').length""")
-    assert not moving, f"{moving} things move although the reader asked for calm"
-
-
-def without_script(page):
-    assert page.is_visible("#building p"), "no word that the page takes JavaScript"
-    rows = page.query_selector_all("main table.pairs tbody tr")
-    assert len(rows) == 12, f"{len(rows)} rows in the table"
-    for row in rows:
-        before, after = (cell.inner_text() for cell in row.query_selector_all("pre"))
-        assert before != after, f"no difference: {row.inner_text()}"
-
-
-# Each with a line to spoil, on which it must fail: file, text, and what then stands there.
-BUILDING = {
-    by_keyboard: ("building.js", 'box.addEventListener("change"', 'box.addEventListener("never"'),
-    tells: ("building.js", "said.replaceChildren(text)", "text"),
-    refuses: ("building.js", "refusal.hidden = !refused", "refusal.hidden = true"),
-    presets: ("building.js", "p.rung <= rung", "p.rung < rung"),
-    is_drawn: ("building.js", 'svg.querySelector("desc").textContent', "svg.unused"),
-    fits: ("building.html", '<div id="building">', '<div id="building" style="min-width: 500px">'),
-    is_calm: ("building.html", '<div id="building">', '<style>#building * { transition: all 1s !important }</style>'
-              '<div id="building">'),
-    without_script: ("building.html", "<tbody>", "<tbody hidden><tr></tr></tbody><tbody>"),
-}
-
-
 # What is done to a page, beside looking at it: the page, and its checks.
-SUITES = [("building.html", BUILDING), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
+SUITES = [(building.PAGE, building.CHECKS), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
           (paper.WHOLE, paper.WHOLE_CHECKS), (search.PAGE, search.CHECKS)]
 
 
 def check_suite(browser, site, name, checks):
     faults = []
     for check in checks:
-        script = check is not without_script
+        script = not getattr(check, "no_script", False)
         context = themed(browser, "light", viewport=DESK, java_script_enabled=script)
         page = context.new_page()
         try:
