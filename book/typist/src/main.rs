@@ -27,6 +27,9 @@ enum Task {
         /// The transcripts marked `host`, on this machine
         #[arg(long)]
         host: bool,
+        /// The transcripts marked `docker`, in a machine that has it
+        #[arg(long, conflicts_with = "host")]
+        docker: bool,
         /// Pages, such as steps/step03.md; all, if none is named
         page: Vec<String>,
     },
@@ -36,7 +39,14 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
-        Task::Replay { record, host, page } => replay(record, host, &page),
+        Task::Replay { record, host, docker, page } => {
+            let place = match (host, docker) {
+                (true, _) => Place::Host,
+                (_, true) => Place::Docker,
+                _ => Place::Machine,
+            };
+            replay(record, place, &page)
+        }
         Task::Generate => generate().map(|()| true),
     };
     match done {
@@ -49,14 +59,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn replay(
-    is_to_record: bool,
-    on_host: bool,
-    names: &[String],
-) -> Result<bool> {
-    let (place, checkout) = match on_host {
-        true => (Place::Host, Checkout::host()),
-        false => (Place::Machine, Checkout::machine()?),
+fn replay(is_to_record: bool, place: Place, names: &[String]) -> Result<bool> {
+    let checkout = match place {
+        Place::Host => Checkout::host(),
+        Place::Machine | Place::Docker => Checkout::machine()?,
     };
     let mut pages = pages()?;
     for name in names {

@@ -8,6 +8,8 @@ pub enum Place {
     /// ```` ```console ````: in the workshop's virtual machine, which is the
     /// same for everyone.
     Machine,
+    /// ```` ```console,docker ````: in such a machine that has Docker as well.
+    Docker,
     /// ```` ```console,host ````: wherever the book is built.
     Host,
 }
@@ -46,6 +48,7 @@ pub fn transcripts(text: &str) -> Result<Vec<Transcript>, usize> {
                 let word = words.next();
                 let place = match word {
                     Some("host") => Place::Host,
+                    Some("docker") => Place::Docker,
                     _ => Place::Machine,
                 };
                 let since = word.and_then(release);
@@ -102,13 +105,14 @@ mod tests {
 
     const PAGE: &str = "# One\n\n```console\n$ id\nuid=0\n```\n\n\
         ```rust,ignore\nlet a = `(2)`;\n```\nsee `x` clone(2)\n\
-        ```console,host\n$ date\n```\n";
+        ```console,host\n$ date\n```\n\
+        ```console,docker\n$ docker info\n```\n";
 
     #[test]
     fn transcripts_are_found_and_replaced() {
         let found = transcripts(PAGE).expect("all fences are closed");
         let places: Vec<_> = found.iter().map(|one| one.place).collect();
-        assert_eq!(places, [Place::Machine, Place::Host]);
+        assert_eq!(places, [Place::Machine, Place::Host, Place::Docker]);
         assert_eq!(found[0].lines, 3..5);
         assert_eq!(found[0].since, None);
         let answer = vec!["$ id".to_owned(), "uid=1".to_owned()];

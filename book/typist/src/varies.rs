@@ -8,8 +8,8 @@
 //!   and 99999 counts as one, but for a few numbers that mean something;
 //! - times of day, dates, durations, releases of the kernel;
 //! - digests, UUIDs, hardware addresses, numbers of interfaces;
-//! - the address that a container has got, the names of its cable and of its
-//!   control group, and which busybox it is whose shell says hello;
+//! - the address that a container has got, the names of its cable, of its
+//!   layers and of its control group, and which busybox it is whose shell says hello;
 //! - how many blanks are between two columns.
 //!
 //! All else counts: 137, 1000, 65536 and 100000 have to be right.
@@ -41,6 +41,8 @@ pub fn without_what_varies(line: &str) -> String {
         (r"@if\d+", "@ifN"),
         (r"\b10\.77\.\d+\.\d+\b", "ADDRESS"),
         (r"\bbox\d+\b", "CABLE"),
+        (r"\bveth[0-9a-f]{7}\b", "CABLE"),
+        (r"\bl/[A-Z0-9]{26}\b", "l/LAYER"),
         (r"workshop/\d+-\d+", "workshop/GROUP"),
         (r"BusyBox v.* built-in", "BusyBox built-in"),
     ];
@@ -104,6 +106,11 @@ mod tests {
             ("box2145@if2 10.77.33.133/30", "box77@if3 10.77.1.53/30"),
             ("table ip workshop-box2145 {", "table ip workshop-box8 {"),
             ("0::/workshop/2046-7064", "0::/workshop/2311-12"),
+            ("veth1a2b3c4@if5 UP", "vethff00ff0@if9 UP"),
+            (
+                "lowerdir=l/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                "lowerdir=l/ZBCDEFGHIJKLMNOPQRSTUVW234",
+            ),
             ("eth0@if7 02:42:ac:11:00:02", "eth0@if12 02:42:ac:11:00:ff"),
         ] {
             assert!(same(one, other), "{one} | {other}");
@@ -122,6 +129,7 @@ mod tests {
             ("10.77.0.2/30", "10.77.0.2/29"),
             ("256M", "128M"),
             ("box2145", "veth2145"),
+            ("veth1a2b3c4", "docker0"),
             ("port 8080", "port 8000"),
             ("a b", "ab"),
             ("1 sh", "2 sh"),
