@@ -157,12 +157,14 @@ impl Window {
             bail!("after {input:?} no prompt came:\n{}", terminal.screen);
         };
         let (output, prompt) = prompt_at_end(&screen).expect("it was there");
+        let is_bash = self.prompt.starts_with("bash-");
         self.prompt = prompt;
-        let mut output = plain(&output);
-        // A container's own terminal echoes what is typed.
-        if let Some(rest) = output.strip_prefix(&format!("{input}\n")) {
-            output = rest.to_owned();
-        }
+        let output = plain(&output);
+        // A bash of root's reads keys by itself: it sees that there is to be
+        // no echo, but ends the line all the same. A container's own terminal
+        // echoes what is typed.
+        let echo = if is_bash { "\n" } else { &format!("{input}\n") };
+        let output = output.strip_prefix(echo).unwrap_or(&output);
         Ok(output.lines().map(|line| line.trim_end().to_owned()).collect())
     }
 }
@@ -237,6 +239,18 @@ mod tests {
             ["$ PS1='step99 # ' sh", "step99 # echo $0", "step99 # exit"];
         let new = recorded(&page).expect("recorded");
         assert_eq!(new[2], "sh", "{new:?}");
+    }
+
+    #[test]
+    fn a_bash_within_ends_no_line_of_its_own() {
+        let page = [
+            "$ PS1='bash-9.9# ' bash --norc",
+            "bash-9.9# echo; echo a",
+            "bash-9.9# exit",
+        ];
+        let new = recorded(&page).expect("recorded");
+        assert_eq!(new[1..4], [page[1], "", "a"], "{new:?}");
+        assert_eq!(new[4..], [page[2], "exit"], "{new:?}");
     }
 
     #[test]
