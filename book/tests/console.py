@@ -50,6 +50,14 @@ def copies_lines_that_go_on(page):
            "sudo chroot target/rootfs sh </tmp/escape\n")
 
 
+def knows_every_prompt(page):
+    # A shell of root's, and one inside whose prompt nobody has set.
+    page.goto(page.url.replace("steps/step03", "start/forty-lines"))
+    expect(copied(page, "bash-5.2# grep NSpid").splitlines()[:2],
+           ["sudo bash --norc", "target/debug/container target/rootfs sleep 1000 &"])
+    expect(copied(page, "/ # ps").splitlines()[1:3], ["hostname; echo $$", "ps"])
+
+
 def copies_all_of_other_code(page):
     whole = page.locator("main pre code.language-diff, main pre code.language-rust").first.inner_text()
     expect(copied(page, whole.splitlines()[0]).strip(), whole.strip())
@@ -133,6 +141,7 @@ CHECKS = {
     copies_commands: (BUILT, "lines.filter((line) => line.isTyped", "lines.filter((line) => true"),
     copies_what_is_typed_inside: (BUILT, "|step", "|stop"),
     copies_lines_that_go_on: (BUILT, "const goesOn = isOpen", "const goesOn = !isOpen"),
+    knows_every_prompt: (BUILT, r"bash-[\d.]+#|\/[^ ]* #|", ""),
     copies_all_of_other_code: (BUILT, "?? whole(pre, hidden)", '?? ""'),
     are_told_apart: (STYLE, "border-inline-start-color: var(--blind)", "color: var(--blind)"),
     can_be_read: (STYLE, ".prompt { color: var(--quiet)", ".prompt { color: var(--line)"),

@@ -4,8 +4,10 @@
 // transcript gets what is typed, without the prompts.
 "use strict";
 (function () {
-  const PROMPT = /^(2?\$|step\d\d(?: \([^)]*\))? [#$])(?: (.*))?$/;
-  const PLACES = { "$": "here", "2$": "second" };
+  // A shell of root's (bash-5.2#) is your terminal, too; that of a busybox whose
+  // prompt nobody has set (/ #) is inside.
+  const PROMPT = /^(2?\$|bash-[\d.]+#|\/[^ ]* #|step\d\d(?: \([^)]*\))? [#$])(?: (.*))?$/;
+  const placeOf = (prompt) => prompt === "2$" ? "second" : /^[$b]/.test(prompt) ? "here" : "inside";
 
   // Each line of a transcript: where, whether it is typed, after what prompt.
   function read(text) {
@@ -15,7 +17,7 @@
       const found = PROMPT.exec(line);
       // Only what is typed goes on with "> "; an answer may begin with it.
       const goesOn = isOpen && /^>(?: |$)/.test(line);
-      if (found) place = PLACES[found[1]] ?? "inside";
+      if (found) place = placeOf(found[1]);
       isOpen = Boolean(found) || goesOn;
       if (!isOpen) return { place, isTyped: false, prompt: "", words: line };
       const prompt = found ? found[1] : ">";
