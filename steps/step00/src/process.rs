@@ -14,7 +14,6 @@ use nix::unistd::{Pid, execve};
 use crate::child::{Ending, Process, reap};
 use crate::command::{Command, cannot_execute};
 
-// ANCHOR: fork
 /// Makes a second process that goes on from this very line: clone3(2).
 ///
 /// Returns `None` in the new process and `Some` in the old one. `flags` are
@@ -29,6 +28,7 @@ use crate::command::{Command, cannot_execute};
 /// # Errors
 /// EPERM without CAP_SYS_ADMIN for most flags, ENOSPC when a limit in
 /// /proc/sys/user is reached, EAGAIN when pids.max of the cgroup is.
+// ANCHOR: fork
 pub fn fork(
     flags: u64,
     cgroup: Option<BorrowedFd<'_>>,
@@ -66,7 +66,6 @@ pub fn fork(
 }
 // ANCHOR_END: fork
 
-// ANCHOR: execute
 /// Replaces the program in this process by another: execve(2).
 ///
 /// The process stays the same one: its number, its parent, its namespaces,
@@ -79,6 +78,7 @@ pub fn fork(
 /// Returns only on failure: a [`Failure`](crate::Failure) with status 127 when
 /// there is no such program, 126 when there is one but the kernel will not run
 /// it.
+// ANCHOR: execute
 pub fn execute(command: &Command) -> Result<Infallible> {
     let arguments = command.c_arguments()?;
     let environment = command.c_environment()?;
@@ -102,12 +102,12 @@ pub fn execute(command: &Command) -> Result<Infallible> {
 }
 // ANCHOR_END: execute
 
-// ANCHOR: wait
 /// Waits until the process has ended, and takes its exit status from the
 /// kernel, which keeps a dead process ("zombie") until its parent does.
 ///
 /// # Errors
 /// ECHILD when it is not a child of the caller, or was waited for already.
+// ANCHOR: wait
 pub fn wait(process: &Process) -> Result<Ending> {
     let pidfd = process.pidfd.as_raw_fd() as libc::id_t;
     loop {

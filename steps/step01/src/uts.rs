@@ -11,7 +11,6 @@ use anyhow::{Context, Result};
 /// `struct utsname`, without the zero byte at the end.
 const LONGEST: usize = 64;
 
-// ANCHOR: set_hostname
 /// Gives this process's UTS namespace a name: sethostname(2).
 ///
 /// Without CLONE_NEWUTS before it, this would rename the *machine*.
@@ -19,18 +18,19 @@ const LONGEST: usize = 64;
 /// # Errors
 /// EPERM without CAP_SYS_ADMIN in the user namespace that owns the UTS
 /// namespace, EINVAL when the name is longer than 64 bytes.
+// ANCHOR: set_hostname
 pub fn set_hostname(name: &str) -> Result<()> {
     nix::unistd::sethostname(name)
         .with_context(|| format!("set the hostname to {name:?}"))
 }
 // ANCHOR_END: set_hostname
 
-// ANCHOR: parse_hostname
 /// Refuses on the command line what the kernel would refuse later.
 ///
 /// # Errors
 /// A name that is empty (the kernel would take it; no reader could see it) or
 /// longer than the kernel's 64 bytes.
+// ANCHOR: parse_hostname
 pub fn parse_hostname(name: &str) -> Result<String, String> {
     match name.len() {
         0 => Err("a hostname has at least one byte".into()),

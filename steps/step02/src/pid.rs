@@ -28,7 +28,6 @@ use step00::{Command, Ending};
 
 use crate::init::look_after;
 
-// ANCHOR: init
 /// Executes the command as a child and looks after it as PID 1 should.
 ///
 /// Ends with the command's own status, or 128+N if signal N killed it.
@@ -36,6 +35,7 @@ use crate::init::look_after;
 /// # Errors
 /// EAGAIN when there may be no second process (pids.max, RLIMIT_NPROC). An
 /// error of execve(2) is reported by the child.
+// ANCHOR: init
 pub fn run_as_init(command: &Command) -> Result<Infallible> {
     // A blocked signal is not dropped: it stays pending until it is read.
     let all = SigSet::all();
@@ -69,9 +69,9 @@ pub fn run_as_init(command: &Command) -> Result<Infallible> {
 }
 // ANCHOR_END: init
 
-// ANCHOR: reap
 /// Takes the status of each child that has ended, the command's own and those
 /// of orphans alike. One SIGCHLD may stand for several.
+// ANCHOR: reap
 fn reap(command: Pid) -> Result<Option<Ending>> {
     let mut ending = None;
     loop {
