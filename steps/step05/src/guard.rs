@@ -56,7 +56,6 @@ pub(crate) fn shut(interface: &str) -> Result<()> {
     Ok(())
 }
 
-// ANCHOR: guard
 /// What `nft` calls
 ///
 /// ```text
@@ -99,7 +98,6 @@ pub(crate) fn chains(table: &str, cable: &Cable) -> Vec<Request> {
         }),
     ]
 }
-// ANCHOR_END: guard
 
 /// As the kernel compares them: sixteen bytes, the last ones zero.
 fn interface_name(name: &str) -> [u8; libc::IFNAMSIZ] {

@@ -92,7 +92,6 @@ impl Masquerade {
     }
 }
 
-// ANCHOR: rule
 /// Three expressions in a row: load, compare, masquerade. A comparison that
 /// fails ends the rule.
 fn masquerade(table: &str, address: Ipv4Addr) -> Request {
@@ -103,7 +102,6 @@ fn masquerade(table: &str, address: Ipv4Addr) -> Request {
             .expression("masq", |nothing| nothing)
     })
 }
-// ANCHOR_END: rule
 
 /// The chains that drop what the machine would forward, as `table chain`.
 ///
