@@ -1,6 +1,6 @@
 //! A page of the book, and the transcripts in it.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// Where a transcript is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,9 @@ pub enum Place {
 pub struct Transcript {
     /// Where it belongs.
     pub place: Place,
-    /// ```` ```console,6.12 ````: only where the kernel is as new as this.
-    pub since: Option<(u32, u32)>,
+    /// Only where the kernel is one of these: ```` ```console,6.12 ````, as new
+    /// as this, or ```` ```console,-6.1 ````, not newer.
+    pub kernels: RangeInclusive<(u32, u32)>,
     /// Its lines in the page, without the fences. The first line is line 0.
     pub lines: Range<usize>,
 }
@@ -51,12 +52,20 @@ pub fn transcripts(text: &str) -> Result<Vec<Transcript>, usize> {
                     Some("docker") => Place::Docker,
                     _ => Place::Machine,
                 };
-                let since = word.and_then(release);
-                found.push(Transcript { place, since, lines });
+                let kernels = kernels(word.unwrap_or_default());
+                found.push(Transcript { place, kernels, lines });
             }
         }
     }
     open.map_or(Ok(found), |(start, _)| Err(start + 1))
+}
+
+fn kernels(word: &str) -> RangeInclusive<(u32, u32)> {
+    let (oldest, newest) = ((0, 0), (u32::MAX, 0));
+    match word.strip_prefix('-') {
+        Some(word) => oldest..=release(word).unwrap_or(newest),
+        None => release(word).unwrap_or(oldest)..=newest,
+    }
 }
 
 /// Major and minor number of a kernel's release, 6.12.43+deb13-amd64.
@@ -114,22 +123,26 @@ mod tests {
         let places: Vec<_> = found.iter().map(|one| one.place).collect();
         assert_eq!(places, [Place::Machine, Place::Host, Place::Docker]);
         assert_eq!(found[0].lines, 3..5);
-        assert_eq!(found[0].since, None);
+        assert_eq!(found[0].kernels, (0, 0)..=(u32::MAX, 0));
         let answer = vec!["$ id".to_owned(), "uid=1".to_owned()];
         let new = with(PAGE, &[(3..5, answer)]);
         assert_eq!(new, PAGE.replace("uid=0", "uid=1"));
     }
 
     #[test]
-    fn a_transcript_may_need_a_newer_kernel() {
-        let page = "```console,6.12\n$ id\n```\n";
-        let found = transcripts(page).expect("the fence is closed");
-        assert_eq!(found[0].since, Some((6, 12)));
+    fn a_transcript_may_need_a_newer_kernel_or_an_older_one() {
+        let page = "```console,6.12\n$ id\n```\n\
+            ```console,-6.1\n$ id\n```\n";
+        let found = transcripts(page).expect("the fences are closed");
+        let both: Vec<_> = found.iter().map(|one| &one.kernels).collect();
+        assert!(both[0].contains(&(6, 12)) && both[0].contains(&(7, 0)));
+        assert!(!both[0].contains(&(6, 1)));
+        assert!(both[1].contains(&(6, 1)) && both[1].contains(&(5, 15)));
+        assert!(!both[1].contains(&(6, 2)));
         assert_eq!(found[0].place, Place::Machine);
         assert_eq!(release("6.12.43+deb13-cloud-amd64"), Some((6, 12)));
         assert_eq!(release("6.1.0-56-cloud-amd64"), Some((6, 1)));
         assert_eq!(release("host"), None);
-        assert!((6, 1) < (6, 12));
     }
 
     #[test]

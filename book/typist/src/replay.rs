@@ -43,9 +43,8 @@ fn type_all(
     let shell = || at.shell();
     let mut session = Session::new(&shell);
     let kernel = kernel()?;
-    let here = |one: &Transcript| {
-        one.place == place && one.since.is_none_or(|since| since <= kernel)
-    };
+    let here =
+        |one: &Transcript| one.place == place && one.kernels.contains(&kernel);
     for Transcript { lines: range, .. } in all.into_iter().filter(here) {
         let new = session
             .replay(&lines[range.clone()])
