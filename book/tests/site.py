@@ -25,6 +25,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 import building
 import console
 import paper
+import poster
 import search
 from sizes import DESK, PHONE, WIDE
 
@@ -183,7 +184,7 @@ def check_pages(browser, axe, site, pages, themes=THEMES):
 
 
 # What is done to a page, beside looking at it: the page, and its checks.
-SUITES = [(building.PAGE, building.CHECKS), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
+SUITES = [(building.PAGE, building.CHECKS), (poster.PAGE, poster.CHECKS), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
           (paper.WHOLE, paper.WHOLE_CHECKS), (search.PAGE, search.CHECKS)]
 
 

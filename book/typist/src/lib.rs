@@ -13,6 +13,8 @@
 //! - [`schedule`]: the minutes of the chapters, added up.
 //! - [`manual`]: the links to the manual pages.
 //! - [`clone`]: where the repository is.
+//! - [`poster`]: the pictures that greet the reader.
+//! - [`terminals`]: one of them, made of a transcript.
 //! - [`includes`]: each piece of code that a page shows is there.
 
 pub mod book;
@@ -23,8 +25,10 @@ pub mod includes;
 pub mod manual;
 pub mod numbers;
 pub mod page;
+pub mod poster;
 pub mod replay;
 pub mod schedule;
 pub mod session;
 pub mod signals;
+pub mod terminals;
 pub mod varies;

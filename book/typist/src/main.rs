@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use typist::book::{Page, pages, pages_folder, repository};
 use typist::checkout::Checkout;
 use typist::page::{Place, with};
-use typist::{clone, diffs, manual, replay, schedule};
+use typist::{clone, diffs, manual, poster, replay, schedule};
 
 /// Keeps the book true
 #[derive(Parser)]
@@ -33,7 +33,7 @@ enum Task {
         /// Pages, such as steps/step03.md; all, if none is named
         page: Vec<String>,
     },
-    /// Write what is taken from the code: diffs, links, schedules
+    /// Write what is taken from elsewhere: diffs, links, schedules, pictures
     Generate,
 }
 
@@ -112,6 +112,10 @@ fn generate() -> Result<()> {
         let path = folder.join("generated").join(name);
         fs::write(&path, diff)
             .with_context(|| format!("write {}", path.display()))?;
+    }
+    for (name, picture) in poster::all()? {
+        fs::write(poster::path(name), picture)
+            .with_context(|| format!("write {name}"))?;
     }
     let address = write_clone()?;
     let pages = pages()?;

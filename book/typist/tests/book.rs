@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use typist::book::{Page, pages, pages_folder, repository};
-use typist::{clone, diffs, includes, manual, schedule};
+use typist::{clone, diffs, includes, manual, poster, schedule, terminals};
 use workshop::ladder::LADDER;
 
 fn all() -> Vec<Page> {
@@ -94,4 +95,40 @@ fn the_address_of_the_repository_stands_where_it_is_needed() {
         let now = clone::with_clone(&text, address);
         assert!(now == text, "{name}: run: cargo run -p typist -- generate");
     }
+}
+
+#[test]
+fn the_pictures_that_greet_are_current() {
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    for (name, now) in poster::all().expect("make them") {
+        assert_eq!(read(&poster::path(name)), now, "{name}: {REMEDY}");
+        assert!(now.len() < 20_000, "{name} is large");
+        for foreign in ["<script", "@import", "@font-face", "url(", "href"] {
+            assert!(!now.contains(foreign), "{name} has {foreign}");
+        }
+        for readme in ["README.md", "book/src/README.md"] {
+            let text = read(&repository().join(readme));
+            assert!(text.contains(&format!("generated/{name}\"")), "{readme}");
+        }
+    }
+}
+
+/// The transcript is replayed (transcripts.rs). The picture may leave lines of
+/// it out, and must say nothing else.
+#[test]
+fn the_terminals_say_what_the_transcript_says() {
+    let text = fs::read_to_string(pages_folder().join("README.md"));
+    let text = text.expect("read the first page").replace('\t', "  ");
+    let [_, (_, picture), (_, still)] = poster::all().expect("make them");
+    let said = terminals::said(&picture);
+    assert!(said.len() > 10, "it says {said:?}");
+    let foreign = |line: &&String| {
+        let is_there = |its: &str| its.trim_end() == line.trim_end();
+        !text.lines().any(is_there) && line.trim() != "…"
+    };
+    none(said.iter().filter(foreign).cloned().collect());
+    assert_eq!(terminals::said(&still), said);
+    // The control: another word, and it is seen.
+    let wrong = terminals::said(&picture.replace(">box<", ">fox<"));
+    assert_eq!(wrong.iter().filter(foreign).count(), 1, "{wrong:?}");
 }

@@ -1,7 +1,7 @@
 //! What the pages show is what the machine answers.
 //!
 //! Typing the whole book takes the emulated machine ten minutes, so this test
-//! types two pages, and `scripts/book replay` all of them.
+//! types three pages, and `scripts/book replay` all of them.
 
 use nix::sys::prctl::set_child_subreaper;
 use typist::book::pages;
@@ -10,9 +10,10 @@ use typist::page::Place;
 use typist::replay::{difference, record};
 use witness::Machine;
 
-/// Real files and an ordinary prompt; and a container with root's files of its
-/// own, seen from a second terminal.
-const SAMPLE: [&str; 2] = ["steps/step01.md", "start/what-a-container-is.md"];
+/// Real files and an ordinary prompt; a container with root's files of its
+/// own, seen from a second terminal; and what the picture of terminals shows.
+const SAMPLE: [&str; 3] =
+    ["steps/step01.md", "start/what-a-container-is.md", "README.md"];
 
 #[test]
 #[ignore = "types into the virtual machine: scripts/test runs it there"]
