@@ -10,6 +10,7 @@
 //! - digests, UUIDs, hardware addresses, numbers of interfaces;
 //! - the address that a container has got, the names of its cable, of its
 //!   layers and of its control group, and which busybox it is whose shell says hello;
+//! - how often a group was throttled, if it was;
 //! - how many blanks are between two columns.
 //!
 //! All else counts: 137, 1000, 65536 and 100000 have to be right.
@@ -45,6 +46,7 @@ pub fn without_what_varies(line: &str) -> String {
         (r"\bl/[A-Z0-9]{26}\b", "l/LAYER"),
         (r"workshop/\d+-\d+", "workshop/GROUP"),
         (r"BusyBox v.* built-in", "BusyBox built-in"),
+        (r"\bthrottled [1-9]\d* times\b", "throttled N times"),
     ];
     let mut line = line.to_owned();
     for (pattern, name) in PATTERNS.iter().copied() {
@@ -112,6 +114,7 @@ mod tests {
                 "lowerdir=l/ZBCDEFGHIJKLMNOPQRSTUVW234",
             ),
             ("eth0@if7 02:42:ac:11:00:02", "eth0@if12 02:42:ac:11:00:ff"),
+            ("throttled 6 times", "throttled 57 times"),
         ] {
             assert!(same(one, other), "{one} | {other}");
         }
@@ -128,6 +131,7 @@ mod tests {
             ("6.1.0-56-cloud-amd64 sh", "6.12.43+deb13-cloud-amd64 ps"),
             ("10.77.0.2/30", "10.77.0.2/29"),
             ("256M", "128M"),
+            ("throttled 6 times", "throttled 0 times"),
             ("box2145", "veth2145"),
             ("veth1a2b3c4", "docker0"),
             ("port 8080", "port 8000"),

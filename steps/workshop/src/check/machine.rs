@@ -30,9 +30,9 @@ impl Machine {
             found.insert(format!("mount {}", mount.point.display()));
         }
         let root = "/sys/fs/cgroup/cgroup.subtree_control";
-        for name in fs::read_to_string(root).unwrap_or_default().split(' ') {
-            found.insert(format!("controller {}", name.trim_end()));
-        }
+        found.extend(controllers(
+            &fs::read_to_string(root).unwrap_or_default(),
+        ));
         Machine(found)
     }
 
@@ -54,6 +54,11 @@ impl Machine {
         let said = gone.chain(new);
         said.map(|(one, how)| format!("{} {how}", printable(one))).collect()
     }
+}
+
+/// Those that the root group hands on, or none: then its file is an empty line.
+fn controllers(file: &str) -> impl Iterator<Item = String> {
+    file.split_whitespace().map(|name| format!("controller {name}"))
 }
 
 #[cfg(test)]
@@ -80,5 +85,16 @@ mod tests {
         let more =
             machine(&["hostname a", "mount /x", "mount /y", "interface lo"]);
         assert!(before.differences(&more).is_empty(), "others mount, too");
+    }
+
+    #[test]
+    fn the_first_controller_that_is_handed_on_takes_none_away() {
+        let machine = |file| Machine(controllers(file).collect());
+        let before = machine("\n");
+        let after = machine("cpu memory pids\n");
+        assert_eq!(before.differences(&after), [""; 0]);
+        // The control: one that was handed on is missed.
+        let said = after.differences(&machine("cpu pids\n"));
+        assert_eq!(said, ["controller memory is gone"]);
     }
 }
