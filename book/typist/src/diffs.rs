@@ -1,5 +1,7 @@
-//! What changed in the story of a rung (`main.rs`, or where it has subcommands
-//! the file of the one that runs a command) from one rung to the next.
+//! What changed in the story of a rung (`main.rs`) from one rung to the next.
+//!
+//! A rung with subcommands has its story in another file, and its chapter shows
+//! what is new in the code itself: most of the changes would be what has moved.
 
 use std::fs;
 use std::path::Path;
@@ -10,12 +12,13 @@ use workshop::ladder::{LADDER, Rung};
 
 /// The name of each page and what is on it: the changes that make a rung's
 /// story of that of the rung below, as `diff -U2` would show them. step00 has
-/// none below it.
+/// none below it, and one that has moved to another file is left out.
 ///
 /// # Errors
 /// When a story cannot be read.
 pub fn all(repository: &Path) -> Result<Vec<(String, String)>> {
-    let neighbours = LADDER.windows(2);
+    let neighbours =
+        LADDER.windows(2).filter(|pair| pair[0].story == pair[1].story);
     let pages = neighbours.map(|pair| {
         let name = format!("{}.diff", pair[1].name());
         Ok((name, between(repository, &pair[0], &pair[1])?))

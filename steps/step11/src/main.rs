@@ -46,6 +46,7 @@ fn main() -> ExitCode {
     step00::finish(NAME, || run(step00::arguments_with(NAME, step11::advise)))
 }
 
+// ANCHOR: commands
 fn run(args: Args) -> Result<Ending> {
     match args.command {
         Command::Run(args) => {
@@ -63,6 +64,7 @@ fn run(args: Args) -> Result<Ending> {
         Command::Completions { shell } => complete(shell),
     }
 }
+// ANCHOR_END: commands
 
 fn complete(shell: Shell) -> Result<Ending> {
     let mut text = Vec::new();
