@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::numbers::Spread;
 use super::row::Row;
+use crate::rootfs::store::target;
 
 /// How to read the table, and what to make of it.
 #[must_use]
@@ -16,7 +17,12 @@ pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
          drown the rest."
             .to_owned(),
     ];
-    texts.push(machine());
+    let cpu = cpu();
+    texts.push(machine(&cpu));
+    texts.extend(emulation(&cpu).map(str::to_owned));
+    if rows.iter().any(|row| row.name == "scripts/vm") {
+        texts.extend(acceleration(&accel()).map(str::to_owned));
+    }
     texts.push(noise(rows));
     if !Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         let text = "No cgroup version 2 here: step07 and above run without \
@@ -26,28 +32,62 @@ pub fn remarks(rows: &[Row<'_>]) -> Vec<String> {
     texts
 }
 
-/// The machine: the numbers hold for no other one.
-fn machine() -> String {
-    let read = |path| fs::read_to_string(path).unwrap_or_default();
-    let value = |text: &str, name: &str, sign: char| {
-        let fields = text.lines().filter_map(|line| line.split_once(sign));
-        let mut fields = fields.filter(|(key, _)| key.trim() == name);
-        fields.next().map(|(_, value)| value.trim().replace('"', ""))
-    };
-    let cpu = read("/proc/cpuinfo");
+/// The value in a line such as `NAME="value"` or `name : value`.
+fn value(text: &str, name: &str, sign: char) -> Option<String> {
+    let fields = text.lines().filter_map(|line| line.split_once(sign));
+    let mut fields = fields.filter(|(key, _)| key.trim() == name);
+    fields.next().map(|(_, value)| value.trim().replace('"', ""))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+fn cpu() -> String {
     // On aarch64 no model is named there, but the board is elsewhere.
     let board = read("/proc/device-tree/model");
     let board = board.trim_end_matches('\0');
     let board = (!board.is_empty()).then(|| board.to_owned());
-    let cpu = value(&cpu, "model name", ':').or(board);
+    let model = value(&read("/proc/cpuinfo"), "model name", ':').or(board);
+    model.unwrap_or_else(|| "a CPU without a name".to_owned())
+}
+
+/// The machine: the numbers hold for no other one.
+fn machine(cpu: &str) -> String {
     let system = value(&read("/etc/os-release"), "PRETTY_NAME", '=');
     format!(
-        "Machine: {}, Linux {} for {}, {}.",
-        cpu.as_deref().unwrap_or("a CPU without a name"),
+        "Machine: {cpu}, Linux {} for {}, {}.",
         read("/proc/sys/kernel/osrelease").trim(),
         std::env::consts::ARCH,
         system.as_deref().unwrap_or("a distribution without a name"),
     )
+}
+
+/// QEMU names the processor that it plays itself after its translator, TCG.
+fn emulation(cpu: &str) -> Option<&'static str> {
+    cpu.contains("TCG").then_some(
+        "This machine is emulated, without KVM: all takes many times longer \
+         than on a real one, and making a process most of all. Compare \
+         ratios.",
+    )
+}
+
+/// What scripts/vm has found out about this host, or was told to take.
+fn accel() -> String {
+    let noted = || {
+        let target = target().ok()?;
+        fs::read_to_string(target.join("vm/accel")).ok()
+    };
+    let told = std::env::var("VM_ACCEL").ok();
+    told.or_else(noted).unwrap_or_default()
+}
+
+fn acceleration(accel: &str) -> Option<&'static str> {
+    match accel.trim() {
+        "kvm" => Some("scripts/vm: with KVM."),
+        "tcg" => Some("scripts/vm: without KVM, its processor is emulated."),
+        _ => None,
+    }
 }
 
 /// How much of the result is chance.
@@ -75,4 +115,18 @@ fn noise(rows: &[Row<'_>]) -> String {
         "Noise: {drift}load {load} on {cpus} CPUs. Whatever is less than its \
          ± may be nothing."
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_emulated_processor_is_told() {
+        assert!(emulation("QEMU TCG CPU version 2.5+").is_some());
+        assert!(emulation("AMD EPYC").is_none());
+        assert!(acceleration("kvm\n").expect("known").contains("with KVM"));
+        assert!(acceleration("tcg\n").expect("known").contains("without"));
+        assert_eq!(acceleration(""), None);
+    }
 }
