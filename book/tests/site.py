@@ -26,6 +26,7 @@ import building
 import console
 import paper
 import poster
+import projector
 import search
 from sizes import DESK, PHONE, WIDE
 
@@ -185,7 +186,8 @@ def check_pages(browser, axe, site, pages, themes=THEMES):
 
 # What is done to a page, beside looking at it: the page, and its checks.
 SUITES = [(building.PAGE, building.CHECKS), (poster.PAGE, poster.CHECKS), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
-          (paper.WHOLE, paper.WHOLE_CHECKS), (search.PAGE, search.CHECKS)]
+          (paper.WHOLE, paper.WHOLE_CHECKS), (search.PAGE, search.CHECKS),
+          (projector.PAGE, projector.CHECKS)]
 
 
 def check_suite(browser, site, name, checks):
