@@ -137,7 +137,7 @@
   button.className = "icon-button projector-button";
   button.title = "Show on a projector (p)";
   button.setAttribute("aria-label", button.title);
-  button.textContent = "▭";
+  button.innerHTML = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M1 2h18v11H1zM10 13v5M6 18h8"/></svg>';
   button.addEventListener("click", start);
   bar.prepend(button);
   if (new URLSearchParams(location.search).has("projector")) start();
