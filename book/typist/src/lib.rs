@@ -11,6 +11,7 @@
 //! - [`signals`]: no page sends a signal to somebody else's process.
 //! - [`diffs`]: what changed in the story from rung to rung.
 //! - [`schedule`]: the minutes of the chapters, added up.
+//! - [`reading`]: the pages beside the chapters, and their minutes.
 //! - [`manual`]: the links to the manual pages.
 //! - [`clone`]: where the repository is.
 //! - [`poster`]: the pictures that greet the reader.
@@ -26,6 +27,7 @@ pub mod manual;
 pub mod numbers;
 pub mod page;
 pub mod poster;
+pub mod reading;
 pub mod replay;
 pub mod schedule;
 pub mod session;

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use typist::book::{Page, pages, pages_folder, repository};
 use typist::checkout::Checkout;
 use typist::page::{Place, with};
-use typist::{clone, diffs, manual, poster, replay, schedule};
+use typist::{clone, diffs, manual, poster, reading, replay, schedule};
 
 /// Keeps the book true
 #[derive(Parser)]
@@ -122,6 +122,7 @@ fn generate() -> Result<()> {
     for Page { name, text } in &pages {
         let linked = manual::with_links(text);
         let linked = clone::with_clone(&linked, address.as_deref());
+        let linked = reading::with_reading(&linked, &pages)?;
         let (new, result) = match schedule::with_tables(&linked, &pages) {
             Ok(new) => (new, Ok(())),
             Err(error) => (linked, Err(error)),

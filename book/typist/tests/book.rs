@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use typist::book::{Page, pages, pages_folder, repository};
-use typist::{clone, diffs, includes, manual, poster, schedule, terminals};
+use typist::{
+    clone, diffs, includes, manual, poster, reading, schedule, terminals,
+};
 use workshop::ladder::LADDER;
 
 fn all() -> Vec<Page> {
@@ -83,9 +85,15 @@ fn links_to_manual_pages_and_schedules_are_current() {
     none(pages.iter().flat_map(manual::problems).collect());
     for page in &pages {
         let now = manual::with_links(&page.text);
+        let now = reading::with_reading(&now, &pages).expect("a table");
         let now = schedule::with_tables(&now, &pages).expect("it fits");
         assert!(now == page.text, "{}: {REMEDY}", page.name);
     }
+}
+
+#[test]
+fn a_class_knows_how_long_it_reads_each_page() {
+    none(reading::problems(&all(), &reading::AT_HOME));
 }
 
 #[test]
