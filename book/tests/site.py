@@ -28,6 +28,7 @@ import paper
 import poster
 import projector
 import search
+import wide
 from sizes import DESK, PHONE, WIDE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -187,7 +188,8 @@ def check_pages(browser, axe, site, pages, themes=THEMES):
 # What is done to a page, beside looking at it: the page, and its checks.
 SUITES = [(building.PAGE, building.CHECKS), (poster.PAGE, poster.CHECKS), (console.PAGE, console.CHECKS), (paper.PAGE, paper.CHECKS),
           (paper.WHOLE, paper.WHOLE_CHECKS), (search.PAGE, search.CHECKS),
-          (projector.PAGE, projector.CHECKS)]
+          (projector.PAGE, projector.CHECKS),
+          (wide.PAGE, wide.CHECKS), (wide.SHEET, wide.SHEET_CHECKS), (wide.STEP, wide.STEP_CHECKS)]
 
 
 def check_suite(browser, site, name, checks):
