@@ -25,7 +25,7 @@ WORDS = {
     "time namespace": "steps/step09.html", "shared memory": "steps/step09.html",
     "CAP_NET_ADMIN": "steps/step10.html", "capabilities": "steps/step10.html", "no_new_privs": "steps/step10.html",
     "privileged": "steps/step10.html beyond/names.html", "setuid": "steps/step10.html steps/step06.html",
-    "exec": "steps/step11.html steps/step00.html", "setns": "steps/step11.html", "nsenter": "steps/step11.html",
+    "exec": "steps/step11.html steps/step00.html steps/step02.html", "setns": "steps/step11.html", "nsenter": "steps/step11.html",
     "docker exec": "steps/step11.html", "namespace": "start/what-a-container-is.html",
     "zombie": "steps/step02.html steps/step00.html", "SIGTERM": "steps/step02.html steps/step00.html",
     "ctrl-c": "beyond/stage.html", "systemd": "steps/step07.html start/what-a-container-is.html",
