@@ -29,6 +29,7 @@ pub fn without_what_varies(line: &str) -> String {
         (r"\b40265\d{5}\b", "NAMESPACE"),
         (r"\b[0-9a-f]{64}\b", "DIGEST"),
         (r"\bsha256:[0-9a-f]+\b", "DIGEST"),
+        (r"\([0-9a-f]{12}\)", "(DIGEST)"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
         (r"\b([0-9a-f]{2}:){5}[0-9a-f]{2}\b", "MAC"),
         (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
@@ -108,6 +109,7 @@ mod tests {
             ("box2145@if2 10.77.33.133/30", "box77@if3 10.77.1.53/30"),
             ("table ip workshop-box2145 {", "table ip workshop-box8 {"),
             ("0::/workshop/2046-7064", "0::/workshop/2311-12"),
+            ("by Docker (d96cf83c01e3)", "by Docker (0123456789ab)"),
             ("veth1a2b3c4@if5 UP", "vethff00ff0@if9 UP"),
             (
                 "lowerdir=l/ABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -134,6 +136,7 @@ mod tests {
             ("throttled 6 times", "throttled 0 times"),
             ("box2145", "veth2145"),
             ("veth1a2b3c4", "docker0"),
+            ("CapEff 0000a80425fb", "CapEff 0000a80425fa"),
             ("port 8080", "port 8000"),
             ("a b", "ab"),
             ("1 sh", "2 sh"),
