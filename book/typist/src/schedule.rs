@@ -46,8 +46,17 @@ pub fn minutes(page: &str) -> Result<Option<Vec<(String, u32)>>> {
     parts.map(Some).with_context(|| format!("read {first:?}"))
 }
 
+/// What a chapter says beside its parts, in this order: what the reader will
+/// know, the rules that all follows from, what else to try, and questions.
+const MARKS: [&str; 4] = [
+    "**After this chapter you can**",
+    "**Keep in mind**",
+    "**More to do.**",
+    "**Quiz.**",
+];
+
 /// What is wrong with a rung's chapter: each has the same seven parts, in the
-/// same order, and the minutes of each.
+/// same order, the minutes of each, and the same marks.
 pub fn problems(page: &Page) -> Vec<String> {
     let mut problems = Vec::new();
     let headings: Vec<&str> = page
@@ -62,6 +71,12 @@ pub fn problems(page: &Page) -> Vec<String> {
     let names: Vec<&str> = parts.iter().map(|(name, _)| &**name).collect();
     if names != PARTS.map(|(name, _)| name) {
         problems.push(format!("{}: it has minutes of {names:?}", page.name));
+    }
+    let mut lines = page.text.lines();
+    for mark in MARKS {
+        if !lines.any(|line| line.starts_with(mark)) {
+            problems.push(format!("{}: no {mark} in its place", page.name));
+        }
     }
     problems
 }
@@ -210,14 +225,18 @@ mod tests {
             "<!-- minutes: predict 1, see 1, kernel 1, break 1, turn 1, \
              code 1, visible 1 -->\n",
         );
+        text += &MARKS[..2].join("\n");
         for (_, heading) in PARTS {
-            text += &format!("## {heading}\n");
+            text += &format!("\n## {heading}\n");
         }
+        text += &MARKS[2..].join("\n");
         assert!(problems(&page("s", &text)).is_empty());
         assert_eq!(
             problems(&page("s", &text.replace("## See", "##"))).len(),
             1
         );
         assert_eq!(problems(&page("s", &text.replace("see 1,", ""))).len(), 1);
+        let last = text.replace("**Quiz.**", "");
+        assert_eq!(problems(&page("s", &last)).len(), 1);
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use typist::book::{Page, pages, pages_folder, repository};
 use typist::{
-    clone, diffs, includes, manual, poster, reading, schedule, terminals,
+    clone, diffs, includes, manual, poster, reading, schedule, signals,
+    terminals,
 };
 use workshop::ladder::LADDER;
 
@@ -31,6 +32,15 @@ fn each_rung_has_a_chapter_of_seven_parts() {
     let rungs = LADDER.iter().map(|rung| format!("steps/{}.md", rung.name()));
     assert_eq!(names.collect::<Vec<_>>(), rungs.collect::<Vec<_>>());
     none(chapters.into_iter().flat_map(schedule::problems).collect());
+}
+
+#[test]
+fn no_page_sends_a_signal_to_a_stranger() {
+    let told = |page: Page| {
+        let problems = signals::problems(&page.text).into_iter();
+        problems.map(move |problem| format!("{}, {problem}", page.name))
+    };
+    none(all().into_iter().flat_map(told).collect());
 }
 
 #[test]
