@@ -69,7 +69,9 @@ fn functions(source: &str) -> BTreeMap<String, String> {
 fn documentation(source: &str, signature: &str) -> Vec<String> {
     let name = signature.split('(').next().unwrap_or_default();
     let before = source.split(&format!("\n{name}(")).next();
+    // The book may begin to quote after the documentation.
     let lines = before.unwrap_or_default().lines().rev();
+    let lines = lines.filter(|line| !line.starts_with("// ANCHOR"));
     let own = lines.take_while(|line| line.starts_with("///"));
     own.map(str::to_owned).collect()
 }
