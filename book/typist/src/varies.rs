@@ -10,7 +10,8 @@
 //! - digests, UUIDs, hardware addresses, numbers of interfaces;
 //! - the address that a container has got, the names of its cable, of its
 //!   layers and of its control group, and which busybox it is whose shell says hello;
-//! - how often a group was throttled, if it was;
+//! - how often a group was throttled, if it was; what a container says at its
+//!   end that it has used, but for how many were killed;
 //! - how many blanks are between two columns.
 //!
 //! All else counts: 137, 1000, 65536 and 100000 have to be right.
@@ -47,6 +48,10 @@ pub fn without_what_varies(line: &str) -> String {
         (r"\bl/[A-Z0-9]{26}\b", "l/LAYER"),
         (r"workshop/\d+-\d+", "workshop/GROUP"),
         (r"BusyBox v.* built-in", "BusyBox built-in"),
+        (
+            r"^peak memory [\d.]+[KM], CPU DURATION, throttled \d+ times",
+            "USED",
+        ),
         (r"\bthrottled [1-9]\d* times\b", "throttled N times"),
     ];
     let mut line = line.to_owned();
@@ -117,6 +122,10 @@ mod tests {
             ),
             ("eth0@if7 02:42:ac:11:00:02", "eth0@if12 02:42:ac:11:00:ff"),
             ("throttled 6 times", "throttled 57 times"),
+            (
+                "peak memory 916K, CPU 1.35 s, throttled 1 times, OOM kills 0",
+                "peak memory 1.2M, CPU 0.35 s, throttled 0 times, OOM kills 0",
+            ),
         ] {
             assert!(same(one, other), "{one} | {other}");
         }
@@ -134,6 +143,10 @@ mod tests {
             ("10.77.0.2/30", "10.77.0.2/29"),
             ("256M", "128M"),
             ("throttled 6 times", "throttled 0 times"),
+            (
+                "peak memory 16M, CPU 0.35 s, throttled 0 times, OOM kills 1",
+                "peak memory 16M, CPU 0.35 s, throttled 0 times, OOM kills 0",
+            ),
             ("box2145", "veth2145"),
             ("veth1a2b3c4", "docker0"),
             ("CapEff 0000a80425fb", "CapEff 0000a80425fa"),
