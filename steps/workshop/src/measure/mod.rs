@@ -48,6 +48,10 @@ pub struct Measure {
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
 
+    /// Whatever has used so many seconds sits out the rounds that are left
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    patience: u16,
+
     /// Leave the virtual machine out: it takes seconds each time
     #[arg(long)]
     no_vm: bool,
@@ -76,6 +80,8 @@ pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
     entries.extend(candidates::peers(root, &bundle));
     let program = release.join("stopwatch");
     let rounds = usize::from(args.rounds);
+    let plan =
+        |rounds, entries: &[Entry]| plan(args.patience, rounds, entries);
     let mut timings = stopwatch(&program, true, &plan(rounds, &entries))?;
     // The learner starts these two, not root.
     let machine = candidates::machine(&target).filter(|_| !args.no_vm);
@@ -92,10 +98,11 @@ pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
     }
 }
 
-fn plan(rounds: usize, entries: &[Entry]) -> Plan {
+fn plan(patience: u16, rounds: usize, entries: &[Entry]) -> Plan {
+    let patience = patience.into();
     let candidates = entries.iter().map(|entry| entry.candidate.clone());
     let warm_up = (rounds / 20).min(5);
-    Plan { rounds, warm_up, patience: 20.0, candidates: candidates.collect() }
+    Plan { rounds, warm_up, patience, candidates: candidates.collect() }
 }
 
 /// Whoever may not be root is told before minutes of building, not after.
