@@ -30,12 +30,13 @@ WORDS = {
     "zombie": "steps/step02.html steps/step00.html", "SIGTERM": "steps/step02.html steps/step00.html",
     "ctrl-c": "beyond/stage.html", "systemd": "steps/step07.html start/what-a-container-is.html",
     "wsl": "start/setting-up.html", "vagrant": "start/setting-up.html", "macOS": "start/not-a-vm.html",
-    "windows containers": "start/not-a-vm.html", "kata": "start/not-a-vm.html", "gvisor": "start/not-a-vm.html",
+    "windows containers": "start/not-a-vm.html", "kata": "start/not-a-vm.html beyond/vm-containers.html",
+    "gvisor": "start/not-a-vm.html beyond/vm-containers.html",
     "Docker Desktop": "start/not-a-vm.html", "hypervisor": "start/not-a-vm.html",
     "dirty pipe": "beyond/escapes.html", "escape": "beyond/escapes.html", "docker socket": "steps/step05.html",
     "AppArmor": "beyond/mandatory-access.html", "SELinux": "beyond/mandatory-access.html",
     "pod": "beyond/pods.html", "kubernetes": "beyond/names.html beyond/pods.html", "podman": "beyond/names.html",
-    "runc": "beyond/names.html beyond/escapes.html", "json": "beyond/json.html", "tar": "beyond/archives.html",
+    "runc": "beyond/names.html beyond/escapes.html beyond/layers.html", "json": "beyond/json.html", "tar": "beyond/archives.html",
 }
 
 ENTRIES = """() => [...document.querySelectorAll('main h3')].map((it) => {
