@@ -159,7 +159,7 @@ impl Window {
         let (output, prompt) = prompt_at_end(&screen).expect("it was there");
         let is_bash = self.prompt.starts_with("bash-");
         self.prompt = prompt;
-        let output = plain(&output);
+        let output = without_greeting(&plain(&output));
         // A bash of root's reads keys by itself: it sees that there is to be
         // no echo, but ends the line all the same. A container's own terminal
         // echoes what is typed.
@@ -167,6 +167,14 @@ impl Window {
         let output = output.strip_prefix(echo).unwrap_or(&output);
         Ok(output.lines().map(|line| line.trim_end().to_owned()).collect())
     }
+}
+
+/// The shell of a container's image greets whoever starts it, each time with
+/// the same five lines. The book's first page says so, once for all.
+fn without_greeting(output: &str) -> String {
+    let greeting = r"(^|\n)\n*BusyBox v.* \(ash\)\nEnter 'help' for .*\n+";
+    let greeting = Regex::new(greeting).expect("a regular expression");
+    greeting.replace(output, "$1").into_owned()
 }
 
 /// If the screen ends with a prompt: what is before it, and the prompt.
@@ -251,6 +259,18 @@ mod tests {
         let new = recorded(&page).expect("recorded");
         assert_eq!(new[1..4], [page[1], "", "a"], "{new:?}");
         assert_eq!(new[4..], [page[2], "exit"], "{new:?}");
+    }
+
+    #[test]
+    fn what_a_shell_says_each_time_is_left_out() {
+        let greeting = "\n\nBusyBox v1.35.0 (Debian 1:1.35.0-4) built-in \
+            shell (ash)\nEnter 'help' for a list of built-in commands.\n\n";
+        assert_eq!(without_greeting(greeting), "");
+        let ledger = "step01: process 7\n";
+        let both = format!("{ledger}{greeting}");
+        assert_eq!(without_greeting(&both), ledger);
+        let program = "BusyBox v1.35.0 multi-call binary.\n";
+        assert_eq!(without_greeting(program), program);
     }
 
     #[test]

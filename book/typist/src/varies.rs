@@ -9,7 +9,7 @@
 //! - times of day, dates, durations, releases of the kernel;
 //! - digests, UUIDs, hardware addresses, numbers of interfaces;
 //! - the address that a container has got, the names of its cable, of its
-//!   layers and of its control group, and which busybox it is whose shell says hello;
+//!   layers and of its control group;
 //! - how often a group was throttled, if it was; what a container says at its
 //!   end that it has used, but for how many were killed;
 //! - how many blanks are between two columns.
@@ -47,7 +47,6 @@ pub fn without_what_varies(line: &str) -> String {
         (r"\bveth[0-9a-f]{7}\b", "CABLE"),
         (r"\bl/[A-Z0-9]{26}\b", "l/LAYER"),
         (r"workshop/\d+-\d+", "workshop/GROUP"),
-        (r"BusyBox v.* built-in", "BusyBox built-in"),
         (
             r"^peak memory [\d.]+[KM], CPU DURATION, throttled \d+ times",
             "USED",
