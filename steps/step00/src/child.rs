@@ -19,6 +19,39 @@ pub struct Process {
     pub pidfd: OwnedFd,
 }
 
+/// What clone3(2) is told, `struct clone_args` of linux/sched.h: eleven numbers
+/// of 64 bits on every processor, which hold pointers too. libc has it only
+/// where these have 64 bits themselves.
+#[repr(C)]
+#[derive(Debug)]
+pub struct CloneArgs {
+    /// `CLONE_*`.
+    pub flags: u64,
+    /// Where a descriptor of the new process is written.
+    pub pidfd: u64,
+    /// Where its number is written in its own memory.
+    pub child_tid: u64,
+    /// And where in the caller's.
+    pub parent_tid: u64,
+    /// The signal to the parent when it ends.
+    pub exit_signal: u64,
+    /// Its stack, from the lowest address on; 0: a copy of the caller's.
+    pub stack: u64,
+    /// And the length of that in bytes.
+    pub stack_size: u64,
+    /// Its thread-local storage.
+    pub tls: u64,
+    /// Where the numbers are that it is to get.
+    pub set_tid: u64,
+    /// And how many these are.
+    pub set_tid_size: u64,
+    /// A descriptor of the cgroup that it is born in.
+    pub cgroup: u64,
+}
+
+// CLONE_ARGS_SIZE_VER2 of linux/sched.h.
+const _: () = assert!(size_of::<CloneArgs>() == 88);
+
 impl Process {
     /// Waits until it has ended, and drops its status: for clean-up, which
     /// works even while [`wait`](crate::process::wait) is not written yet.

@@ -53,7 +53,7 @@ impl Command {
     }
 
     /// The paths at which the program may be.
-    fn candidates(&self) -> Vec<OsString> {
+    pub fn candidates(&self) -> Vec<OsString> {
         let name = &self.arguments[0];
         // The empty name is no file's, but a folder plus nothing is a folder.
         if name.is_empty() || name.as_encoded_bytes().contains(&b'/') {

@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::unistd::{Pid, execve};
 
-use crate::child::{Ending, Process, reap};
+use crate::child::{CloneArgs, Ending, Process, reap};
 use crate::command::{Command, cannot_execute};
 
 /// Makes a second process that goes on from this very line: clone3(2).
@@ -46,7 +46,7 @@ pub fn fork(
     let mut pidfd: i32 = -1;
     // SAFETY: clone_args is plain integers, for which zero is a valid value
     // and means "not wanted".
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    let mut args: CloneArgs = unsafe { std::mem::zeroed() };
     if let Some(cgroup) = cgroup {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = cgroup.as_raw_fd() as u64;

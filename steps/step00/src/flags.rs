@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::io::ErrorKind;
 
-use clap::error::ErrorKind::UnknownArgument;
+use clap::error::ErrorKind::{
+    DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, UnknownArgument,
+};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, Parser};
 
@@ -38,10 +40,18 @@ pub fn arguments<A: Parser>(rung: &'static str) -> A {
 
 /// The same for a rung that knows words which others expect here.
 pub fn arguments_with<A: Parser>(rung: &'static str, advise: Advise) -> A {
-    let command = A::command().name(rung).version(VERSION);
-    let command = shorten(command.propagate_version(true), rung)
-        .mut_subcommands(|command| shorten(command, rung));
-    let matches = command.try_get_matches();
+    let command =
+        || A::command().name(rung).version(VERSION).propagate_version(true);
+    let matches = command().try_get_matches();
+    let matches = match matches.as_ref().map_err(clap::Error::kind) {
+        // Once more, for what only help shows.
+        Err(DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand) => {
+            shorten(command(), rung)
+                .mut_subcommands(|command| shorten(command, rung))
+                .try_get_matches()
+        }
+        _ => matches,
+    };
     let parsed = matches.and_then(|mut m| A::from_arg_matches_mut(&mut m));
     parsed.unwrap_or_else(|error| refuse(advised(error, advise)))
 }

@@ -20,10 +20,11 @@ use anyhow::{Context, Result, anyhow};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FileStat, Mode, fchmod, fstat, fstatat, mkdirat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{Uid, UnlinkatFlags, geteuid, unlinkat};
 
 use crate::failure::Advice;
+use crate::stat::{FileStat, fstat, fstatat};
 
 /// A folder of our own that is open.
 #[derive(Debug)]
@@ -140,12 +141,14 @@ impl Folder {
         Ok(Folder { path, descriptor })
     }
 
-    /// Opens a file in it; if the flags make it, for its owner only.
+    /// Opens a file in it, however large (O_LARGEFILE); if the flags make it,
+    /// for its owner only.
     ///
     /// # Errors
     /// ELOOP for a symbolic link, and as for open(2).
     pub fn file(&self, name: &str, flags: OFlag) -> nix::Result<File> {
         let flags = flags | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let flags = flags | OFlag::O_LARGEFILE;
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         openat(&self.descriptor, name, flags, mode).map(File::from)
     }

@@ -7,7 +7,7 @@
 //! - [`stage`] - sets the three in order for every rung.
 //! - [`proc`] - what the kernel says about one process.
 //! - [`narrator`], [`ledger`] - tell what the process can see and use.
-//! - [`failure`], [`folder`], [`lock`] - errors, and what is ours alone.
+//! - [`failure`], [`folder`], [`lock`], [`stat`] - errors, files, what is ours.
 
 #![cfg(target_os = "linux")]
 // What an unwritten body does not call yet is not dead.
@@ -28,18 +28,18 @@ pub mod lock;
 pub mod narrator;
 pub mod proc;
 pub mod stage;
+pub mod stat;
+pub mod unwritten;
 
 mod command;
 mod finish;
 mod flags;
-mod unwritten;
 
 pub use child::{Doomed, Ending, Process};
 pub use command::{Command, search_path};
 pub use failure::{Advice, Failure};
 pub use flags::{Args, arguments, arguments_with};
 pub use narrator::{Line, Mark, Reader, Subject, epilogue, print};
-pub use proc::Proc;
 pub use stage::{Gate, Guardian, Outcome, Running, Stage};
-pub use {anyhow::Result, std::process::ExitCode};
-pub use {finish::finish, finish::rung, ledger::LEDGER, unwritten::unwritten};
+pub use {anyhow::Result, ledger::LEDGER, std::process::ExitCode};
+pub use {finish::finish, finish::rung, proc::Proc, unwritten::unwritten};

@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
-use nix::sys::stat::{fstat, major, minor};
+use nix::sys::stat::{major, minor};
 use nix::unistd::Pid;
 
 use crate::failure::Advice;
 use crate::folder::Folder;
 use crate::proc::Proc;
+use crate::stat::fstat;
 
 /// How long a lock may take. What is done under one takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -93,10 +94,13 @@ impl Drop for Lock {
 pub struct Share {
     name: String,
     file: Flock<File>,
+    /// Had nobody else a share when this one was taken?
+    pub is_first: bool,
 }
 
 impl Share {
-    /// Takes a share.
+    /// Takes a share. Whether it is the first one, only who keeps all others
+    /// away meanwhile can rely on.
     ///
     /// # Errors
     /// As for [`Lock::take`].
@@ -105,20 +109,32 @@ impl Share {
         loop {
             let folder = Folder::make_base()?;
             let Some(file) = make(&folder, name)? else { continue };
-            let file = patiently(file, FlockArg::LockSharedNonblock, end)
-                .with_context(|| locking(&folder, name))?;
+            // Who can have it alone shares it with nobody.
+            let alone = FlockArg::LockExclusiveNonblock;
+            let (is_first, file) = match Flock::lock(file, alone) {
+                Ok(lock) => {
+                    let shared = lock.relock(FlockArg::LockSharedNonblock);
+                    if shared == Err(Errno::EWOULDBLOCK) {
+                        // Another one had it alone in between.
+                        continue;
+                    }
+                    shared.with_context(|| locking(&folder, name))?;
+                    (true, lock)
+                }
+                Err((_, errno)) if errno != Errno::EWOULDBLOCK => {
+                    return Err(errno).with_context(|| locking(&folder, name));
+                }
+                Err((file, _)) => {
+                    let how = FlockArg::LockSharedNonblock;
+                    let lock = patiently(file, how, end)
+                        .with_context(|| locking(&folder, name))?;
+                    (false, lock)
+                }
+            };
             if is_current(&folder, name, &file) {
-                return Ok(Share { name: name.into(), file });
+                return Ok(Share { name: name.into(), file, is_first });
             }
         }
-    }
-
-    /// Has nobody a share? (Nobody holds it alone for longer than a moment.)
-    ///
-    /// # Errors
-    /// As for open(2).
-    pub fn is_free(name: &str) -> Result<bool> {
-        Ok(Lock::try_take(name)?.is_some())
     }
 
     /// Closes our descriptor of it, and leaves the share to a guardian that has
@@ -147,12 +163,30 @@ impl Share {
     }
 }
 
+/// How much one sweep looks at. Where a thousand containers run there are
+/// thousands of files, and whoever starts the next one would try them all.
+const SWEEP: usize = 128;
+
+/// All of these, or if there are many some of them, in each process others.
+pub fn some_of<T>(all: &[T]) -> impl Iterator<Item = &T> {
+    let first = std::process::id() as usize % all.len().max(1);
+    all.iter().cycle().skip(first).take(all.len().min(SWEEP))
+}
+
 /// Removes the files of locks that nobody has: what is left of launchers that
-/// were killed together with their guardians. The names begin with `start`.
-pub fn sweep(start: &str) {
+/// were killed together with their guardians. The names begin with one of
+/// `starts`. Where there are many, each sweep looks at some of them.
+pub fn sweep(starts: &[&str]) {
     let Ok(Some(folder)) = Folder::base() else { return };
-    let names = folder.names().unwrap_or_default();
-    for name in names.iter().filter(|name| name.starts_with(start)) {
+    let mut names = folder.names().unwrap_or_default();
+    names.retain(|name| starts.iter().any(|start| name.starts_with(start)));
+    some_of(&names).for_each(|name| remove_if_free(&folder, name));
+}
+
+fn remove_if_free(folder: &Folder, name: &str) {
+    let Ok(file) = folder.file(name, OFlag::O_RDWR) else { return };
+    let is_free = Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok();
+    if is_free {
         // It goes when it is given back.
         drop(Lock::try_take(name));
     }
@@ -238,6 +272,19 @@ fn locking(folder: &Folder, name: &str) -> String {
     format!("lock {}", folder.path().join(name).display())
 }
 
+/// For each piece of /proc/locks that is read the kernel goes through its list
+/// from the start, and counts. While others take locks and let go of them, a
+/// line may be missed; so it is looked for more than once.
+const LOOKS: usize = 8;
+
+/// The line of /proc/locks that has this word in it.
+fn line_about(place: &str) -> Option<String> {
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let is_its =
+        |line: &&str| line.split_whitespace().any(|word| word == place);
+    locks.lines().find(is_its).map(str::to_owned)
+}
+
 /// Who has a lock on this file: proc_locks(5). The process that took it may be
 /// gone, and a child of it may hold it still.
 fn holder(file: &File) -> Option<String> {
@@ -248,10 +295,7 @@ fn holder(file: &File) -> Option<String> {
         minor(found.st_dev),
         found.st_ino
     );
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
-    let line = locks
-        .lines()
-        .find(|line| line.split_whitespace().any(|field| field == place))?;
+    let line = (0..LOOKS).find_map(|_| line_about(&place))?;
     let pid: i32 = line.split_whitespace().nth(4)?.parse().ok()?;
     let name = Proc::of(Pid::from_raw(pid)).stat().map(|stat| stat.name);
     Some(match name {
@@ -302,13 +346,14 @@ mod tests {
         let share = || within("a share", || Share::take(&name));
         let one = share().expect("take a share");
         let other = share().expect("take another");
-        assert!(!Share::is_free(&name).expect("ask"));
+        assert_eq!([one.is_first, other.is_first], [true, false]);
         assert!(!one.give_back(), "there is another");
         assert!(is_there(&name));
         assert!(other.give_back(), "it was the last");
         assert!(!is_there(&name));
-        assert!(Share::is_free(&name).expect("ask"));
-        assert!(!is_there(&name), "asking leaves nothing");
+        let again = share().expect("take it again");
+        assert!(again.is_first);
+        assert!(again.give_back());
     }
 
     #[test]
@@ -384,10 +429,29 @@ mod tests {
         for name in [&left, &other] {
             make(&folder, name).expect("leave a file");
         }
-        sweep(&start);
+        sweep(&[&start]);
         let found = [&left, &held, &other].map(|name| is_there(name));
         assert_eq!(found, [false, true, true]);
         folder.remove_file(&other).expect("remove it");
+        drop(lock);
+    }
+
+    #[test]
+    fn of_many_files_each_sweep_looks_at_some() {
+        let start = name("many");
+        let lock = take(&name("keeper"));
+        let folder = Folder::base().expect("look").expect("a folder");
+        for number in 0..SWEEP + 2 {
+            make(&folder, &format!("{start}-{number}")).expect("leave a file");
+        }
+        let left = || {
+            let names = folder.names().expect("list them");
+            names.iter().filter(|name| name.starts_with(&start)).count()
+        };
+        sweep(&[&start]);
+        assert_eq!(left(), 2);
+        sweep(&[&start]);
+        assert_eq!(left(), 0);
         drop(lock);
     }
 

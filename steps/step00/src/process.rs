@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::unistd::{Pid, execve};
 
-use crate::child::{Ending, Process, reap};
+use crate::child::{CloneArgs, Ending, Process, reap};
 use crate::command::{Command, cannot_execute};
 
 /// Makes a second process that goes on from this very line: clone3(2).
@@ -39,7 +39,7 @@ pub fn fork(
     let mut pidfd: i32 = -1;
     // SAFETY: clone_args is plain integers, for which zero is a valid value
     // and means "not wanted".
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    let mut args: CloneArgs = unsafe { std::mem::zeroed() };
     args.flags = flags | libc::CLONE_PIDFD as u64;
     args.pidfd = &raw mut pidfd as u64;
     args.exit_signal = libc::SIGCHLD as u64;

@@ -25,7 +25,10 @@ pub fn unwritten(function: &str, file: &str) -> ! {
 
 /// Runs `work`. What is not written yet becomes its error, and so does a
 /// panic, which the panic hook has reported by then.
-pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+///
+/// # Errors
+/// These, and those of `work`.
+pub fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     // What `work` has borrowed may be left half changed, and is not used after
     // it.
     match catch_unwind(AssertUnwindSafe(work)) {

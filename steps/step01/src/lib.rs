@@ -25,7 +25,9 @@ pub mod uts;
 
 pub mod ledger;
 
+mod domain;
 mod flags;
 
+pub use domain::set_domainname;
 pub use flags::Args;
 pub use ledger::{LEDGER, set_stage};

@@ -13,7 +13,7 @@ pub fn set_stage(stage: &mut Stage<'_>, args: &Args) {
     stage.own_terminal = true;
     stage.hooks.drops = drops;
     if args.init {
-        stage.hooks.exec = pid::run_as_init;
+        stage.hooks.exec = &pid::run_as_init;
     }
 }
 

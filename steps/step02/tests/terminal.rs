@@ -54,6 +54,17 @@ fn child_named(terminal: &Terminal, name: &str) -> Option<i32> {
     jobs.find(|&pid| process::name(pid) == name)
 }
 
+/// The process of this name that step02 has started, as soon as there is one.
+fn child_of(terminal: &Terminal, name: &str) -> i32 {
+    let mut child = None;
+    eventually("the command to run", || {
+        let children = process::children(terminal.pid());
+        child = children.into_iter().find(|&pid| process::name(pid) == name);
+        child.is_some()
+    });
+    child.expect("a process")
+}
+
 #[test]
 fn the_window_has_its_size_and_follows_changes() {
     let _machine = Machine::new();
@@ -114,16 +125,35 @@ fn a_command_that_cannot_run_leaves_the_terminal_alone() {
     assert_eq!(terminal.settings(), terminal.before);
 }
 
+/// Nobody could see or end it any more. Keys that nobody has taken are no
+/// reason to wait.
+#[test]
+fn closing_the_window_ends_the_command() {
+    let _machine = Machine::new();
+    let script = "stty -icanon -echo; echo rea''dy; exec sleep 1000";
+    for is_full in [false, true] {
+        let command = ["-q", "busybox", "sh", "-c", script];
+        let mut terminal = Terminal::start(STEP02, &command);
+        terminal.expect("ready");
+        let sleep = child_of(&terminal, "sleep");
+        // The control: to type alone ends nothing.
+        if is_full {
+            terminal.fill();
+        }
+        assert!(!process::is_gone(sleep));
+        terminal.hang_up();
+        eventually("the command to end", || process::is_gone(sleep));
+        assert_eq!(terminal.wait(), 137);
+    }
+}
+
 #[test]
 fn ctrl_c_says_why_it_does_nothing_and_then_kills() {
     let _machine = Machine::new();
     let command = ["-q", "busybox", "sleep", "1000"];
     let mut terminal = Terminal::start(STEP02, &command);
-    eventually("the command to run", || {
-        let children = process::children(terminal.pid());
-        terminal.is_raw()
-            && children.iter().any(|&pid| process::name(pid) == "busybox")
-    });
+    child_of(&terminal, "busybox");
+    eventually("the terminal to be raw", || terminal.is_raw());
     terminal.press("\x03");
     terminal.expect("SIGINT dropped");
     terminal.expect("Once more kills it.");

@@ -13,8 +13,9 @@ use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::mount::{MsFlags, mount};
-use nix::sys::stat::{Mode, fstat, mkdirat};
+use nix::sys::stat::{Mode, mkdirat};
 use step00::Advice;
+use step00::stat::fstat;
 
 use crate::{devices, root, tree};
 

@@ -4,12 +4,11 @@
 //! with a /proc, /sys and /dev of its own, and the old one is gone from its
 //! mount namespace. `ps` is blind from here on, because /proc is another.
 //!
-//! Interface:
-//!
 //! - [`root`] - the primitive: let go, bind, mount proc, pivot.
 //! - [`furnish()`] - all that the new root needs before the pivot.
 //! - [`rootfs`] - a root file system made without any download.
-//! - [`volumes`], [`tree`] - folders of the machine that are shown on purpose.
+//! - [`volumes`] - folders of the machine that are shown on purpose.
+//! - [`tree`], [`filesystem`], [`target`] - mounts in hand, and where they go.
 //! - [`Args`] - `--rootfs`, `--read-only`, `--volume`, `--workdir`, `--env`.
 //! - [`ledger`] - what is mounted on the process's `/`.
 //!
@@ -25,8 +24,10 @@ pub mod root;
 #[cfg(not(feature = "exercise"))]
 pub mod root;
 
+pub mod filesystem;
 pub mod ledger;
 pub mod rootfs;
+pub mod target;
 pub mod tree;
 pub mod volumes;
 
@@ -35,7 +36,6 @@ mod environment;
 mod flags;
 mod furnish;
 mod settle;
-mod target;
 mod within;
 
 pub use environment::{clean_environment, set_stage};

@@ -85,9 +85,8 @@ pub fn default_path() -> Result<PathBuf> {
     let mut program = env::current_exe().context(
         "find the running program through /proc/self/exe: is /proc mounted?",
     )?;
-    // A copy in memory is in no folder, and its link reads `/memfd:NAME
-    // (deleted)`: step10 names the original to it.
-    if program.as_os_str().as_encoded_bytes().starts_with(b"/memfd:") {
+    // Then who has started it so has named the original to it.
+    if is_in_no_folder(&program) {
         program = env::args_os().next().unwrap_or_default().into();
     }
     let mut folder = program.parent().unwrap_or(Path::new("/"));
@@ -103,6 +102,16 @@ pub fn default_path() -> Result<PathBuf> {
     let profile = matches!(name_of(folder), "debug" | "release")
         || above.join("CACHEDIR.TAG").exists();
     Ok(if profile { above } else { folder }.join("rootfs"))
+}
+
+/// Is this the path of a program that lies in no folder? A file in memory is
+/// at `/memfd:NAME` (memfd_create(2)), and one that is itself the top of its
+/// mount is at `/`. When the last name of a file is removed, as cargo does with
+/// a program that it makes anew, the kernel says so behind its path
+/// (proc_pid_exe(5)).
+pub fn is_in_no_folder(program: &Path) -> bool {
+    let path = program.as_os_str().as_encoded_bytes();
+    path.starts_with(b"/memfd:") || matches!(path, b"/" | b"/ (deleted)")
 }
 
 fn data_folder() -> Result<PathBuf> {

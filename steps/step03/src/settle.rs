@@ -38,7 +38,8 @@ pub fn settle_in(args: &Args) -> Result<()> {
 /// ELOOP for such a link, and as for chdir(2).
 pub fn enter(folder: &Path) -> nix::Result<()> {
     let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    // ENOTDIR for what is no folder.
     nix::unistd::fchdir(openat2(AT_FDCWD, folder, how)?)
 }

@@ -1,4 +1,4 @@
-//! The place inside on which a volume is mounted, made where it is missing.
+//! The place inside on which something is mounted, made where it is missing.
 //!
 //! The image may hold a symbolic link at any part of the path, to somewhere on
 //! the machine, or to nothing at all. RESOLVE_IN_ROOT (openat2(2)) makes the
@@ -6,7 +6,7 @@
 //! outside can be covered. A link to nothing is followed here, step by step,
 //! since what it names is to be made.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -32,8 +32,8 @@ enum Walk {
 /// # Errors
 /// ELOOP for links that lead to each other, ENOTDIR where a file is on the
 /// way, and as for mkdir(2).
-pub(crate) fn make(
-    root: &OwnedFd,
+pub fn make(
+    root: &impl AsFd,
     inside: &Path,
     is_folder: bool,
 ) -> nix::Result<OwnedFd> {
@@ -48,7 +48,7 @@ pub(crate) fn make(
 }
 
 /// Walks from the root, and makes each part that nothing stands for.
-fn walk(root: &OwnedFd, path: &Path, is_folder: bool) -> nix::Result<Walk> {
+fn walk(root: &impl AsFd, path: &Path, is_folder: bool) -> nix::Result<Walk> {
     let names = path.components().filter(|name| *name != Component::RootDir);
     let names: Vec<Component<'_>> = names.collect();
     let mut known = open_in(root, Path::new("."))?;
@@ -87,7 +87,7 @@ fn link_at(parent: &OwnedFd, name: &Path) -> nix::Result<Option<PathBuf>> {
     }
 }
 
-fn open_in(root: &OwnedFd, path: &Path) -> nix::Result<OwnedFd> {
+fn open_in(root: &impl AsFd, path: &Path) -> nix::Result<OwnedFd> {
     open_within(root, path, OFlag::O_PATH, ResolveFlag::empty())
 }
 

@@ -17,16 +17,26 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::sys::stat::fstat;
+use step00::stat::fstat;
 
 /// Flags of open_tree(2) and move_mount(2) that libc does not have.
 const OPEN_TREE_CLONE: libc::c_uint = 1;
 const MOVE_MOUNT_EMPTY_PATHS: libc::c_uint = 0x04 | 0x40;
 
 /// Attributes of mount_setattr(2).
-const MOUNT_ATTR_RDONLY: u64 = 0x01;
+pub const MOUNT_ATTR_RDONLY: u64 = 0x01;
 /// Owners are shown as a user namespace maps them.
 pub const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
+
+/// Where mounts are passed on to (linux/mount.h), in the width of `struct
+/// mount_attr`: libc has these in that of a register.
+pub const MS_PRIVATE: u64 = 0x4_0000;
+/// As above.
+pub const MS_SLAVE: u64 = 0x8_0000;
+/// As above.
+pub const MS_SHARED: u64 = 0x10_0000;
+/// As above.
+pub const MS_UNBINDABLE: u64 = 0x2_0000;
 
 /// `struct mount_attr` of <linux/mount.h>.
 #[repr(C)]
@@ -57,7 +67,20 @@ impl Attributes {
 pub struct Tree {
     /// Where it comes from, as the launcher sees it.
     pub path: PathBuf,
+    ties: Ties,
+    /// What is taken along by who takes hold of it later: AT_RECURSIVE, or 0.
+    reach: libc::c_int,
     mount: OnceCell<OwnedFd>,
+}
+
+/// Do mounts that are made later on one side appear on the other as well?
+/// (mount_namespaces(7), "Shared subtrees".)
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Ties {
+    /// No: the copy is private.
+    Cut,
+    /// As the original's are. Who hangs it in decides.
+    Kept,
 }
 
 impl Tree {
@@ -70,7 +93,7 @@ impl Tree {
     /// # Errors
     /// ENOENT when there is nothing, EACCES when it may not be reached.
     pub fn open(path: &Path) -> Result<Tree> {
-        Tree::take(path, libc::AT_RECURSIVE)
+        Tree::take(path, libc::AT_RECURSIVE, Ties::Cut)
     }
 
     /// The same without what is mounted below: all that a layer of an overlay
@@ -79,15 +102,41 @@ impl Tree {
     /// # Errors
     /// As above.
     pub fn open_alone(path: &Path) -> Result<Tree> {
-        Tree::take(path, 0)
+        Tree::take(path, 0, Ties::Cut)
     }
 
-    fn take(path: &Path, reach: libc::c_int) -> Result<Tree> {
+    /// The same, `whole` with what is mounted below, and not made private:
+    /// where the machine's mount is shared, this one is in its peer group.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_tied(path: &Path, whole: bool) -> Result<Tree> {
+        let reach = if whole { libc::AT_RECURSIVE } else { 0 };
+        Tree::take(path, reach, Ties::Kept)
+    }
+
+    /// The same for the new process to take, of what its own mount namespace
+    /// has there: see [`Tree::hold`].
+    ///
+    /// # Errors
+    /// ENOENT when there is nothing by now.
+    pub fn later(path: &Path, whole: bool) -> Result<Tree> {
+        let reach = if whole { libc::AT_RECURSIVE } else { 0 };
+        Tree::find(path, reach, Ties::Kept)
+    }
+
+    fn find(path: &Path, reach: libc::c_int, ties: Ties) -> Result<Tree> {
         let path = path
             .canonicalize()
             .with_context(|| format!("find {}", path.display()))?;
-        let tree = Tree { path, mount: OnceCell::new() };
-        match clone(&tree.path, reach) {
+        Ok(Tree { path, ties, reach, mount: OnceCell::new() })
+    }
+
+    fn take(path: &Path, reach: libc::c_int, ties: Ties) -> Result<Tree> {
+        // In a user namespace no process may look under a mount that it
+        // inherited: what is mounted below comes along in any case.
+        let tree = Tree::find(path, libc::AT_RECURSIVE, ties)?;
+        match clone(&tree.path, reach, ties) {
             Ok(mount) => drop(tree.mount.set(mount)),
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
             Err(error) => {
@@ -97,13 +146,11 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The mount. If the launcher was not allowed to take it, this process
-    /// does, by the path; so call it before that is hidden. In a user
-    /// namespace no process may look under a mount that it inherited, and so
-    /// what is mounted below comes along in any case.
+    /// The mount. If the launcher was not allowed to take it, or left it, this
+    /// process does, by the path; so call it before that is hidden.
     pub fn hold(&self) -> Result<BorrowedFd<'_>> {
         if self.mount.get().is_none() {
-            let mount = clone(&self.path, libc::AT_RECURSIVE)
+            let mount = clone(&self.path, self.reach, self.ties)
                 .with_context(|| self.taking_hold())?;
             let _ = self.mount.set(mount);
         }
@@ -117,15 +164,16 @@ impl Tree {
     /// EPERM without CAP_SYS_ADMIN over the mount that it is in.
     pub fn of(descriptor: BorrowedFd<'_>, path: &Path) -> Result<Tree> {
         let reach = libc::AT_RECURSIVE | libc::AT_EMPTY_PATH;
-        let mount = clone_at(descriptor.as_raw_fd(), Path::new(""), reach);
-        let tree = Tree { path: path.into(), mount: OnceCell::new() };
-        let _ = tree.mount.set(mount.with_context(|| tree.taking_hold())?);
-        Ok(tree)
+        let mount =
+            clone_at(descriptor.as_raw_fd(), Path::new(""), reach, Ties::Cut)
+                .with_context(|| taking_hold(path))?;
+        Ok(Tree::held(mount, path))
     }
 
     /// A mount that somebody else has taken hold of. `path` is for messages.
     pub fn held(mount: OwnedFd, path: &Path) -> Tree {
-        Tree { path: path.into(), mount: OnceCell::from(mount) }
+        let (path, mount) = (path.into(), OnceCell::from(mount));
+        Tree { path, ties: Ties::Cut, reach: 0, mount }
     }
 
     /// Is it the device with these two numbers, whatever it is called?
@@ -177,20 +225,26 @@ impl Tree {
     }
 
     fn taking_hold(&self) -> String {
-        format!("take hold of {} with open_tree", self.path.display())
+        taking_hold(&self.path)
     }
+}
+
+fn taking_hold(path: &Path) -> String {
+    format!("take hold of {} with open_tree", path.display())
 }
 
 /// Copies a mount, alone or with all that is mounted below it, and makes the
 /// copy private: whatever happens in the container, the machine's mounts stay.
-fn clone(path: &Path, reach: libc::c_int) -> io::Result<OwnedFd> {
-    clone_at(libc::AT_FDCWD, path, reach)
+/// With its ties kept it is for the caller to see to that.
+fn clone(path: &Path, reach: libc::c_int, ties: Ties) -> io::Result<OwnedFd> {
+    clone_at(libc::AT_FDCWD, path, reach, ties)
 }
 
 fn clone_at(
     folder: libc::c_int,
     path: &Path,
     reach: libc::c_int,
+    ties: Ties,
 ) -> io::Result<OwnedFd> {
     let text = CString::new(path.as_os_str().as_bytes())?;
     let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC as u32 | reach as u32;
@@ -203,7 +257,10 @@ fn clone_at(
     }
     // SAFETY: the kernel has just made this descriptor for us alone.
     let mount = unsafe { OwnedFd::from_raw_fd(mount as i32) };
-    let propagation = libc::MS_PRIVATE;
+    if ties == Ties::Kept {
+        return Ok(mount);
+    }
+    let propagation = MS_PRIVATE;
     change(mount.as_fd(), Attributes { propagation, ..Default::default() })?;
     Ok(mount)
 }

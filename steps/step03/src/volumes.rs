@@ -8,11 +8,12 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::Mode;
 use nix::sys::statfs::{
     CGROUP2_SUPER_MAGIC, PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs,
 };
 use step00::Advice;
+use step00::stat::fstat;
 
 use crate::target;
 use crate::tree::{Attributes, Tree, change};

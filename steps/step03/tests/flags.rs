@@ -76,7 +76,13 @@ fn it_starts_in_the_folder_that_workdir_names() {
     {
         assert_eq!(step03(&["-w", wanted]).stdout, format!("{found}\n"));
     }
-    for wrong in ["/no/such/folder", "/etc/passwd", &folder.text("")] {
+    // Nobody waits for the other end of a pipe.
+    let mut mkfifo = witness::command("mkfifo");
+    let status = mkfifo.arg(folder.join("pipe")).status();
+    assert!(status.expect("start mkfifo").success());
+    for wrong in
+        ["/no/such/folder", "/etc/passwd", "/v/pipe", &folder.text("")]
+    {
         let report = step03(&["--workdir", wrong]);
         assert_eq!((report.status, &*report.stdout), (125, ""), "{wrong}");
         assert!(report.stderr.contains(wrong), "{}", report.stderr);

@@ -63,8 +63,9 @@ fn its_root_is_the_rootfs_and_nothing_of_the_machines_is_mounted() {
 fn no_mount_gets_out_even_where_every_mount_is_shared() {
     let _machine = Machine::new();
     let folder = Folder::new();
-    let process =
-        start("unshare", &[&SHARED[..], &[STEP03, "-q"]].concat(), "");
+    let volume = format!("{}:/mnt", folder.text(""));
+    let step03 = [STEP03, "-q", "-v", &volume];
+    let process = start("unshare", &[&SHARED[..], &step03].concat(), "");
     // The launcher's namespace stands for the machine here.
     let machine = mounts(process.launcher());
     // (With an exercise the launcher itself has left it: stage/belt.rs. What
@@ -80,6 +81,7 @@ fn no_mount_gets_out_even_where_every_mount_is_shared() {
         inside.iter().all(|mount| mount.propagation.is_empty()),
         "{inside:#?}"
     );
+    assert!(inside.iter().any(|mount| mount.point == "/mnt"), "the premise");
     process.end();
 
     // The control: without `make_private`, a copy of the mounts is no

@@ -150,6 +150,35 @@ fn the_default_root_is_made_on_first_need_beside_the_profile_folder() {
     }
 }
 
+/// As `cargo install` leaves it: a folder `bin` is for programs alone.
+#[test]
+fn an_installed_rung_keeps_its_root_among_a_persons_data() {
+    let _machine = Machine::new();
+    let folder = Folder::new();
+    let step03 = fresh_copy(&folder, "bin");
+    let [data, home] = ["data", "home"].map(|name| folder.text(name));
+    let run = |data: &str, home: &str| {
+        let variables = [("XDG_DATA_HOME", data), ("HOME", home)];
+        let flags = ["-q", "--", "cat", "/etc/os-release"];
+        run_in(&step03, &flags, "/".as_ref(), &variables)
+    };
+    for (data, home, place) in [
+        (&*data, &*home, "data/workshop/rootfs"),
+        ("", &home, "home/.local/share/workshop/rootfs"),
+    ] {
+        let report = run(data, home);
+        assert!(report.stdout.contains("ID=blindfolds"), "{place}");
+        assert!(folder.join(place).join("bin/sh").exists(), "{place}");
+        let again = run(data, home);
+        assert_eq!(again.stderr, "", "the control: it is there already");
+    }
+    let report = run("", "");
+    assert_refused(&report, "HOME");
+    assert!(report.stderr.contains("--rootfs DIR"), "{}", report.stderr);
+    assert_eq!(names(folder.path()), ["bin", "data", "home"]);
+    assert_eq!(names(&folder.join("bin")), ["step03"]);
+}
+
 #[test]
 fn of_eight_that_need_it_at_once_one_makes_it() {
     let _machine = Machine::new();

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Error, Result, ensure};
 use nix::dir::Dir;
 use nix::fcntl::{AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, fstat, fstatat};
+use nix::sys::stat::Mode;
 use step00::Outcome;
+use step00::stat::{fstat, fstatat};
 
 use crate::Args;
 use crate::image::Image;

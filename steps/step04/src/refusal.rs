@@ -17,9 +17,7 @@ pub(crate) fn why_not(errno: Errno) -> &'static str {
     }
 }
 
-/// Is this process in a user namespace of its own? The machine's maps every
-/// user to itself.
+/// Is this process in a user namespace of its own?
 pub(crate) fn is_in_user_namespace() -> Result<bool> {
-    let map = Proc::own().uid_map()?;
-    Ok(map.outside(0) != Some(0) || map.count() < u32::MAX.into())
+    Ok(!Proc::own().uid_map()?.is_the_machines())
 }

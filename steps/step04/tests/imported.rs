@@ -3,6 +3,7 @@
 mod imported_image;
 
 use std::fs;
+use std::path::Path;
 
 use imported_image::Beside;
 use witness::{Machine, Report, run, run_in};
@@ -103,19 +104,47 @@ fn a_damaged_record_is_an_error_that_names_it() {
     let _machine = Machine::new();
     let beside = Beside::new(STEP04);
     beside.image("thing", "", "{}");
-    fs::write(beside.record("thing"), "{").expect("spoil it");
-    let report = step04(&beside, &["--image", "thing", "true"]);
-    assert_eq!(report.status, 125);
-    assert!(report.stderr.contains("thing.json"), "{}", report.stderr);
-    assert!(report.stderr.contains("import"), "{}", report.stderr);
+    let record = beside.record("thing");
+    let spoils: [fn(&Path); 2] = [
+        |record| fs::write(record, "{").expect("spoil it"),
+        |record| {
+            fs::remove_file(record).expect("remove it");
+            fs::create_dir(record).expect("make a folder of that name");
+        },
+    ];
+    for spoil in spoils {
+        spoil(&record);
+        let report = step04(&beside, &["--image", "thing", "true"]);
+        assert_eq!(report.status, 125);
+        assert!(report.stderr.contains("thing.json"), "{}", report.stderr);
+        assert!(report.stderr.contains("import"), "{}", report.stderr);
+    }
     // Nobody else is the worse for it.
     beside.image("other", "by/this", "{}");
     let report = step04(&beside, &["--image", "by/this", "cat", "/mark"]);
     assert_eq!(report.stdout, "other\n", "{}", report.stderr);
     // Without one it is a folder like any other, and this has no program.
-    fs::remove_file(beside.record("thing")).expect("remove it");
+    fs::remove_dir(record).expect("remove it");
     let report = step04(&beside, &["--image", "thing", "true"]);
     assert_eq!(report.status, 127, "the control: {}", report.stderr);
+}
+
+#[test]
+fn images_that_cannot_be_listed_are_an_error_of_their_own() {
+    let _machine = Machine::new();
+    let beside = Beside::new(STEP04);
+    let images = beside.0.beside("images");
+    let find = || {
+        let report = step04(&beside, &["--image", "by/this", "true"]);
+        assert_eq!(report.status, 125, "{}", report.stdout);
+        report.stderr
+    };
+    let said = find();
+    assert!(said.contains("cargo workshop rootfs"), "the control: {said}");
+    fs::write(&images, "").expect("write a file of that name");
+    let said = find();
+    assert!(said.contains(&format!("list {}", images.display())), "{said}");
+    fs::remove_file(images).expect("remove it");
 }
 
 #[test]

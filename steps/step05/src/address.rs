@@ -8,8 +8,9 @@
 use std::net::Ipv4Addr;
 
 use anyhow::{Result, bail};
+use nix::net::if_::if_nametoindex;
 use step00::Proc;
-use step00::lock::{self, Lock};
+use step00::lock::Lock;
 use step00::proc::Route;
 
 /// What the name of each lock begins with.
@@ -41,33 +42,31 @@ pub struct Claim {
     _lock: Lock,
 }
 
-/// Claims the first range that is neither claimed nor routed on this machine.
+/// Claims the first range that is neither claimed nor `routed` on this machine.
 ///
 /// # Errors
 /// When all 16384 are taken.
-pub fn claim() -> Result<Claim> {
+pub fn claim(routed: &[Route]) -> Result<Claim> {
     // Neighbours start at different places.
     let start = std::process::id() % COUNT;
-    let routed = Proc::own().routes()?;
     let here = this_network()?;
-    lock::sweep(CLAIM);
     for number in (start..COUNT).chain(0..start) {
         let network = FIRST + number * 4;
-        if is_routed(network, &routed) {
+        if is_routed(network, routed) {
             continue;
         }
         let name = format!("{CLAIM}{here}-{}", Ipv4Addr::from(network));
         let Some(lock) = Lock::try_take(&name)? else { continue };
-        // Whoever had this name may have let go of it only just now, and the
-        // cable goes a moment later than the name.
-        if is_routed(network, &Proc::own().routes()?) {
-            continue;
-        }
         let cable = Cable {
             name: format!("{NAME}{number}"),
             outside: Ipv4Addr::from(network + 1),
             inside: Ipv4Addr::from(network + 2),
         };
+        // Whoever had this range may have let go of it only just now, and the
+        // cable goes a moment later than the lock.
+        if if_nametoindex(&*cable.name).is_ok() {
+            continue;
+        }
         return Ok(Claim { cable, _lock: lock });
     }
     bail!("all {COUNT} networks in 10.77.0.0/16 are in use")

@@ -33,7 +33,7 @@ impl Belt {
         if !cfg!(feature = "exercise") {
             return Ok(None);
         }
-        let guardian = Guardian::start(None, || {
+        let guardian = Guardian::start(&[], || {
             // ENODEV: it has ended by itself, as it should.
             let _ = remove(&cable.name);
         })?;

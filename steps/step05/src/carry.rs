@@ -51,7 +51,8 @@ impl Carrier {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         let make = || EventFd::from_value_and_flags(0, flags);
         let stop = make().context("make an eventfd")?;
-        let stopped = stop.as_fd().try_clone_to_owned()?;
+        let stopped = stop.as_fd().try_clone_to_owned();
+        let stopped = stopped.context("duplicate the eventfd")?;
         let (mut listeners, mut datagrams) = (Vec::new(), Vec::new());
         for (door, port) in doors {
             let server = SocketAddrV4::new(address, port);

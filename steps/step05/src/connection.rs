@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use step00::{Advice, Guardian, Process};
+use step00::{Advice, Gate, Guardian, Proc, Process, lock};
 
 use crate::address::{self, Claim};
 use crate::belt::Belt;
@@ -23,9 +23,10 @@ pub struct Connection {
     // Dropped first: last words are delivered.
     carrier: OnceCell<Option<Carrier>>,
     published: Vec<Published>,
-    // Held only for what dropping them does.
-    _masquerade: Option<Masquerade>,
-    _forwarding: Option<Guardian>,
+    // Held only for what dropping them does. The table is deleted first: its
+    // guardian would wait for its end otherwise.
+    masquerade: Option<Masquerade>,
+    _guardian: Option<Guardian>,
     _belt: Option<Belt>,
     // Dropped last: the table has the number of the claim in its name.
     claim: Option<Claim>,
@@ -43,24 +44,32 @@ impl Connection {
             return Err(error).advice("--network private");
         }
         let published = publish::listen(&args.publish)?;
-        let claim = is_private.then(address::claim).transpose()?;
-        let masquerade = claim.as_ref().map(|claim| {
-            let Claim { cable, .. } = claim;
-            Masquerade::start(&format!("workshop-{}", cable.name), cable)
-        });
+        let mut routes = Vec::new();
+        if is_private {
+            // What launchers have left that were killed with their guardians.
+            lock::sweep(&[address::CLAIM, forwarding::LOCK]);
+            routes = Proc::own().routes()?;
+        }
+        let claim = is_private.then(|| address::claim(&routes)).transpose()?;
         let belt = claim.as_ref().map(|claim| Belt::fasten(&claim.cable));
-        let forwarding = match is_private {
-            true => forwarding::borrow_uplink()?,
-            false => None,
-        };
+        let table = claim.as_ref().map(|claim| {
+            Masquerade::prepare(format!("workshop-{}", claim.cable.name))
+        });
+        let masquerade = table.transpose()?;
+        // Guardians come before the process: a copy of the launcher knows
+        // nothing of that.
+        let uplink = forwarding::uplink_of(&routes);
+        let guardian = masquerade
+            .as_ref()
+            .map(|table| forwarding::borrow_uplink(uplink, table.owner()));
         Ok(Connection {
             kind: args.network,
-            claim,
             published,
             carrier: OnceCell::new(),
-            _masquerade: masquerade.transpose()?,
-            _forwarding: forwarding,
+            masquerade,
+            _guardian: guardian.transpose()?,
             _belt: belt.transpose()?.flatten(),
+            claim,
         })
     }
 
@@ -92,10 +101,18 @@ impl Connection {
         names::files(hostname, self.kind, cable, &args.dns)
     }
 
-    /// Outside, while the process waits: plugs in the cable, and starts to
-    /// listen on the published ports.
+    /// Outside, while the process sets up its files: opens the way out, plugs
+    /// in the cable, and starts to listen on the published ports.
+    ///
+    /// # Errors
+    /// Those of the kernel's answers: see `nat.rs` and `network.rs`.
     pub fn connect(&self, process: &Process) -> Result<()> {
-        let Some(Claim { cable, .. }) = &self.claim else { return Ok(()) };
+        let (Some(Claim { cable, .. }), Some(table)) =
+            (&self.claim, &self.masquerade)
+        else {
+            return Ok(());
+        };
+        table.start(cable)?;
         network::plug_in(cable, process.pid)?;
         guard::shut(&cable.name)?;
         forwarding::switch_on(&cable.name)?;
@@ -104,8 +121,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Inside, with the cable plugged in: brings up both interfaces.
-    pub fn bring_up(&self) -> Result<()> {
+    /// Inside: waits until the cable is plugged in, and brings up both
+    /// interfaces.
+    ///
+    /// # Errors
+    /// When the launcher is gone; and the kernel's answers.
+    pub fn bring_up(&self, gate: &Gate) -> Result<()> {
+        gate.meet()?;
         if self.is_new() {
             network::bring_up_loopback()?;
         }

@@ -10,7 +10,7 @@
 //! after all, and could be locked; but by everybody.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use anyhow::{Context, Result};
 use step00::lock::{self, Lock, Share};
@@ -23,7 +23,7 @@ use crate::address;
 const ALL: &str = "/proc/sys/net/ipv4/ip_forward";
 
 /// What the names of the locks begin with.
-const LOCK: &str = ".forward-";
+pub(crate) const LOCK: &str = ".forward-";
 
 /// Switches forwarding on for an interface that belongs to us alone.
 pub fn switch_on(interface: &str) -> Result<()> {
@@ -35,40 +35,51 @@ pub fn switch_on(interface: &str) -> Result<()> {
 
 /// Switches forwarding on for the machine's uplink, if there is one and it is
 /// off. It is switched off again when the last such guardian ends.
-pub fn borrow_uplink() -> Result<Option<Guardian>> {
-    let Some(uplink) = uplink()? else { return Ok(None) };
-    let path = switch_of(&uplink);
-    let here = address::this_network()?;
+///
+/// The guardian keeps `table` open as well: the socket that owns the NAT table.
+/// The kernel takes its time to close it (see `nat.rs`), and nobody waits for
+/// the end of this guardian.
+pub fn borrow_uplink(
+    uplink: Option<&str>,
+    table: BorrowedFd<'_>,
+) -> Result<Guardian> {
+    // The claim of addresses is left, if the launcher is killed.
+    let release = || lock::sweep(&[address::CLAIM]);
+    let keep = || Guardian::start(&[table], release).map(Guardian::lingering);
+    let Some(uplink) = uplink else { return keep() };
+    let path = switch_of(uplink);
     // The looking and the switching below, one launcher at a time.
-    lock::sweep(LOCK);
-    let name = format!("{LOCK}{here}");
+    let name = format!("{LOCK}{}", address::this_network()?);
     let mutex = Lock::take(&name)?;
-    let shares = format!("{name}-{uplink}");
 
     let was_on = is_on(&path)?;
-    let nobody_borrows = Share::is_free(&shares)?;
-    if was_on && nobody_borrows {
-        // It is on because somebody wants it so. Not ours to switch off.
-        return Ok(None);
-    }
     let is_exception = !was_on && is_on(ALL)?;
-    let share = Share::take(&shares)?;
+    let share = Share::take(&format!("{name}-{uplink}"))?;
+    if was_on && share.is_first {
+        // It is on because somebody wants it so. Not ours to switch off.
+        share.give_back();
+        drop(mutex);
+        return keep();
+    }
     // The guardian first: a switch that is on must have one, whatever happens.
-    let guardian = Guardian::start(Some(share.as_fd()), || {
+    let guardian = Guardian::start(&[share.as_fd(), table], || {
         give_back(&path, &name, &share, is_exception);
-        // The claim of addresses may be left, if the launcher was killed.
-        lock::sweep(address::CLAIM);
-    })?;
+        release();
+    });
+    let guardian = guardian.inspect_err(|_| _ = share.give_back())?;
     share.leave_to_guardian();
     // The guardian takes the mutex, too, should the next line fail.
     drop(mutex);
-    switch_on(&uplink)?;
-    Ok(Some(guardian))
+    switch_on(uplink)?;
+    Ok(guardian.lingering())
 }
 
 /// In the guardian, which has inherited the share.
 fn give_back(path: &str, mutex: &str, share: &Share, is_exception: bool) {
-    let Ok(_mutex) = Lock::take(mutex) else { return };
+    // Where a thousand end at once, each waits for its turn; and if the last
+    // one gave up, the switch would stay.
+    let turn = (0..6).find_map(|_| Lock::take(mutex).ok());
+    let Some(_mutex) = turn else { return };
     // All interfaces are on by now? Then somebody else needs that: Docker
     // switches it on when it starts.
     let is_wanted = !is_exception && is_on(ALL).unwrap_or(false);
@@ -92,7 +103,10 @@ fn switch_of(interface: &str) -> String {
 /// # Errors
 /// When /proc cannot be read.
 pub fn uplink() -> Result<Option<String>> {
-    let mut routes = Proc::own().routes()?.into_iter();
-    let interface = routes.find(Route::is_default).map(|r| r.interface);
-    Ok(interface.filter(|interface| interface != "*"))
+    Ok(uplink_of(&Proc::own().routes()?).map(str::to_owned))
+}
+
+pub(crate) fn uplink_of(routes: &[Route]) -> Option<&str> {
+    let interface = &routes.iter().find(|route| route.is_default())?.interface;
+    (interface != "*").then_some(interface)
 }

@@ -2,8 +2,13 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::fd::{BorrowedFd, RawFd};
 
 use anyhow::{Context, Result};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    SockType, SockaddrIn, getpeername, getsockname, getsockopt, sockopt,
+};
 use nix::unistd::geteuid;
 use step00::{Line, Mark, Proc, Reader, Subject};
 
@@ -81,46 +86,61 @@ fn address_of(trie: &str) -> Option<&str> {
     leaf[0].strip_prefix("|-- ")
 }
 
-/// Where this launcher listens (proc_pid_net(5)): a socket of it is one that
-/// it has open. (Who looks at somebody else's container listens nowhere.)
+/// Where this launcher listens: each of its descriptors is asked whether it is
+/// such a socket. (Who looks at somebody else's container listens nowhere.)
+///
+/// /proc/PID/net/tcp has all sockets as text. But to write it the kernel goes
+/// through a table with room for hundreds of thousands of connections, which
+/// takes longer than all the rest of a container's start.
 fn doors() -> Result<Vec<String>> {
-    let own = Proc::own();
-    let open = fs::read_dir(own.path("fd")).context("list our descriptors")?;
-    let open: Vec<_> = open
-        .flatten()
-        .filter_map(|entry| fs::read_link(entry.path()).ok())
-        .collect();
-    // A socket that accepts connections is LISTENing, one for datagrams that
-    // is connected to nobody in state CLOSE.
-    let mut doors = Vec::new();
-    for (file, waits, protocol) in
-        [("net/tcp", "0A", ""), ("net/udp", "07", "UDP ")]
-    {
-        let sockets = own.read(file)?;
-        doors.extend(sockets.lines().filter_map(|line| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let (local, state) = (fields.get(1)?, fields.get(3)?);
-            let link = format!("socket:[{}]", fields.get(9)?);
-            let is_ours = *state == waits && open.contains(&link.into());
-            is_ours.then(|| door(local, protocol))?
-        }));
-    }
+    let open = fs::read_dir(Proc::own().path("fd"));
+    let open = open.context("list our descriptors")?.flatten();
+    let number =
+        |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let doors = open.filter_map(number).map(door);
+    let mut doors: Vec<String> = doors
+        .filter_map(Result::transpose)
+        .collect::<Result<_, Errno>>()
+        .context("ask our sockets where they listen")?;
     doors.sort();
+    // One socket may be open twice.
+    doors.dedup();
     Ok(doors)
 }
 
-/// `0100007F:1F90` is 127.0.0.1:8080: an address as the machine has its
-/// numbers, and a port.
-fn door(local: &str, protocol: &str) -> Option<String> {
-    let (address, port) = local.split_once(':')?;
-    let address = u32::from_str_radix(address, 16).ok()?.to_ne_bytes();
-    let port = u16::from_str_radix(port, 16).ok()?;
-    Some(match Ipv4Addr::from(address) {
+/// The address of a socket that accepts connections (getsockname(2);
+/// SO_ACCEPTCONN, socket(7)), or takes anybody's datagrams: it is connected to
+/// nobody (getpeername(2)).
+fn door(number: RawFd) -> Result<Option<String>, Errno> {
+    let at: SockaddrIn = match getsockname(number) {
+        // No socket; one of another family; the list itself, closed by now.
+        Err(Errno::ENOTSOCK | Errno::EINVAL | Errno::EBADF) => {
+            return Ok(None);
+        }
+        at => at?,
+    };
+    // SAFETY: it is borrowed until this function ends. Nothing closes it
+    // meanwhile; a number that is no descriptor any more is EBADF.
+    let socket = unsafe { BorrowedFd::borrow_raw(number) };
+    let protocol = match getsockopt(&socket, sockopt::SockType)? {
+        SockType::Stream if getsockopt(&socket, sockopt::AcceptConn)? => "",
+        SockType::Datagram if at.port() != 0 && !has_peer(number)? => "UDP ",
+        _ => return Ok(None),
+    };
+    let port = at.port();
+    Ok(Some(match at.ip() {
         Ipv4Addr::UNSPECIFIED => {
             format!("{protocol}port {port} by every address")
         }
         address => format!("{protocol}{address}:{port}"),
-    })
+    }))
+}
+
+fn has_peer(number: RawFd) -> Result<bool, Errno> {
+    match getpeername::<SockaddrIn>(number) {
+        Err(Errno::ENOTCONN) => Ok(false),
+        peer => peer.map(|_| true),
+    }
 }
 
 /// What stands in the way of the container's packets on this machine.

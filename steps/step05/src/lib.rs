@@ -4,12 +4,11 @@
 //! and listening sockets: the process gets a whole network stack of its own.
 //! With it come a cable to the machine and a way out.
 //!
-//! - [`network`] - the primitive: loopback, the cable, the container's end.
-//! - [`netlink`] - the language in which the kernel is asked for it.
+//! - [`network`] - the primitive; [`netlink`] - how the kernel is asked for it.
 //! - [`nat`], [`forwarding`] - the way out: the machine as a router.
 //! - [`address`], [`names`], [`publish`] - addresses, names, ports.
-//! - [`Args`], [`Connection`] - what is asked for, and all of it together.
-//! - [`ledger`] - interfaces and addresses, as the process has them.
+//! - [`Args`], [`Connection`], [`ledger`] - what is asked for, and made of it.
+//! - [`moving`] - an interface of the machine's that is given away.
 //!
 //! Not promised: IPv6. Still visible: users. Root inside is the machine's root.
 
@@ -27,6 +26,7 @@ pub mod network;
 pub mod address;
 pub mod forwarding;
 pub mod ledger;
+pub mod moving;
 pub mod names;
 pub mod nat;
 pub mod netlink;

@@ -40,18 +40,22 @@ fn run(mut args: Args) -> Result<Ending> {
     image.own_files = connection.files(&args.uts.hostname, &args.network);
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |process: &Process| connection.connect(process);
+    let outside = |_process: &Process| Ok(());
+
+    // And while that sets up its files.
+    let meanwhile = |process: &Process| connection.connect(process);
+    stage.hooks.meanwhile = Some(&meanwhile);
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
         step01::uts::set_hostname(&args.uts.hostname)?;
-        connection.bring_up()?;
         step03::root::make_private()?;
         let new_root = image.assemble(gate)?;
         step03::furnish(&new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
-        step03::settle_in(&args.root)
+        step03::settle_in(&args.root)?;
+        connection.bring_up(gate)
     };
 
     let mut outcome = stage.run(outside, inside, step05::LEDGER)?;

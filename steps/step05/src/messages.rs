@@ -10,7 +10,7 @@ use crate::netlink::{ACK, CREATE, Netlink, Request};
 
 /// Kinds of request: rtnetlink(7).
 pub(crate) const RTM_NEWLINK: u16 = 16;
-const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_NEWADDR: u16 = 20;
 pub(crate) const RTM_NEWROUTE: u16 = 24;
 
 /// Attributes, from <linux/if_link.h>, <linux/if_addr.h>, <linux/rtnetlink.h>.

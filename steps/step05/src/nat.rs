@@ -5,8 +5,15 @@
 //! `owner`: the netlink socket that made it. The kernel removes it when that
 //! socket is closed, and so with the launcher, however that ends.
 //! (`nft -f file` could not do this: its socket is closed when it exits.)
+//!
+//! Who closes that socket waits, until no processor can be reading the table
+//! any more (an RCU grace period: rcu/whatisRCU in the kernel's documentation),
+//! which is longer than all the rest of a short command. So a launcher that
+//! ends in order deletes the table by a message, after which it is gone, and
+//! leaves the last copy of the socket to a guardian for whose end nobody waits.
 
 use std::net::Ipv4Addr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -18,16 +25,31 @@ use step00::Advice;
 use crate::address::Cable;
 use crate::guard;
 use crate::netlink::{DUMP, Netlink, Request, attributes};
-use crate::nf_requests::{chain, message, rule, table};
+use crate::nf_requests::{batch, chain, delete_table, rule, table};
 use crate::nf_tables::*;
 
 /// The rule, for as long as this lives.
 #[derive(Debug)]
 pub struct Masquerade {
-    _owner: Netlink,
+    name: String,
+    owner: Netlink,
 }
 
 impl Masquerade {
+    /// Opens the socket that is to own a table of this name.
+    ///
+    /// # Errors
+    /// EPROTONOSUPPORT when the kernel lacks netfilter's netlink.
+    pub fn prepare(name: String) -> Result<Masquerade> {
+        let owner = failed(Netlink::open(SockProtocol::NetlinkNetFilter))?;
+        Ok(Masquerade { name, owner })
+    }
+
+    /// The table lives as long as this is open somewhere.
+    pub fn owner(&self) -> BorrowedFd<'_> {
+        self.owner.as_fd()
+    }
+
     /// What `nft` calls
     ///
     /// ```text
@@ -44,10 +66,9 @@ impl Masquerade {
     ///
     /// # Errors
     /// EOPNOTSUPP or ENOENT when the kernel lacks nf_tables or its NAT.
-    pub fn start(name: &str, cable: &Cable) -> Result<Masquerade> {
-        // All or nothing: between `begin` and `end` lies one transaction.
-        let mut batch = vec![
-            message(NFNL_MSG_BATCH_BEGIN, 0, NFNL_SUBSYS_NFTABLES),
+    pub fn start(&self, cable: &Cable) -> Result<()> {
+        let name = &self.name;
+        let mut requests = vec![
             table(name),
             // After routing, where the source address may be changed.
             chain(
@@ -59,37 +80,36 @@ impl Masquerade {
             ),
             masquerade(name, cable.inside),
         ];
-        batch.extend(guard::chains(name, cable));
-        batch.push(message(NFNL_MSG_BATCH_END, 0, NFNL_SUBSYS_NFTABLES));
-        Masquerade::send_patiently(&batch)
-            .context("masquerade the container's address with nf_tables")
-            .advice(
-                "sudo modprobe -a nft_chain_nat nft_ct; or: --network none",
-            )
+        requests.extend(guard::chains(name, cable));
+        failed(send_patiently(&self.owner, &batch(requests)))
     }
+}
 
-    /// Parts of nf_tables may be modules, which the kernel loads when they are
-    /// first asked for. A request that comes while they are being loaded for
-    /// another launcher may get ENOENT, as if there were none; so repeat it
-    /// for a second.
-    fn send_patiently(batch: &[Request]) -> Result<Masquerade> {
-        const NOT_YET: Option<&Errno> = Some(&Errno::ENOENT);
-        for _ in 0..20 {
-            match Masquerade::send(batch) {
-                Err(error) if error.downcast_ref() == NOT_YET => {
-                    sleep(Duration::from_millis(50));
-                }
-                answer => return answer,
-            }
+impl Drop for Masquerade {
+    fn drop(&mut self) {
+        // Where this fails, it goes with the socket.
+        let _ = self.owner.ask(batch(vec![delete_table(&self.name)]));
+    }
+}
+
+fn failed<T>(answer: Result<T>) -> Result<T> {
+    answer
+        .context("masquerade the container's address with nf_tables")
+        .advice("sudo modprobe -a nft_chain_nat nft_ct; or: --network none")
+}
+
+/// Parts of nf_tables may be modules, which the kernel loads when they are
+/// first asked for. A request that comes while they are being loaded for
+/// another launcher may get ENOENT, as if there were none; so repeat it
+/// for a second.
+fn send_patiently(owner: &Netlink, batch: &[Request]) -> Result<()> {
+    for _ in 0..20 {
+        match owner.ask(batch.iter().cloned()) {
+            Err(Errno::ENOENT) => sleep(Duration::from_millis(50)),
+            answer => return Ok(answer.map(drop)?),
         }
-        Masquerade::send(batch)
     }
-
-    fn send(batch: &[Request]) -> Result<Masquerade> {
-        let owner = Netlink::open(SockProtocol::NetlinkNetFilter)?;
-        owner.ask(batch.iter().cloned())?;
-        Ok(Masquerade { _owner: owner })
-    }
+    Ok(owner.ask(batch.iter().cloned()).map(drop)?)
 }
 
 /// Three expressions in a row: load, compare, masquerade. A comparison that

@@ -5,7 +5,7 @@
 //! there is to it; `ip` and `nft` send the very same bytes.
 
 use std::cell::Cell;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -165,6 +165,13 @@ impl Netlink {
                 Err(errno) => return Err(errno),
             }
         }
+    }
+}
+
+/// For who is to keep it open, too.
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

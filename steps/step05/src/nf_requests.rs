@@ -19,6 +19,18 @@ pub(crate) fn table(name: &str) -> Request {
         .number(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER)
 }
 
+/// Its end, with all that is in it.
+pub(crate) fn delete_table(name: &str) -> Request {
+    message(NFT_MSG_DELTABLE, ACK, 0).text(NFTA_TABLE_NAME, name)
+}
+
+/// What lies between these two messages is one transaction: all or nothing.
+pub(crate) fn batch(requests: Vec<Request>) -> Vec<Request> {
+    let edge = |kind| message(kind, 0, NFNL_SUBSYS_NFTABLES);
+    let (begin, end) = (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END);
+    [vec![edge(begin)], requests, vec![edge(end)]].concat()
+}
+
 /// A chain of this kind, which the kernel asks at `hook`; what comes to its
 /// end is accepted.
 pub(crate) fn chain(

@@ -10,6 +10,7 @@ const NFTABLES: u16 = NFNL_SUBSYS_NFTABLES << 8;
 pub(crate) const NFNL_MSG_BATCH_BEGIN: u16 = 0x10;
 pub(crate) const NFNL_MSG_BATCH_END: u16 = 0x11;
 pub(crate) const NFT_MSG_NEWTABLE: u16 = NFTABLES;
+pub(crate) const NFT_MSG_DELTABLE: u16 = NFTABLES | 2;
 pub(crate) const NFT_MSG_NEWCHAIN: u16 = NFTABLES | 3;
 pub(crate) const NFT_MSG_GETCHAIN: u16 = NFTABLES | 4;
 pub(crate) const NFT_MSG_NEWRULE: u16 = NFTABLES | 6;

@@ -3,11 +3,12 @@
 use std::fs;
 
 use anyhow::{Result, anyhow};
-use nix::unistd::{Uid, User, getegid, geteuid};
+use nix::unistd::{getegid, geteuid};
 use step00::Advice;
 
 use crate::Args;
 use crate::mapping::{Mapping, outside_of};
+use crate::names::name_of;
 
 /// Both maps of a container.
 #[derive(Debug, Clone)]
@@ -102,8 +103,7 @@ impl Maps {
 /// Root inside as `root`, and from 1 on what is set aside for this person.
 fn root_and_range(root: u32, person: u32, file: &str) -> Vec<Mapping> {
     let table = fs::read_to_string(file).unwrap_or_default();
-    let name = User::from_uid(Uid::from_raw(person)).ok().flatten();
-    let name = name.map(|user| user.name).unwrap_or_default();
+    let name = name_of(person).unwrap_or_default();
     let mut mappings = vec![Mapping::root_as(root)];
     mappings.extend(range_of(&table, &name, person));
     mappings

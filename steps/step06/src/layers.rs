@@ -8,16 +8,17 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use libc::SIGCHLD;
 use nix::errno::Errno;
-use nix::sys::prctl;
-use nix::sys::signal::Signal;
-use nix::unistd::{getpid, getppid, pause};
-use step00::{Advice, Doomed, process};
+use nix::sched::{CloneFlags, clone};
+use nix::sys::wait::waitpid;
+use step00::Advice;
+use step03::filesystem;
 use step03::tree::{self, Attributes, MOUNT_ATTR_IDMAP, Tree};
 use step04::image::Image;
 
@@ -141,29 +142,30 @@ fn set_idmap(layer: &Tree, owners: &Maps) -> Result<Idmap> {
 }
 
 /// A user namespace of which only the maps are used. It exists as long as
-/// something refers to it: here a descriptor, then the mount.
-fn user_namespace(maps: &Maps) -> Result<File> {
-    let new_user = libc::CLONE_NEWUSER as u64;
-    let launcher = getpid();
-    let holder = process::fork(new_user, None)
+/// something refers to it: first a process, then a descriptor, then the mount.
+///
+/// The process ends at once. Until its parent waits for it, it still has its
+/// number, and in /proc its namespace and its maps. So it needs no copy of this
+/// memory either, only a stack.
+///
+/// # Errors
+/// ENOSPC for too many of them, and as for [`write_maps`].
+pub fn user_namespace(maps: &Maps) -> Result<File> {
+    let mut stack = [0; 8192];
+    let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
+    let flags = flags | CloneFlags::CLONE_NEWUSER;
+    // SAFETY: this process waits until the new one has ended (CLONE_VFORK), and
+    // that one does nothing, on a stack of its own.
+    let holder =
+        unsafe { clone(Box::new(|| 0), &mut stack, flags, Some(SIGCHLD)) };
+    let holder = holder
         .context("make a user namespace")
         .advice("see /proc/sys/user/max_user_namespaces")?;
-    let Some(holder) = holder else {
-        let _ = prctl::set_pdeathsig(Signal::SIGKILL);
-        // A guardian's pipe is among them, and must not be kept open here.
-        let _ = step00::child::close_all_but(&[]);
-        // Another parent means that the launcher died before PDEATHSIG was
-        // set.
-        while getppid() == launcher {
-            pause();
-        }
-        // SAFETY: _exit takes no pointer, and runs no destructor of ours.
-        unsafe { libc::_exit(0) }
-    };
-    let holder = Doomed(holder);
-    let path = format!("/proc/{}/ns/user", holder.0.pid);
-    write_maps(holder.0.pid, maps)?;
-    File::open(&path).context(path)
+    let path = format!("/proc/{holder}/ns/user");
+    let namespace = write_maps(holder, maps)
+        .and_then(|()| File::open(&path).context(path));
+    waitpid(holder, None).context("wait for its process")?;
+    namespace
 }
 
 /// overlayfs has taken idmapped layers since Linux 5.19.
@@ -178,7 +180,8 @@ fn overlay_takes_idmaps() -> bool {
 /// Copies a layer into a tmpfs that is mounted nowhere, so that it goes with
 /// the last descriptor for it. It takes as much memory as the layer is big.
 fn copy_with_other_owners(layer: &Tree, owners: &Maps) -> Result<OwnedFd> {
-    let copy = detached_tmpfs().context("make a tmpfs")?;
+    let copy =
+        filesystem::detached("tmpfs", "tmpfs", &[]).context("make a tmpfs")?;
     let path = path_of(copy.as_fd());
     // By way of the descriptor, nothing is mounted below the layer.
     let mut command = std::process::Command::new("cp");
@@ -228,34 +231,6 @@ fn change_owners(
         }
     }
     Ok(())
-}
-
-/// The three calls that mount(2) does in one: fsopen, fsconfig, fsmount. What
-/// they make is not in any directory.
-fn detached_tmpfs() -> nix::Result<OwnedFd> {
-    const FSCONFIG_CMD_CREATE: libc::c_uint = 6;
-    const CLOEXEC: libc::c_uint = 1;
-    let none = std::ptr::null::<libc::c_char>();
-    // SAFETY: the name is a constant that ends in a zero byte.
-    let context =
-        unsafe { libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), CLOEXEC) };
-    let context = owned(context)?;
-    let number = context.as_raw_fd();
-    let create = FSCONFIG_CMD_CREATE;
-    // SAFETY: this command takes no key and no value.
-    let made = unsafe {
-        libc::syscall(libc::SYS_fsconfig, number, create, none, none, 0)
-    };
-    Errno::result(made)?;
-    // SAFETY: plain numbers; no mount attributes.
-    owned(unsafe { libc::syscall(libc::SYS_fsmount, number, CLOEXEC, 0) })
-}
-
-/// Takes a descriptor that a call has just made.
-fn owned(answer: libc::c_long) -> nix::Result<OwnedFd> {
-    let descriptor = Errno::result(answer)?;
-    // SAFETY: the kernel has made it for us alone, and this is its one owner.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor as i32) })
 }
 
 #[cfg(test)]

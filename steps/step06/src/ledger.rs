@@ -3,8 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use nix::unistd::{Pid, Uid, User};
+use nix::unistd::Pid;
 use step00::{Line, Mark, Proc, Reader, Subject};
+
+use crate::names::name_in_file;
 
 /// All readers of this rung's ledger.
 #[rustfmt::skip]
@@ -21,8 +23,8 @@ pub fn read(process: &Subject) -> Result<Vec<Line>> {
     }
     let map = process.uid_map()?;
     let root = map.outside(0).context("find root's map")?;
-    let name = User::from_uid(Uid::from_raw(root as u32)).ok().flatten();
-    let name = name.map_or(String::new(), |user| format!("{}, ", user.name));
+    let name = name_in_file(root as u32);
+    let name = name.map_or(String::new(), |name| format!("{name}, "));
     let text = match map.count() {
         1 => {
             format!("root inside is {name}uid {root} outside, nobody else is")

@@ -33,6 +33,7 @@ pub mod ledger;
 pub mod mapping;
 
 mod flags;
+mod names;
 mod pasta;
 mod probe;
 mod rootless;
@@ -40,5 +41,5 @@ mod streams;
 mod writing;
 
 pub use rootless::{Connection, connection};
-pub use {flags::Args, ids::Maps, ledger::LEDGER};
+pub use {flags::Args, ids::Maps, ledger::LEDGER, names::name_of};
 pub use {streams::set_stage, writing::give_up_groups};

@@ -42,11 +42,22 @@ impl Mapping {
         let offset = inside.checked_sub(self.inside)?;
         (offset < self.count).then(|| self.outside + offset)
     }
+
+    /// Does this number outside stand for one inside?
+    fn has(&self, outside: u32) -> bool {
+        let offset = outside.checked_sub(self.outside);
+        offset.is_some_and(|offset| offset < self.count)
+    }
 }
 
 /// The number outside that stands for `inside`, if any does.
 pub fn outside_of(mappings: &[Mapping], inside: u32) -> Option<u32> {
     mappings.iter().find_map(|mapping| mapping.outside_of(inside))
+}
+
+/// Is `outside` anybody inside, or nobody?
+pub fn is_inside(mappings: &[Mapping], outside: u32) -> bool {
+    mappings.iter().any(|mapping| mapping.has(outside))
 }
 
 #[cfg(test)]
@@ -68,6 +79,9 @@ mod tests {
         let all = [0, 1, 2, 3, 4, 5].map(|it| outside_of(&[root, some], it));
         let right = [Some(7), None, Some(10), Some(11), Some(12), None];
         assert_eq!(all, right);
+        let numbers = [6, 7, 8, 9, 10, 12, 13];
+        let all = numbers.map(|outside| is_inside(&[root, some], outside));
+        assert_eq!(all, [false, true, false, false, true, true, false]);
         assert_eq!(outside_of(&[whole], 65_535), Some(165_535));
         assert_eq!(outside_of(&[whole], 65_536), None);
     }

@@ -84,7 +84,7 @@ impl Pasta {
         let process = hold(&child).context("take hold of pasta")?;
         // PR_SET_PDEATHSIG would not do: the kernel forgets it when a process
         // joins a user namespace, and that is the first thing that pasta does.
-        let guardian = Guardian::start(Some(process.pidfd.as_fd()), || {
+        let guardian = Guardian::start(&[process.pidfd.as_fd()], || {
             let _ = signal(&process, libc::SIGKILL);
         })?;
         let mut pasta = Pasta { child, process, _guardian: guardian };

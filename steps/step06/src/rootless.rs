@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
-use step00::{Advice, Process};
+use step00::{Advice, Gate, Process};
 use step05::Kind;
 
 use crate::Args;
@@ -85,11 +85,11 @@ impl Connection {
         self.own.connect(process)
     }
 
-    /// Inside, with the cable plugged in: brings up the interfaces.
+    /// Inside: waits for the cable, and brings up the interfaces.
     ///
     /// # Errors
     /// As for step05's.
-    pub fn bring_up(&self) -> Result<()> {
-        self.own.bring_up()
+    pub fn bring_up(&self, gate: &Gate) -> Result<()> {
+        self.own.bring_up(gate)
     }
 }

@@ -24,10 +24,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
+use nix::sys::stat::{Mode, fchmod};
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::unistd::pipe2;
 use step00::stage::{HandedOver, Streams};
+use step00::stat::{FileStat, fstat};
 use step00::{Gate, Stage};
 
 use crate::probe;

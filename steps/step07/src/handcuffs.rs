@@ -50,8 +50,9 @@ pub fn report(
     handcuffs: &Option<Handcuffs>,
     outcome: &Outcome,
 ) {
-    if let Some(handcuffs) = handcuffs {
-        handcuffs.report(args.quiet, outcome.ending);
+    if let Some(own) = handcuffs {
+        let lines = own.last_words(args.quiet, outcome.ending);
+        lines.iter().for_each(|line| epilogue(line));
     }
 }
 
@@ -101,13 +102,10 @@ impl Handcuffs {
         Ok(Handcuffs { group, folder })
     }
 
-    fn report(&self, quiet: bool, ending: Ending) {
-        if let Some(line) = self.death(ending) {
-            epilogue(&line);
-        }
-        if !quiet {
-            epilogue(&self.use_made());
-        }
+    /// That it was the OOM killer is said in any case.
+    fn last_words(&self, quiet: bool, ending: Ending) -> Vec<String> {
+        let used = (!quiet).then(|| self.use_made());
+        self.death(ending).into_iter().chain(used).collect()
     }
 
     /// Was it the OOM killer who ended it?
@@ -211,6 +209,8 @@ mod tests {
         let used = "peak memory 1.5K, CPU 2.50 s, throttled 4 times, OOM \
                     kills 2";
         assert_eq!(handcuffs.use_made(), used);
+        assert_eq!(handcuffs.last_words(false, killed), [death, used]);
+        assert_eq!(handcuffs.last_words(true, killed), [death]);
         // The control: killed by somebody else, on a kernel before 5.19.
         let files = ["memory.events", "memory.peak", "cpu.stat"];
         for name in files {

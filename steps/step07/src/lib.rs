@@ -8,7 +8,7 @@
 //!
 //! - [`cgroup`] - the primitive: hand on controllers, make a group, limit it.
 //! - [`quantities`], [`limits`], [`counts`] - in the terms of the kernel's files.
-//! - [`place`] - where on this machine a group can be made.
+//! - [`place`], [`events`] - where a group can be made, waiting for its end.
 //! - [`Handcuffs`], [`mod@sweep`] - a group, its report, and its removal.
 //! - [`Args`] - `--memory`, `--cpus`, `--pids`, `--io-read`, `--io-write`,
 //!   `--cpuset`.
@@ -27,6 +27,7 @@ pub mod cgroup;
 pub mod cgroup;
 
 pub mod counts;
+pub mod events;
 pub mod ledger;
 pub mod limits;
 pub mod place;

@@ -48,24 +48,25 @@ fn run(mut args: Args) -> Result<Ending> {
     step07::set_stage(&mut stage, &handcuffs);
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |process: &Process| {
-        step06::user::write_maps(process.pid, &maps)?;
-        connection.connect(process)
-    };
+    let outside = |it: &Process| step06::user::write_maps(it.pid, &maps);
+
+    // And while that sets up its files.
+    let meanwhile = |process: &Process| connection.connect(process);
+    stage.hooks.meanwhile = Some(&meanwhile);
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
         step06::user::become_root()?;
         step07::counts::limit()?;
         step01::uts::set_hostname(&args.uts.hostname)?;
-        connection.bring_up()?;
         step03::root::make_private()?;
         step03::volumes::hold_all(&volumes)?;
         let new_root = image.assemble(gate)?;
         step03::furnish(&new_root)?;
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
-        step03::settle_in(&args.root)
+        step03::settle_in(&args.root)?;
+        connection.bring_up(gate)
     };
 
     let mut outcome = stage.run(outside, inside, step07::LEDGER)?;

@@ -7,15 +7,17 @@
 //! ```
 
 use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::errno::Errno;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{Pid, Uid, geteuid};
 use step00::{Advice, Proc};
 
+use crate::belt::Belt;
 use crate::cgroup;
 
 /// Where the hierarchy is mounted, by the convention of every distribution.
@@ -72,18 +74,19 @@ impl Place {
         if geteuid().is_root() {
             return Ok(Place::Below(PathBuf::from(MOUNT)));
         }
-        let own = own_group()?;
-        // A group is delegated by giving its folder to a user.
-        match fs::metadata(&own)
-            .is_ok_and(|own| own.uid() == geteuid().as_raw())
-        {
-            true => Ok(Place::Below(own)),
-            false => Ok(Place::None {
+        Ok(Place::of(geteuid(), own_group()?))
+    }
+
+    /// A group is delegated by giving its folder to a user.
+    fn of(user: Uid, own: PathBuf) -> Place {
+        match fs::metadata(&own).is_ok_and(|own| own.uid() == user.as_raw()) {
+            true => Place::Below(own),
+            false => Place::None {
                 why: "no handcuffs: this cgroup belongs to the machine's root"
                     .into(),
                 advice: "systemd-run --user --scope -p Delegate=yes COMMAND"
                     .into(),
-            }),
+            },
         }
     }
 
@@ -103,9 +106,7 @@ impl Place {
             Err(_) => {}
         }
         if let Err(error) = cgroup::enable(base, controllers) {
-            // The machine's root group is exempt from the rule against
-            // internal processes. A delegated group is not.
-            if !is_busy(&error) || geteuid().is_root() {
+            if !are_processes_in_the_way(&error, geteuid()) {
                 return Err(error).advice(
                     "is this a container's cgroup? Use the machine's, or a VM",
                 );
@@ -118,9 +119,19 @@ impl Place {
     }
 }
 
+/// Lets the groups below `group` have limits of these kinds, as
+/// [`cgroup::enable`] does. What the group handed on before, it still does.
+///
+/// # Errors
+/// As [`cgroup::enable`].
+pub fn hand_on(group: &Path, controllers: &[&str]) -> Result<()> {
+    let _belt = Belt::fasten(group);
+    cgroup::enable(group, controllers)
+}
+
 /// Opens a new group's folder to all, whatever the umask: who is in the group
 /// may be another user, and to a mount that shows it one has to get.
-pub(crate) fn let_all_enter(group: &Path) -> Result<()> {
+pub fn let_all_enter(group: &Path) -> Result<()> {
     fs::set_permissions(group, Permissions::from_mode(0o755))
         .with_context(|| format!("set the mode of {}", group.display()))
 }
@@ -133,14 +144,24 @@ fn clear_out(base: &Path) -> Result<()> {
         .with_context(|| format!("make {}", leaf.display()))?;
     let procs = fs::read_to_string(base.join("cgroup.procs"))?;
     for pid in procs.lines() {
-        match fs::write(leaf.join("cgroup.procs"), pid) {
-            Ok(()) => {}
-            // It has ended in the meantime.
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
-            Err(error) => bail!("move process {pid} to a leaf: {error}"),
-        }
+        unless_ended(fs::write(leaf.join("cgroup.procs"), pid))
+            .with_context(|| format!("move process {pid} to a leaf"))?;
     }
     Ok(())
+}
+
+/// A process that has ended in the meantime is in nobody's way.
+fn unless_ended(moved: io::Result<()>) -> io::Result<()> {
+    match moved {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        moved => moved,
+    }
+}
+
+/// The machine's root group is exempt from the rule against internal
+/// processes. A delegated group is not.
+fn are_processes_in_the_way(error: &anyhow::Error, user: Uid) -> bool {
+    is_busy(error) && !user.is_root()
 }
 
 fn is_busy(error: &anyhow::Error) -> bool {
@@ -151,7 +172,8 @@ fn is_busy(error: &anyhow::Error) -> bool {
     })
 }
 
-fn is_unified(path: &Path) -> bool {
+/// Is this the top of a tree of version 2?
+pub fn is_unified(path: &Path) -> bool {
     let kind = statfs(path).map(|found| found.filesystem_type());
     kind == Ok(CGROUP2_SUPER_MAGIC)
 }
@@ -184,14 +206,23 @@ pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use witness::Folder;
 
     use super::*;
 
     fn read(folder: &Path, name: &str) -> String {
         fs::read_to_string(folder.join(name)).expect(name)
+    }
+
+    #[test]
+    fn a_group_is_for_whom_its_folder_belongs_to() {
+        let own = Folder::new();
+        let of = |user: u32| Place::of(Uid::from_raw(user), own.path().into());
+        let user = geteuid().as_raw();
+        assert!(matches!(of(user), Place::Below(it) if it == own.path()));
+        assert!(matches!(of(user + 1), Place::None { .. }));
+        let gone = Place::of(geteuid(), own.join("gone"));
+        assert!(matches!(gone, Place::None { .. }));
     }
 
     /// In a folder that stands for a hierarchy: its files keep the last word
@@ -250,6 +281,33 @@ mod tests {
         assert!(is_busy(&error(Errno::EBUSY)));
         assert!(!is_busy(&error(Errno::ENOENT)));
         assert!(!is_busy(&anyhow::anyhow!("no error of the kernel's")));
+        let [root, other] = [0, 1].map(Uid::from_raw);
+        let in_the_way =
+            |errno, user| are_processes_in_the_way(&error(errno), user);
+        assert!(in_the_way(Errno::EBUSY, other));
+        assert!(!in_the_way(Errno::EBUSY, root));
+        assert!(!in_the_way(Errno::ENOENT, other));
+    }
+
+    #[test]
+    fn a_process_that_has_ended_need_not_be_moved() {
+        let moved = |errno| unless_ended(Err(io::Error::from(errno)));
+        assert!(moved(Errno::ESRCH).is_ok());
+        assert!(moved(Errno::EPERM).is_err());
+        assert!(unless_ended(Ok(())).is_ok());
+    }
+
+    #[test]
+    fn a_group_is_open_to_all_whatever_the_umask() {
+        let base = Folder::new();
+        let mode = |mode| {
+            let mode = Permissions::from_mode(mode);
+            fs::set_permissions(base.path(), mode).expect("set its mode");
+            let_all_enter(base.path()).expect("open it");
+            let found = fs::metadata(base.path()).expect("look at it");
+            found.mode() & 0o7777
+        };
+        assert_eq!([mode(0o700), mode(0o777)], [0o755; 2]);
     }
 
     #[test]
@@ -258,6 +316,7 @@ mod tests {
         let path = text.lines().find_map(|line| line.strip_prefix("0::/"));
         let folder = path.map(|path| Path::new(MOUNT).join(path));
         assert_eq!(group_in(&Proc::own()).expect("read it"), folder);
+        assert_eq!(own_group().ok(), folder);
         // No container's: this is a test.
         let own = group_of(Pid::this()).expect("read it");
         assert_eq!(own, None);

@@ -1,16 +1,16 @@
 //! The removal of groups that are not used any more: a launcher's own at its
 //! end, and those of launchers that were killed.
 
-use std::fs::{self, File};
-use std::os::fd::AsFd;
+use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use step00::Proc;
-use step00::lock::Lock;
+use step00::lock::{Lock, some_of};
 
+use crate::events::wait_for;
 use crate::place::{MOUNT, PARENT, Place};
 
 /// Ends and removes the group that this process has made, or was about to
@@ -30,12 +30,7 @@ pub fn last_resort() -> Result<impl FnOnce()> {
 /// is dying is still in it, so wait for the kernel to say it is empty.
 pub(crate) fn end(group: &Path) {
     let _ = fs::write(group.join("cgroup.kill"), "1");
-    if let Ok(events) = File::open(group.join("cgroup.events")) {
-        while is_populated(group) {
-            let fd = PollFd::new(events.as_fd(), PollFlags::POLLPRI);
-            let _ = poll(&mut [fd], PollTimeout::from(100u8));
-        }
-    }
+    let _ = wait_for(group, "populated 0", Duration::MAX);
     let _ = fs::remove_dir(group);
     let base = group.ancestors().nth(2).unwrap_or(Path::new(MOUNT));
     if let Ok(_mutex) = mutex() {
@@ -62,10 +57,18 @@ pub(crate) fn mutex() -> Result<Lock> {
 /// The groups below `parent` whose launcher was killed and could not remove
 /// them. A group whose processes are still dying is for the next time.
 fn abandoned(parent: &Path) -> Vec<PathBuf> {
+    groups_in(parent).into_iter().filter(|it| is_abandoned(it)).collect()
+}
+
+fn groups_in(parent: &Path) -> Vec<PathBuf> {
     let groups = fs::read_dir(parent).into_iter().flatten().flatten();
-    let groups = groups.map(|entry| entry.path()).filter(|path| path.is_dir());
-    let is_left = |group: &PathBuf| !has_owner(group) && !is_populated(group);
-    groups.filter(is_left).collect()
+    let is_dir =
+        |entry: &DirEntry| entry.file_type().is_ok_and(|t| t.is_dir());
+    groups.filter(is_dir).map(|entry| entry.path()).collect()
+}
+
+fn is_abandoned(group: &Path) -> bool {
+    !has_owner(group) && !is_populated(group)
 }
 
 /// Removes the groups of launchers that were killed.
@@ -79,9 +82,11 @@ pub fn sweep() {
     }
 }
 
-/// Removes them. Another launcher may be quicker, and that is no error.
+/// Removes them, or where there are many groups, what is abandoned of some.
+/// Another launcher may be quicker, and that is no error.
 pub(crate) fn remove_abandoned(parent: &Path) {
-    for group in abandoned(parent) {
+    let groups = groups_in(parent);
+    for group in some_of(&groups).filter(|group| is_abandoned(group)) {
         let _ = fs::remove_dir(group);
     }
 }

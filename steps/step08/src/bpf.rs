@@ -1,5 +1,5 @@
-//! The little machine that runs a seccomp filter: classic BPF, four
-//! instructions of which are all we need.
+//! The little machine that runs a seccomp filter: classic BPF, four kinds of
+//! instructions of which are all that our filter needs.
 //!
 //! We use one register of it, A. It has no loop: every jump goes forward, so
 //! each run ends (Documentation/networking/filter.rst). Its input is 64 bytes,
@@ -14,13 +14,16 @@
 //! | `jset k` | is any bit of k set in A? |
 //! | `ret k` | stop; k is the answer to the kernel |
 //!
+//! Filters that others describe to us need two more: `and k` (A = A & k) and
+//! `ja k` (skip k instructions, whatever A holds).
+//!
 //! A jump holds two distances, one for yes and one for no, each one byte: the
 //! number of instructions to skip. We write [`ALLOW`], [`REFUSE`] or
 //! [`ABSENT`] where the distance is not known yet, and [`link`] fills it in.
 
 use libc::{
-    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP, BPF_JSET, BPF_K, BPF_LD,
-    BPF_RET, BPF_W, seccomp_data, sock_filter,
+    BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JGT, BPF_JMP,
+    BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, seccomp_data, sock_filter,
 };
 use std::mem::offset_of;
 
@@ -37,6 +40,11 @@ pub const ANY_BIT: u16 = (BPF_JMP | BPF_JSET | BPF_K) as u16;
 /// `ret`: answer with the constant.
 pub const RETURN: u16 = (BPF_RET | BPF_K) as u16;
 
+/// `and`: keep only the bits of the constant in A.
+pub const AND: u16 = (BPF_ALU | BPF_AND | BPF_K) as u16;
+/// `ja`: jump always, by a constant of 32 bits.
+pub const ALWAYS: u16 = (BPF_JMP | BPF_JA) as u16;
+
 /// Where the call's number lies in the input.
 pub const NUMBER: u32 = offset_of!(seccomp_data, nr) as u32;
 /// Where the architecture lies in the input.
@@ -49,6 +57,11 @@ pub const ARCHITECTURE: u32 = offset_of!(seccomp_data, arch) as u32;
 pub const fn argument(index: usize) -> u32 {
     assert!(cfg!(target_endian = "little") && index < 6);
     (offset_of!(seccomp_data, args) + index * size_of::<u64>()) as u32
+}
+
+/// Where the high 32 bits of argument `index` (0 to 5) lie in the input.
+pub const fn argument_high(index: usize) -> u32 {
+    argument(index) + size_of::<u32>() as u32
 }
 
 /// Jump distance 0: go on with the next instruction.
@@ -79,6 +92,16 @@ pub const fn answer(action: u32) -> sock_filter {
 /// bits of the answer carry it (seccomp(2), SECCOMP_RET_ERRNO).
 pub const fn answer_errno(errno: i32) -> sock_filter {
     answer(libc::SECCOMP_RET_ERRNO | errno as u32)
+}
+
+/// A = A & `k`.
+pub const fn and(k: u32) -> sock_filter {
+    sock_filter { code: AND, jt: 0, jf: 0, k }
+}
+
+/// Skip `distance` instructions. It may be longer than the 255 of a comparison.
+pub const fn skip(distance: u32) -> sock_filter {
+    sock_filter { code: ALWAYS, jt: 0, jf: 0, k: distance }
 }
 
 /// Is this one of the four comparisons?

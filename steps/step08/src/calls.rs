@@ -3,8 +3,8 @@
 //! It is an allow-list, made after Docker's default profile: everything that
 //! shells, package managers, language runtimes, databases and network servers
 //! call is allowed, and what nobody thought of is not. Lists are by name, for
-//! all architectures at once; a name that the running one lacks (`open` on
-//! aarch64) simply has no number there.
+//! all architectures at once; a name that one of them lacks (`open` on aarch64)
+//! simply has no number there.
 //!
 //! Each call of `arch.rs`'s table stands in exactly one of [`ALLOWED`],
 //! [`CHECKED`], [`ABSENT`] and [`REFUSED`]: a test sees to it, so that none is
@@ -15,26 +15,30 @@
 //! `chroot`, `mknod` or `sethostname` are allowed, because namespaces and
 //! capabilities already decide what they can reach.
 
-use crate::arch;
+use crate::arch::{self, Arch};
 use std::collections::HashMap;
 
 /// Allowed whatever the arguments. One entry for each theme.
 pub const ALLOWED: &[&str] = &[
     // Reading and writing descriptors: what every program does all day.
     "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 \
-     lseek close close_range dup dup2 dup3 fcntl flock fsync fdatasync sync \
-     syncfs sync_file_range fallocate fadvise64 readahead copy_file_range \
-     sendfile splice tee vmsplice pipe pipe2 cachestat",
+     lseek _llseek close close_range dup dup2 dup3 fcntl fcntl64 flock fsync \
+     fdatasync sync syncfs sync_file_range fallocate fadvise64 fadvise64_64 \
+     readahead copy_file_range sendfile sendfile64 splice tee vmsplice pipe \
+     pipe2 cachestat",
     // Opening, naming and removing files. The mount namespace decides which
     // files there are; `openat2` can only narrow a lookup.
-    "open openat openat2 creat access faccessat faccessat2 truncate ftruncate \
+    "open openat openat2 creat access faccessat faccessat2 truncate \
+     truncate64 ftruncate ftruncate64 \
      mkdir mkdirat rmdir mknod mknodat link linkat symlink symlinkat unlink \
      unlinkat rename renameat renameat2 readlink readlinkat getdents \
      getdents64 chdir fchdir getcwd chroot umask",
     // Looking at files and changing their owner, mode, times and attributes:
     // dpkg and tar restore all of these.
-    "stat fstat lstat newfstatat statx statfs fstatfs chmod fchmod fchmodat \
-     fchmodat2 chown fchown lchown fchownat utime utimes futimesat utimensat \
+    "stat stat64 fstat fstat64 lstat lstat64 newfstatat fstatat64 statx \
+     statfs statfs64 fstatfs fstatfs64 chmod fchmod fchmodat fchmodat2 chown \
+     chown32 fchown fchown32 lchown lchown32 fchownat utime utimes futimesat \
+     utimensat utimensat_time64 \
      setxattr lsetxattr fsetxattr setxattrat getxattr lgetxattr fgetxattr \
      getxattrat listxattr llistxattr flistxattr listxattrat removexattr \
      lremovexattr fremovexattr removexattrat file_getattr file_setattr \
@@ -42,57 +46,81 @@ pub const ALLOWED: &[&str] = &[
      inotify_rm_watch",
     // Memory. The placement of pages on NUMA nodes is for databases; the
     // cgroup's cpuset still bounds it.
-    "brk mmap munmap mremap mprotect msync madvise mincore mlock mlock2 \
+    "brk mmap mmap2 munmap mremap mprotect msync madvise mincore mlock mlock2 \
      munlock mlockall munlockall remap_file_pages memfd_create memfd_secret \
      membarrier pkey_alloc pkey_free pkey_mprotect map_shadow_stack mseal \
      get_mempolicy set_mempolicy set_mempolicy_home_node mbind",
     // Processes. `clone` stands below, for it can also make namespaces.
-    "fork vfork execve execveat exit exit_group wait4 waitid getpid getppid \
-     gettid set_tid_address getpgid getpgrp setpgid getsid setsid kill tkill \
-     tgkill pidfd_open pidfd_send_signal process_mrelease prctl arch_prctl \
-     modify_ldt set_thread_area get_thread_area restart_syscall rseq \
-     rseq_slice_yield getrlimit setrlimit prlimit64 getrusage times",
+    "fork vfork execve execveat exit exit_group wait4 waitid waitpid getpid \
+     getppid gettid set_tid_address getpgid getpgrp setpgid getsid setsid \
+     kill tkill tgkill pidfd_open pidfd_send_signal process_mrelease prctl \
+     arch_prctl modify_ldt set_thread_area get_thread_area restart_syscall \
+     rseq rseq_slice_yield getrlimit ugetrlimit setrlimit prlimit64 getrusage \
+     times",
     // Debuggers and `strace`, which can only name processes of their own PID
     // namespace. Before 4.8 a tracer could change the call after the filter
     // had passed it (seccomp(2), NOTES); since then Docker allows these too.
     // The kernel plants the last two itself, where the host sets a probe.
     "ptrace process_vm_readv process_vm_writev uretprobe uprobe",
     // Threads: locks and the scheduler.
-    "futex futex_wait futex_wake futex_waitv futex_requeue set_robust_list \
-     get_robust_list sched_yield sched_getaffinity sched_setaffinity \
-     sched_getparam sched_setparam sched_getscheduler sched_setscheduler \
-     sched_getattr sched_setattr sched_get_priority_max \
-     sched_get_priority_min sched_rr_get_interval getpriority setpriority \
-     ioprio_get ioprio_set getcpu",
+    "futex futex_time64 futex_wait futex_wake futex_waitv futex_requeue \
+     set_robust_list get_robust_list sched_yield sched_getaffinity \
+     sched_setaffinity sched_getparam sched_setparam sched_getscheduler \
+     sched_setscheduler sched_getattr sched_setattr sched_get_priority_max \
+     sched_get_priority_min sched_rr_get_interval \
+     sched_rr_get_interval_time64 getpriority setpriority nice ioprio_get \
+     ioprio_set getcpu",
     // Signals.
     "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait \
-     rt_sigqueueinfo rt_tgsigqueueinfo rt_sigsuspend sigaltstack signalfd \
-     signalfd4 pause alarm",
+     rt_sigtimedwait_time64 signal sigaction sigprocmask sigreturn sigpending \
+     sigsuspend rt_sigqueueinfo rt_tgsigqueueinfo rt_sigsuspend sigaltstack \
+     signalfd signalfd4 pause alarm",
     // Waiting for many descriptors at once. The old asynchronous I/O is for
     // MySQL and nginx.
-    "poll ppoll select pselect6 epoll_create epoll_create1 epoll_ctl \
+    "poll ppoll ppoll_time64 select _newselect pselect6 pselect6_time64 \
+     epoll_create epoll_create1 epoll_ctl \
      epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 io_setup \
-     io_destroy io_submit io_cancel io_getevents io_pgetevents",
+     io_destroy io_submit io_cancel io_getevents io_pgetevents \
+     io_pgetevents_time64",
     // Reading clocks, sleeping, timers. Setting clocks is refused below.
-    "time gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep \
-     getitimer setitimer timer_create timer_settime timer_gettime \
-     timer_getoverrun timer_delete timerfd_create timerfd_settime \
-     timerfd_gettime",
+    "time gettimeofday clock_gettime clock_gettime64 clock_getres \
+     clock_getres_time64 clock_nanosleep clock_nanosleep_time64 nanosleep \
+     getitimer setitimer timer_create timer_settime timer_settime64 \
+     timer_gettime timer_gettime64 timer_getoverrun timer_delete \
+     timerfd_create timerfd_settime timerfd_settime64 timerfd_gettime \
+     timerfd_gettime64",
     // The network: the network namespace decides what it reaches. `socket`
     // and `socketpair` stand below.
     "bind listen accept accept4 connect shutdown getsockname \
      getpeername setsockopt getsockopt sendto recvfrom sendmsg recvmsg \
-     sendmmsg recvmmsg",
+     sendmmsg recvmmsg recvmmsg_time64",
+    // i386 has one call for all of the network, socketcall(2): which of them
+    // is meant comes first, and the rest lies in memory, where no filter can
+    // read. So what stands below on the families of sockets holds there for
+    // socket(2) only, which i386 has since Linux 4.3. To refuse this one was
+    // tried, in Docker 29.4.2, and taken back: most programs know no other,
+    // for glibc makes its sockets with it unless it was built for no kernel
+    // that is older than that. What can tell the families apart behind a
+    // pointer is AppArmor or SELinux (step10), which the kernel asks when it
+    // has read them.
+    "socketcall",
     // System V and POSIX queues, semaphores, shared memory: the IPC
-    // namespace (step09) decides whose.
-    "shmget shmat shmctl shmdt semget semop semtimedop semctl msgget msgsnd \
-     msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify \
+    // namespace (step09) decides whose. `ipc` is all of the first on i386; as
+    // none of them is refused, it need not be told which is meant.
+    "shmget shmat shmctl shmdt semget semop semtimedop semtimedop_time64 \
+     semctl msgget msgsnd msgrcv msgctl ipc mq_open mq_unlink mq_timedsend \
+     mq_timedsend_time64 mq_timedreceive mq_timedreceive_time64 mq_notify \
      mq_getsetattr",
     // Users and groups. apt drops to the user _apt, so the setters are needed;
     // the user namespace decides what the numbers are worth outside.
     "getuid geteuid getgid getegid getresuid getresgid getgroups setuid \
      setgid setreuid setregid setresuid setresgid setfsuid setfsgid \
      setgroups capget capset",
+    // The same on i386, where those above take numbers of 16 bits: a container
+    // of step06 would find its users beyond them.
+    "getuid32 geteuid32 getgid32 getegid32 getresuid32 getresgid32 \
+     getgroups32 setuid32 setgid32 setreuid32 setregid32 setresuid32 \
+     setresgid32 setfsuid32 setfsgid32 setgroups32",
     // About the system; hostname and domain are the UTS namespace's.
     "uname sysinfo getrandom sethostname setdomainname",
     // Putting on more handcuffs: a process may always restrict itself.
@@ -106,7 +134,7 @@ pub const ALLOWED: &[&str] = &[
 /// of Docker's is read in the same way.)
 pub const CHECKED: &[Check] = &[
     // clone(2) makes processes, threads *and* namespaces. Its flags come
-    // first on x86_64 and aarch64 (not on all: clone(2), NOTES).
+    // first on x86_64, aarch64 and i386 (not on all: clone(2), NOTES).
     Check { call: "clone", arguments: &[(0, Rule::NoBitOf(CLONE_NEW))] },
     // socket(2): family, type, protocol. For most of the forty families, of
     // the types and of the protocols the machine would load a module that
@@ -174,16 +202,17 @@ pub const REFUSED: &[&str] = &[
     // New views: mounts and namespaces, and walking into others'. Root in a
     // user namespace may make these calls, and reaches much kernel code
     // through them.
-    "mount umount2 pivot_root open_tree open_tree_attr move_mount fsopen \
-     fsconfig fsmount fspick mount_setattr statmount listmount unshare setns \
-     listns",
+    "mount umount umount2 pivot_root open_tree open_tree_attr move_mount \
+     fsopen fsconfig fsmount fspick mount_setattr statmount listmount unshare \
+     setns listns",
     // The machine itself: its kernel, modules, swap, accounting, quotas, log.
     "reboot kexec_load kexec_file_load init_module finit_module \
      delete_module swapon swapoff acct quotactl quotactl_fd syslog vhangup \
      iopl ioperm",
     // The clock, which all share; adjtimex cannot be allowed for reading
     // alone, as what it does stands behind a pointer.
-    "settimeofday clock_settime adjtimex clock_adjtime",
+    "stime settimeofday clock_settime clock_settime64 adjtimex \
+     clock_adjtime clock_adjtime64",
     // Keys are kept per user, not per namespace (keyrings(7)).
     "add_key request_key keyctl",
     // Large and young parts of the kernel, with a history of holes. io_uring
@@ -197,7 +226,12 @@ pub const REFUSED: &[&str] = &[
     "pidfd_getfd process_madvise kcmp move_pages migrate_pages",
     // Relics: removed, replaced or never implemented.
     "uselib ustat sysfs _sysctl nfsservctl lookup_dcookie getpmsg putpmsg \
-     afs_syscall tuxcall security vserver epoll_ctl_old epoll_wait_old",
+     afs_syscall tuxcall security vserver epoll_ctl_old epoll_wait_old \
+     create_module get_kernel_syms query_module",
+    // And those of i386. `vm86` runs programs for 16 bits.
+    "oldstat oldfstat oldlstat olduname oldolduname readdir sgetmask ssetmask \
+     stty gtty ftime prof profil lock mpx ulimit idle break bdflush vm86 \
+     vm86old",
 ];
 
 /// All namespace flags of clone(2). CLONE_NEWTIME (0x80) is not one: its bit
@@ -286,7 +320,7 @@ pub enum Rule {
     OneOf(&'static [u32]),
 }
 
-/// The policy in the running architecture's numbers.
+/// The policy in one architecture's numbers.
 #[derive(Clone, Debug)]
 pub struct Calls {
     /// Allowed numbers, as ranges from first to last, ascending.
@@ -300,11 +334,18 @@ pub struct Calls {
 }
 
 impl Default for Calls {
-    /// The lists of this file.
+    /// The lists of this file, in the numbers of this machine.
     fn default() -> Self {
+        Calls::of(Arch::NATIVE)
+    }
+}
+
+impl Calls {
+    /// The lists of this file, in the numbers of `arch`.
+    pub fn of(arch: Arch) -> Self {
         // A map, because searching the table for each of 350 names takes
         // longer (1 ms) than all the namespaces together.
-        let table: HashMap<&str, u32> = arch::known().collect();
+        let table: HashMap<&str, u32> = arch.calls().iter().copied().collect();
         // A name without a number is a call that this architecture lacks.
         let number = |name| table.get(name).copied();
         let allowed = ALLOWED.iter().flat_map(|it| it.split_whitespace());
@@ -339,16 +380,6 @@ fn ranges(numbers: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
 mod tests {
     use super::*;
 
-    /// Calls that only one of our architectures has, so that a name which is
-    /// missing from the table can be told from one that is misspelt.
-    const ELSEWHERE: &str = "open stat lstat poll access pipe select dup2 \
-        pause alarm fork vfork getdents rename mkdir rmdir creat link unlink \
-        symlink readlink chmod chown lchown getpgrp utime mknod uselib ustat \
-        sysfs modify_ldt _sysctl arch_prctl iopl ioperm getpmsg putpmsg \
-        afs_syscall tuxcall security time set_thread_area get_thread_area \
-        epoll_create epoll_ctl_old epoll_wait_old epoll_wait vserver utimes \
-        inotify_init futimesat signalfd eventfd uretprobe uprobe nfsservctl";
-
     fn listed() -> Vec<&'static str> {
         let rows = CHECKED.chunk_by(|one, next| one.call == next.call);
         let checked = rows.map(|rows| rows[0].call);
@@ -359,18 +390,18 @@ mod tests {
     #[test]
     fn every_known_call_is_decided_on_once() {
         let listed = listed();
-        for (name, _) in arch::known() {
-            let times = listed.iter().filter(|call| **call == name).count();
+        for (name, _) in Arch::ALL.into_iter().flat_map(Arch::calls) {
+            let times = listed.iter().filter(|call| *call == name).count();
             assert_eq!(times, 1, "{name} stands in {times} lists");
         }
     }
 
     #[test]
     fn no_name_is_misspelt() {
+        let known: Vec<_> = Arch::ALL.map(Arch::calls).concat();
         for name in listed() {
             assert!(
-                arch::number(name).is_some()
-                    || ELSEWHERE.split_whitespace().any(|call| call == name),
+                known.iter().any(|call| call.0 == name),
                 "{name} is in no architecture's table"
             );
         }

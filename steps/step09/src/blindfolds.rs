@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use nix::sched::{CloneFlags, setns, unshare};
 use step03::tree::Tree;
 
 use crate::{Args, Kind, groups, ipc};
@@ -48,4 +49,22 @@ fn show(source: &Path, target: &Path) -> Result<()> {
         .with_context(|| format!("make {}", target.display()))?;
     let target = File::open(target)?;
     Tree::open(source)?.attach(target.as_fd())
+}
+
+/// Inside: the time namespace with any of its clocks, for who has the lines of
+/// /proc/PID/timens_offsets: clock, seconds, nanoseconds. Without any line all
+/// clocks agree with the machine's.
+///
+/// # Errors
+/// As for [`ipc::shift_boottime`], which has the same three steps.
+pub fn shift_clocks(offsets: &str) -> Result<()> {
+    let new_time = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
+    unshare(new_time).context("make a time namespace")?;
+    if !offsets.is_empty() {
+        fs::write("/proc/self/timens_offsets", offsets)
+            .with_context(|| format!("shift the clocks by {offsets:?}"))?;
+    }
+    let made = File::open("/proc/self/ns/time_for_children")
+        .context("open the new time namespace")?;
+    setns(made, new_time).context("enter the new time namespace")
 }

@@ -34,6 +34,6 @@ pub mod ledger;
 mod blindfolds;
 mod flags;
 
-pub use blindfolds::{blindfold, furnish, namespace};
+pub use blindfolds::{blindfold, furnish, namespace, shift_clocks};
 pub use flags::{Args, Kind};
 pub use ledger::LEDGER;

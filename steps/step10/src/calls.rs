@@ -1,6 +1,7 @@
 //! The calls that the primitive is made of, as Rust sees them: capset(2), and
 //! some operations of prctl(2). They are here and not in nix, which has none.
 
+use libc::c_ulong;
 use nix::errno::Errno;
 
 use crate::capabilities::Set;
@@ -70,13 +71,16 @@ pub fn drop_from_bounding(number: u32) -> nix::Result<()> {
 /// # Errors
 /// EPERM when it is not both permitted and inheritable.
 pub fn raise_ambient(number: u32) -> nix::Result<()> {
-    let raise = libc::PR_CAP_AMBIENT_RAISE as u64;
+    let raise = libc::PR_CAP_AMBIENT_RAISE as c_ulong;
     prctl(libc::PR_CAP_AMBIENT, raise, number.into()).map(drop)
 }
 
-fn prctl(operation: i32, first: u64, second: u64) -> nix::Result<i32> {
+/// Its arguments are `unsigned long`s (prctl(2)): as wide as a register. One of
+/// 64 bits would be two of them where a register has 32.
+fn prctl(operation: i32, first: c_ulong, second: c_ulong) -> nix::Result<i32> {
+    const NONE: c_ulong = 0;
     // SAFETY: these operations take numbers and no pointer; those that they
     // do not use must be zero.
-    let answer = unsafe { libc::prctl(operation, first, second, 0u64, 0u64) };
+    let answer = unsafe { libc::prctl(operation, first, second, NONE, NONE) };
     Errno::result(answer)
 }

@@ -6,7 +6,7 @@ use std::ops::{BitAnd, BitOr, Not};
 /// Every capability that Linux has, at the place of its number:
 /// capabilities(7), <linux/capability.h>. They are the same on every
 /// architecture.
-const NAMES: [&str; 41] = [
+pub const NAMES: [&str; 41] = [
     "CHOWN",
     "DAC_OVERRIDE",
     "DAC_READ_SEARCH",
@@ -96,7 +96,8 @@ impl Set {
         names.fold(Set::NONE, BitOr::bitor)
     }
 
-    fn of(name: &str) -> Option<Set> {
+    /// The one of this name, in capital letters and without CAP_.
+    pub fn of(name: &str) -> Option<Set> {
         let number = NAMES.iter().position(|known| *known == name)?;
         Some(Set(1 << number))
     }

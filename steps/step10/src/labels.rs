@@ -60,21 +60,31 @@ fn check_apparmor(profile: &str) -> Result<()> {
     Ok(())
 }
 
-fn has_selinux() -> bool {
+/// Is SELinux switched on?
+pub fn has_selinux() -> bool {
     Path::new("/sys/fs/selinux/enforce").exists()
 }
 
-// ANCHOR: set
 /// Inside, last of all: the labels that the command is to start with.
 pub fn set(args: &Args) -> Result<()> {
-    if let Some(profile) = &args.apparmor {
+    ask(args.apparmor.as_deref(), args.selinux_label.as_deref())
+}
+
+// ANCHOR: set
+/// The same by name: a profile of AppArmor, and a context of SELinux.
+///
+/// # Errors
+/// ENOENT for a profile that is not loaded, EINVAL for a context that the
+/// policy does not know; and when this kernel has no such labels.
+pub fn ask(apparmor: Option<&str>, selinux: Option<&str>) -> Result<()> {
+    if let Some(profile) = apparmor {
         // `exec` is AppArmor's word for "at the next execve". The folder is
         // for machines with several modules, since Linux 5.8.
         let text = format!("exec {profile}");
         write(&["apparmor/exec", "exec"], &text)
             .with_context(|| format!("ask for the profile {profile}"))?;
     }
-    if let Some(label) = &args.selinux_label {
+    if let Some(label) = selinux {
         write(&["exec"], label.trim())
             .with_context(|| format!("ask for the context {label}"))
             .advice("USER:ROLE:TYPE:LEVEL, as the policy knows them: ps -Z")?;

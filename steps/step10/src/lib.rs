@@ -4,8 +4,7 @@
 //! no_new_privs no program gives any of them back, the machine's own files in
 //! /proc and /sys are covered, and AppArmor or SELinux can have a say.
 //!
-//! - [`privileges`] - the primitive: the five sets of capabilities,
-//!   no_new_privs.
+//! - [`privileges`] - the primitive; [`sets`] - each of the five by itself.
 //! - [`calls`] - the system calls for it, as Rust sees them.
 //! - [`capabilities`] - their names, and which are left.
 //! - [`masks`], [`rlimits`], [`labels`] - what else root could use.
@@ -33,6 +32,7 @@ pub mod ledger;
 pub mod masks;
 pub mod rlimits;
 pub mod sealed;
+pub mod sets;
 pub mod streams;
 
 mod flags;
@@ -40,6 +40,6 @@ mod identity;
 mod prepare;
 mod strip;
 
-pub use identity::{User, home, parse_user};
-pub use prepare::{default_user, keep_back, prepare, set_stage};
+pub use identity::{User, home, parse_user, remember_home};
+pub use prepare::{arguments, default_user, keep_back, prepare, set_stage};
 pub use {flags::Args, ledger::LEDGER, masks::mask, strip::strip};

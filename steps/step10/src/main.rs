@@ -23,7 +23,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    step00::finish(NAME, || run(step00::arguments(NAME)))
+    step00::finish(NAME, || run(step10::arguments(NAME)?))
 }
 
 fn run(mut args: Args) -> Result<Ending> {
@@ -56,10 +56,11 @@ fn run(mut args: Args) -> Result<Ending> {
     step07::set_stage(&mut stage, &handcuffs);
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |process: &Process| {
-        step06::user::write_maps(process.pid, &maps)?;
-        connection.connect(process)
-    };
+    let outside = |it: &Process| step06::user::write_maps(it.pid, &maps);
+
+    // And while that sets up its files.
+    let meanwhile = |process: &Process| connection.connect(process);
+    stage.hooks.meanwhile = Some(&meanwhile);
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
@@ -67,7 +68,6 @@ fn run(mut args: Args) -> Result<Ending> {
         step07::counts::limit()?;
         step09::blindfold(&args.ipc)?;
         step01::uts::set_hostname(&args.uts.hostname)?;
-        connection.bring_up()?;
         step03::root::make_private()?;
         step03::volumes::hold_all(&volumes)?;
         let new_root = image.assemble(gate)?;
@@ -77,6 +77,7 @@ fn run(mut args: Args) -> Result<Ending> {
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
         step03::settle_in(&args.root)?;
+        connection.bring_up(gate)?;
         step08::install(&args.seccomp)?;
         step10::strip(&args.privileges)
     };

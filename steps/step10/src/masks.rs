@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, ResolveFlag};
 use nix::mount::{MsFlags, mount};
-use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, fstatfs};
+use step00::stat::fstat;
 use step03::open_within;
 use step03::tree::{self, Attributes, Tree};
 
@@ -110,7 +110,12 @@ fn kind(target: &OwnedFd, path: &str) -> Result<FsType> {
     Ok(found.filesystem_type())
 }
 
-fn cover(target: &OwnedFd) -> Result<()> {
+/// Covers a folder with an empty one, and anything else with the machine's
+/// /dev/null. To be called while /proc and /dev are the machine's.
+///
+/// # Errors
+/// When /dev/null is something else than that.
+pub fn cover(target: &OwnedFd) -> Result<()> {
     if fstat(target)?.st_mode & libc::S_IFMT == libc::S_IFDIR {
         let flags = MsFlags::MS_RDONLY
             | MsFlags::MS_NOSUID
@@ -127,8 +132,11 @@ fn cover(target: &OwnedFd) -> Result<()> {
     null.attach(target.as_fd())
 }
 
-/// Binds it onto itself, read-only.
-fn fix(target: &OwnedFd, path: &Path) -> Result<()> {
+/// Binds it onto itself, read-only. `path` is for messages.
+///
+/// # Errors
+/// As for open_tree(2) and mount_setattr(2).
+pub fn fix(target: &OwnedFd, path: &Path) -> Result<()> {
     let tree = Tree::of(target.as_fd(), path)?;
     tree::change(tree.hold()?, Attributes::READ_ONLY)?;
     tree.attach(target.as_fd())

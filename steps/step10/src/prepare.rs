@@ -2,11 +2,22 @@
 //! container.
 
 use anyhow::{Context, Result};
+use clap::Parser;
 use nix::sys::prctl;
-use nix::unistd::getpid;
-use step00::{Advice, Gate, Stage};
+use nix::unistd::{Pid, getpid};
+use step00::{Advice, Stage};
 
 use crate::{Args, home, keyring, labels, parse_user, sealed, streams};
+
+/// Reads the command line, in a program that nobody can write to: it starts
+/// once more for that, and what comes before is done twice.
+///
+/// # Errors
+/// As for [`sealed::enter`].
+pub fn arguments<A: Parser>(rung: &'static str) -> Result<A> {
+    sealed::enter()?;
+    Ok(step00::arguments(rung))
+}
 
 /// First of all: keeps back what belongs to the launcher, and checks that the
 /// kernel has the labels that are asked for.
@@ -35,7 +46,7 @@ pub fn default_user(args: &mut Args, overlay: &step04::Args) -> Result<()> {
 
 /// Sets the stage for a process that has left its powers behind.
 pub fn set_stage(stage: &mut Stage<'_>) {
-    stage.hooks.before_ready.push(stay_readable);
+    stage.hooks.before_ready.push(|_| stay_readable(getpid()));
     stage.hooks.home = Some(home);
     stage.hooks.facts.push(("label", labels::at_execve));
 }
@@ -46,19 +57,36 @@ pub fn set_stage(stage: &mut Stage<'_>) {
 /// that is not root could not read the ledger.
 ///
 /// Other processes in the container can then read this one's memory, a copy of
-/// the launcher\x27s. Where this is the first one of its PID namespace there are
+/// the launcher's. Where this is the first one of its PID namespace there are
 /// none yet. Where it is not, it stays as it is.
-fn stay_readable(_: &Gate) -> Result<()> {
-    match getpid().as_raw() {
+fn stay_readable(own: Pid) -> Result<()> {
+    match own.as_raw() {
         1 => prctl::set_dumpable(true).context("make /proc/PID readable"),
         _ => Ok(()),
     }
 }
 
-/// Runs from a sealed copy, without the caller's keys, and without a folder
-/// that the caller has open as stdin.
+/// Runs where nobody can write to the program, without the caller's keys, and
+/// without a folder that the caller has open as stdin.
 pub fn keep_back() -> Result<()> {
     streams::check()?;
     sealed::enter()?;
     keyring::leave()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_first_process_of_a_container_may_be_read() {
+        let after = |pid| {
+            prctl::set_dumpable(false).expect("be as after a change of user");
+            stay_readable(Pid::from_raw(pid)).expect("make it readable");
+            prctl::get_dumpable().expect("ask the kernel")
+        };
+        let [first, other] = [1, 2].map(after);
+        prctl::set_dumpable(true).expect("be as before");
+        assert!(first && !other, "{first} {other}");
+    }
 }

@@ -5,7 +5,9 @@
 //! number of open files, the size of a file or of a core dump.
 
 use anyhow::{Context, Result};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::errno::Errno;
+use nix::sys::resource::Resource;
+use nix::unistd::Pid;
 use step00::Advice;
 
 /// `NAME=SOFT[:HARD]`, as it is written on the command line.
@@ -16,6 +18,10 @@ pub struct Limit {
     soft: u64,
     hard: u64,
 }
+
+/// RLIM64_INFINITY of linux/resource.h: the numbers of prlimit(2) have 64 bits
+/// on every processor, and those of setrlimit(2) have not.
+const UNLIMITED: u64 = u64::MAX;
 
 /// As setrlimit(2) calls them, without RLIMIT_.
 const RESOURCES: [(&str, Resource); 16] = [
@@ -47,7 +53,7 @@ pub fn parse(text: &str) -> Result<Limit, String> {
     let (name, numbers) = text.split_once('=').ok_or(form)?;
     let (soft, hard) = numbers.split_once(':').unwrap_or((numbers, numbers));
     let number = |text: &str| match text {
-        "unlimited" => Ok(libc::RLIM_INFINITY),
+        "unlimited" => Ok(UNLIMITED),
         text => text.parse().map_err(|_| form),
     };
     let (soft, hard) = (number(soft)?, number(hard)?);
@@ -69,10 +75,31 @@ impl Limit {
     /// EPERM when the hard limit would be raised: that takes CAP_SYS_RESOURCE
     /// on the machine, not only in here.
     pub fn set(&self) -> Result<()> {
-        setrlimit(self.resource, self.soft, self.hard)
-            .with_context(|| {
-                format!("set {} to {}:{}", self.name, self.soft, self.hard)
-            })
+        const MYSELF: Pid = Pid::from_raw(0);
+        self.set_for(MYSELF)
             .advice("a hard limit can only be lowered; see `ulimit -Ha`")
+    }
+
+    /// Sets it for another process, with this one's powers: prlimit(2).
+    ///
+    /// # Errors
+    /// EPERM without CAP_SYS_RESOURCE in the process's user namespace; to raise
+    /// a hard limit, on the machine.
+    pub fn set_for(&self, process: Pid) -> Result<()> {
+        let limit =
+            libc::rlimit64 { rlim_cur: self.soft, rlim_max: self.hard };
+        // SAFETY: `limit` lives until the call returns, and with a null
+        // pointer the kernel does not tell the old one.
+        let answer = unsafe {
+            libc::prlimit64(
+                process.as_raw(),
+                self.resource as _,
+                &limit,
+                std::ptr::null_mut(),
+            )
+        };
+        Errno::result(answer).map(drop).with_context(|| {
+            format!("set {} to {}:{}", self.name, self.soft, self.hard)
+        })
     }
 }

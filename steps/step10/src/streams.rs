@@ -9,8 +9,9 @@ use std::io::{stderr, stdin, stdout};
 use std::os::fd::AsFd;
 
 use anyhow::{Context, Result, anyhow};
-use nix::sys::stat::{SFlag, fstat};
+use nix::sys::stat::SFlag;
 use step00::Advice;
+use step00::stat::fstat;
 
 /// Succeeds where none of the three is a folder.
 ///

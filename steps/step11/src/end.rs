@@ -175,4 +175,44 @@ mod tests {
             "{error:#}"
         );
     }
+    fn is_stopped(pid: i32) -> bool {
+        witness::process::state(pid) == Some('T')
+    }
+
+    /// The number of a process may be another one's by now, and the launcher's
+    /// as well.
+    #[test]
+    fn only_its_own_launcher_is_asked_to_go_on() {
+        let script = "sleep 1000 & kill -STOP $$; wait";
+        let mut launcher = std::process::Command::new("sh")
+            .args(["-c", script])
+            .spawn()
+            .expect("start a shell");
+        let stopped = launcher.id() as i32;
+        witness::eventually("it to stop", || is_stopped(stopped));
+        let goes_on = |pid: i32, later: u64| {
+            let start = step07::start_time(pid as u32).expect("its start");
+            go_on(&state(pid, start + later, stopped));
+            !is_stopped(stopped)
+        };
+        let child = witness::process::children(stopped)[0];
+        let of_an_earlier_one = goes_on(child, 1);
+        let of_another_parent = goes_on(stopped, 0);
+        let its_own = goes_on(child, 0);
+        for pid in [child, stopped] {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        witness::wait(&mut launcher);
+        assert!(!of_an_earlier_one && !of_another_parent);
+        assert!(its_own, "the control");
+    }
+
+    fn state(pid: i32, start: u64, launcher: i32) -> State {
+        let state = serde_json::json!({
+            "name": "box1", "command": [], "flags": [], "detached": true,
+            "remove": false, "created": 0, "pid": pid, "start": start,
+            "launcher": launcher, "boot": "", "ended": null,
+        });
+        serde_json::from_value(state).expect("a state")
+    }
 }

@@ -114,7 +114,7 @@ pub fn exec(name: &'static str, args: &Args) -> Result<Ending> {
 
 /// Nobody but the machine's root may trace this process or look through it
 /// (PR_SET_DUMPABLE(2const), ptrace(2)).
-pub(crate) fn hide() -> Result<()> {
+pub fn hide() -> Result<()> {
     prctl::set_dumpable(false).context("hide this process's memory")
 }
 

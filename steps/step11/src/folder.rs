@@ -29,7 +29,14 @@ pub fn parse_name(text: &str) -> Result<String, String> {
 /// # Errors
 /// When it is not ours.
 pub fn find(name: &str) -> Result<Option<Folder>> {
-    let Some(base) = Folder::base()? else { return Ok(None) };
+    match Folder::base()? {
+        Some(base) => find_in(&base, name),
+        None => Ok(None),
+    }
+}
+
+/// The same, for who has the folder of all folders open.
+pub(crate) fn find_in(base: &Folder, name: &str) -> Result<Option<Folder>> {
     match base.open(name) {
         Err(error) if is_missing(&error) => Ok(None),
         folder => folder.map(Some),

@@ -8,7 +8,6 @@ use step00::proc::{self, IdMap, Range};
 use step00::{Ending, Proc, Process};
 
 use crate::commands::template::Template;
-use crate::detach::restart;
 use crate::state::{self, State, Status};
 use crate::{Names, namespaces};
 
@@ -48,7 +47,7 @@ fn describe(state: &State) -> Result<Value> {
     let mut value = serde_json::to_value(state)?;
     let status = state.status();
     value["status"] = json!(status.word());
-    value["restarts"] = json!(restart::times(&state.name));
+    value["restarts"] = json!(state.restarts);
     value["State"] = in_dockers_words(&status);
     value["NetworkSettings"] = json!({"IPAddress": state.address});
     if let Some(process) = status.process() {

@@ -14,9 +14,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::sys::stat::fstat;
 use nix::unistd::pipe2;
 use step00::folder::Folder;
+use step00::stat::fstat;
 
 use crate::commands::tail::Tail;
 

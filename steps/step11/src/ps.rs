@@ -7,7 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use step00::Ending;
 
-use crate::detach::restart;
 use crate::record;
 use crate::state::{State, Status};
 
@@ -107,7 +106,7 @@ pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 /// What it does, or how it has ended, and how long ago.
 pub(crate) fn since(status: &Status, state: &State) -> String {
     // After how many restarts, of those that have any.
-    let times = restart::times(&state.name).filter(|&times| times > 0);
+    let times = state.restarts.filter(|&times| times > 0);
     let times = times.map(|times| format!(" ({times})")).unwrap_or_default();
     let since = match status {
         Status::Running(_) => format!("up {}", ago(state.created)),

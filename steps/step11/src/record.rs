@@ -14,22 +14,23 @@ mod names;
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
-use nix::sys::stat::fstat;
 use step00::folder::Folder;
+use step00::lock::some_of;
+use step00::stat::fstat;
 use step00::{Advice, Guardian, Outcome, Running};
 use step06::Connection;
 use step07::Handcuffs;
 
 use crate::flags::{Args, Run};
 use crate::folder::{self, hold, mutex};
-use crate::state::{Ended, State, Status, read};
+use crate::state::{Ended, State, Status, read, read_in};
 
 pub use names::rename;
 use names::{free_name, name_of};
@@ -53,6 +54,9 @@ impl Record {
     pub fn claim(args: &Args) -> Result<Record> {
         let (base, _mutex) = mutex()?;
         sweep(&base);
+        if let Some(name) = &args.name {
+            sweep_one(&base, name);
+        }
         // A folder that was made, and whose lock nobody holds by now.
         Record::claim_below(&base, args).inspect_err(|_| sweep(&base))
     }
@@ -80,16 +84,18 @@ impl Record {
             .with_context(|| format!("claim the name {name}"))
             .advice("step11 ps: another command may be starting it")?;
         let lock_file = fstat(&*lock).context("look at a lock")?.st_ino;
+        let descriptor = lock.as_raw_fd();
         let former = former.map(|former| former.pid);
         let end_group = step07::last_resort()?;
-        let guardian = Guardian::start(Some(lock.as_fd()), move || {
+        let guardian = Guardian::start(&[lock.as_fd()], move || {
             let Ok((base, _mutex)) = mutex() else { return };
-            let name = name_of(&base, lock_file);
-            let has_begun = |name: &String| {
-                !remove_unless_kept(&base, name)
-                    && read(name).is_ok_and(|now| Some(now.pid) != former)
-            };
-            if !name.as_ref().is_some_and(has_begun) {
+            let name = name_of(&base, descriptor, lock_file);
+            let has_begun = name.is_some_and(|name| {
+                remove_unless_kept(&base, &name);
+                // What was not to stay has no state any more.
+                read(&name).is_ok_and(|now| Some(now.pid) != former)
+            });
+            if !has_begun {
                 end_group();
             }
         })?;
@@ -178,13 +184,22 @@ pub fn list() -> Result<Vec<State>> {
         return Ok(Vec::new());
     }
     let (base, mutex) = mutex()?;
-    sweep(&base);
-    let names = base.names().context("list what is on record")?;
+    step07::sweep();
+    let names = names_in(&base).context("list what is on record")?;
+    let mut states: Vec<State> =
+        names.iter().filter_map(|name| look(&base, name)).collect();
     drop(mutex);
-    let states = names.iter().filter_map(|name| read(name).ok());
-    let mut states: Vec<State> = states.collect();
     states.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(states)
+}
+
+/// What is on record of one, unless its launcher is gone, and that with it.
+fn look(base: &Folder, name: &str) -> Option<State> {
+    let state = read_in(Some(base), name).ok();
+    if !state.as_ref().is_some_and(stays) {
+        sweep_one(base, name).then_some(())?;
+    }
+    state
 }
 
 /// Removes what is on record of it.
@@ -215,25 +230,37 @@ fn stays(state: &State) -> bool {
     !state.remove
 }
 
-/// The folders of launchers that are gone, and left nothing to be kept.
+/// Removes the folders of launchers that are gone, and left nothing to be
+/// kept; where there are many, of some of them.
 fn sweep(base: &Folder) {
     step07::sweep();
-    for name in base.names().unwrap_or_default() {
-        // What begins with a dot is a lock.
-        let Ok(folder) = base.open(&name) else { continue };
-        if hold(&folder, FlockArg::LockExclusiveNonblock).is_ok() {
-            remove_unless_kept(base, &name);
-        }
+    let names = names_in(base).unwrap_or_default();
+    for name in some_of(&names) {
+        sweep_one(base, name);
     }
 }
 
-/// Returns whether it was removed.
-fn remove_unless_kept(base: &Folder, name: &str) -> bool {
-    let kept = read(name).is_ok_and(|state| stays(&state));
-    if !kept {
+/// Removes one, if it is such a folder. Is it still there?
+fn sweep_one(base: &Folder, name: &str) -> bool {
+    let Ok(folder) = base.open(name) else { return false };
+    if hold(&folder, FlockArg::LockExclusiveNonblock).is_ok() {
+        remove_unless_kept(base, name);
+    }
+    base.has(name)
+}
+
+/// The names of all folders. What begins with a dot is a lock.
+fn names_in(base: &Folder) -> nix::Result<Vec<String>> {
+    let mut names = base.names()?;
+    names.retain(|name| !name.starts_with('.'));
+    Ok(names)
+}
+
+fn remove_unless_kept(base: &Folder, name: &str) {
+    let is_kept = read_in(Some(base), name).is_ok_and(|state| stays(&state));
+    if !is_kept {
         let _ = base.remove(name);
     }
-    !kept
 }
 
 fn now() -> u64 {

@@ -47,10 +47,11 @@ fn recorded(
     step07::set_stage(&mut stage, &handcuffs);
 
     // What the launcher does while the new process waits at the gate.
-    let outside = |process: &Process| {
-        pod.prepare(process, &maps)?;
-        connection.connect(process)
-    };
+    let outside = |process: &Process| pod.prepare(process, &maps);
+
+    // And while that sets up its files.
+    let meanwhile = |process: &Process| connection.connect(process);
+    stage.hooks.meanwhile = Some(&meanwhile);
 
     // What the new process does before it executes the command.
     let inside = |gate: &Gate| {
@@ -58,7 +59,6 @@ fn recorded(
         step07::counts::limit()?;
         step09::blindfold(&args.ipc)?;
         step01::uts::set_hostname(&uts.hostname)?;
-        connection.bring_up()?;
         step03::root::make_private()?;
         step03::volumes::hold_all(&volumes)?;
         let new_root = image.assemble(gate)?;
@@ -68,6 +68,7 @@ fn recorded(
         step03::volumes::attach_all(&volumes, &new_root)?;
         step03::root::pivot(&new_root)?;
         step03::settle_in(&args.root)?;
+        connection.bring_up(gate)?;
         log.as_ref().map_or(Ok(()), Log::take_over)?;
         step08::install(&args.seccomp)?;
         step10::strip(&args.privileges)

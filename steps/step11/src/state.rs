@@ -13,6 +13,8 @@
 //! A process is known by its number *and* its start, see [`crate::enter`].
 //! [`crate::record`] keeps all this true after a crash.
 
+mod first;
+mod mounted;
 mod status;
 
 use std::fs;
@@ -20,11 +22,13 @@ use std::io::{self, ErrorKind};
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, anyhow, bail};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
+use step00::folder::Folder;
 use step00::{Advice, Process};
 
 use crate::commands::pause;
@@ -32,6 +36,8 @@ use crate::detach::restart;
 use crate::enter;
 use crate::folder::{self, parse_name};
 
+pub use first::First;
+pub use mounted::Mounted;
 pub use status::Status;
 
 /// What is recorded of a container.
@@ -84,6 +90,10 @@ pub struct State {
     pub boot: String,
     /// How it ended, if its launcher has seen that.
     pub ended: Option<Ended>,
+    /// How often it was started again; `None` where that was not asked for.
+    /// It is a file of its own.
+    #[serde(skip)]
+    pub restarts: Option<u32>,
 }
 
 /// How a container ended.
@@ -103,13 +113,21 @@ pub struct Ended {
 /// # Errors
 /// When there is none of that name.
 pub fn read(name: &str) -> Result<State> {
+    let base = Folder::base()?;
+    read_in(base.as_ref(), name)
+}
+
+/// The same, for who has the folder of all folders open.
+pub(crate) fn read_in(base: Option<&Folder>, name: &str) -> Result<State> {
     let missing = || format!("find a container {name}");
     parse_name(name).map_err(anyhow::Error::msg).with_context(missing)?;
     let nothing = || io::Error::from(Errno::ENOENT);
-    let text = match folder::find(name)? {
+    let folder = base.map_or(Ok(None), |base| folder::find_in(base, name))?;
+    let text = match &folder {
         Some(folder) => folder.read("state.json"),
         None => Err(nothing()),
     };
+    let restarts = folder.as_ref().and_then(restart::times_in);
     match text {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(error).with_context(missing).advice(
@@ -120,7 +138,7 @@ pub fn read(name: &str) -> Result<State> {
             .map_err(anyhow::Error::from)
             .and_then(|text| parse(&text))
             // A launcher does not hear of it when it is renamed.
-            .map(|state| State { name: name.into(), ..state })
+            .map(|state| State { name: name.into(), restarts, ..state })
             .with_context(|| format!("read the record of {name}")),
     }
 }
@@ -142,8 +160,10 @@ impl State {
                 false => Status::Exited(ended.clone()),
             };
         }
-        let this_boot = match boot() {
-            Ok(boot) => boot == self.boot,
+        // It is the same for all that this process asks for.
+        static BOOT: OnceLock<Result<String>> = OnceLock::new();
+        let this_boot = match BOOT.get_or_init(boot) {
+            Ok(boot) => *boot == self.boot,
             Err(error) => return Status::Unknown(format!("{error:#}")),
         };
         match enter::open(self.pid, self.start) {

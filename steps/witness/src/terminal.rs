@@ -7,7 +7,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
@@ -124,6 +125,27 @@ impl Terminal {
     pub fn paste(&mut self, bytes: &[u8]) {
         let write = || self.keyboard_and_screen.write_all(bytes);
         within("the terminal to take what is typed", write).expect("type");
+    }
+
+    /// Types until the program takes no more keys: until it is asleep, several
+    /// times in a row, with its terminal full.
+    ///
+    /// # Panics
+    /// When the terminal is gone, or never full.
+    pub fn fill(&mut self) {
+        let screen = self.keyboard_and_screen.as_fd();
+        let flags = FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK);
+        fcntl(screen, flags).expect("make the terminal not wait");
+        let mut times = 0;
+        eventually("the terminal to be full", || {
+            let typed = nix::unistd::write(screen, &[b'x'; 4096]);
+            let is_asleep = process::state(self.pid()) == Some('S');
+            match typed == Err(Errno::EAGAIN) && is_asleep {
+                true => times += 1,
+                false => times = 0,
+            }
+            times == 10
+        });
     }
 
     /// Waits until this appears on the screen, after what the last call waited

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, bail};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -81,6 +81,10 @@ enum Command {
     Clean,
 }
 
+/// The Linux in the book's page has neither cargo nor the sources: what takes
+/// them is not built in there, and says so.
+const HAS_CARGO: bool = !cfg!(feature = "in-page");
+
 /// Runs the companion; see the crate for its exit status.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -119,26 +123,10 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
     let repository = Repository::open(repository);
     let mut code = ExitCode::SUCCESS;
     match command {
-        None => overview::run(&repository, out)?,
-        Some(Command::Start(args)) => start::run(&args, &repository, out)?,
-        Some(Command::Challenge(args)) => {
-            challenge::run(&args, &repository, out)?;
-        }
-        Some(Command::Class(args)) => class::run(&args, &repository, out)?,
         Some(Command::Doctor(args)) => code = doctor::run(&args, out)?,
-        Some(Command::Check(args)) => command::run(&args, &repository, out)?,
-        Some(Command::Attempt(args)) => {
-            code = built::run_attempt(&args, out)?;
-        }
-        Some(Command::Hint(args)) => hint::run(&args, &repository, out)?,
-        Some(Command::Solution(args)) => {
-            solution::run(&args, &repository, out)?;
-        }
-        Some(Command::Reset(args)) => reset::run(&args, &repository, out)?,
         Some(Command::Rootfs(args)) => rootfs::run(&args, out)?,
         Some(Command::Peek(args)) => peek::run(&args, out)?,
         Some(Command::AppArmor(args)) => apparmor::run(&args, out)?,
-        Some(Command::Measure(args)) => measure::run(&args, out)?,
         Some(Command::Ladder) => ladder::print(out)?,
         Some(Command::Completions { shell }) => {
             let mut cli = Cli::command().bin_name("workshop");
@@ -149,9 +137,39 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<ExitCode> {
         }
         Some(Command::Forget { base }) => clean::forget(&base, out)?,
         Some(Command::Clean) => clean::run(out)?,
+        learner if HAS_CARGO => code = learn(learner, &repository, out)?,
+        _ => bail!(
+            "this takes cargo and the sources, and the page has neither\n  \
+             try: a clone of the repository, on a Linux of your own"
+        ),
     }
     out.flush()?;
     Ok(code)
+}
+
+/// What is done with the learner's own code, and measuring.
+fn learn(
+    command: Option<Command>,
+    repository: &Repository,
+    out: &mut impl Write,
+) -> Result<ExitCode> {
+    match command {
+        Some(Command::Start(args)) => start::run(&args, repository, out)?,
+        Some(Command::Challenge(args)) => {
+            challenge::run(&args, repository, out)?;
+        }
+        Some(Command::Class(args)) => class::run(&args, repository, out)?,
+        Some(Command::Check(args)) => command::run(&args, repository, out)?,
+        Some(Command::Attempt(args)) => return built::run_attempt(&args, out),
+        Some(Command::Hint(args)) => hint::run(&args, repository, out)?,
+        Some(Command::Solution(args)) => {
+            solution::run(&args, repository, out)?;
+        }
+        Some(Command::Reset(args)) => reset::run(&args, repository, out)?,
+        Some(Command::Measure(args)) => measure::run(&args, out)?,
+        _ => overview::run(repository, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

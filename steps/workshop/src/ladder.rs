@@ -30,7 +30,8 @@ pub struct Rung {
     pub primitive: &'static str,
     /// The name of the file that tells what it does from top to bottom.
     pub story: &'static str,
-    /// The subcommand that runs a command, where it has several.
+    /// The subcommand that makes a container, where it has several. `run` is
+    /// given a command, and `create` a bundle.
     pub subcommand: Option<&'static str>,
     /// The functions of the exercise that are written even in a short lesson,
     /// where the others are given: `workshop start N --half`.
@@ -131,6 +132,9 @@ pub static LADDER: &[Rung] = &[
     Rung { story: "run", subcommand: Some("run"),
         ..rung!(11, step11, "enter", ["join"],
             "setns, pidfd: walking back in") },
+    Rung { story: "create", subcommand: Some("create"),
+        ..rung!(12, step12, "gate", ["open"],
+            "an OCI runtime: the two halves of a start") },
 ];
 
 /// The number of the highest rung.
@@ -167,6 +171,12 @@ impl Rung {
     #[must_use]
     pub fn exercise(&self) -> PathBuf {
         Path::new("steps").join(self.name()).join("src/exercise.rs")
+    }
+
+    /// Is it given a command, and not a bundle?
+    #[must_use]
+    pub fn takes_command(&self) -> bool {
+        self.subcommand != Some("create")
     }
 
     /// The functions that are the learner's to write, in their order.

@@ -13,6 +13,7 @@
 
 mod apparmor;
 mod arch;
+mod bundles;
 pub mod challenge;
 mod check;
 mod class;

@@ -7,7 +7,6 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use flate2::Compression;
@@ -28,7 +27,6 @@ fn import(target: &Target, flags: &[&str]) -> Result<Output> {
 
 /// It is refused, with one line that names this flag.
 fn refused(target: &Target, flags: &[&str], flag: &str) -> Result<()> {
-    let begun = Instant::now();
     let output = import(target, flags)?;
     let words = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1), "{words}");
@@ -36,7 +34,6 @@ fn refused(target: &Target, flags: &[&str], flag: &str) -> Result<()> {
     assert!(words.contains(flag), "{words}");
     assert!(words.len() < 1000, "{words}");
     assert_eq!(target.images()?, [""; 0]);
-    assert!(begun.elapsed() < Duration::from_secs(20));
     Ok(())
 }
 
@@ -205,14 +202,13 @@ fn entries_and_bytes_are_counted() -> Result<()> {
 
 #[test]
 fn a_file_that_is_too_large_is_refused_before_it_is_written() -> Result<()> {
-    // Ten gigabytes that would take a minute to unpack.
+    // Ten gigabytes, of which there is only the first: who says that they are
+    // too many has not read up to where the rest is missing.
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(&promise(b'0', "zeros", 10 << 30, &[0; 1 << 20]))?;
     let target = target_with(packed.finish()?)?;
-    let begun = Instant::now();
     refused(&target, &[], "--max-size")?;
-    assert!(begun.elapsed() < Duration::from_secs(5));
-    // The control: allowed, it is only the rest that is missing.
+    // The control: allowed, that is the error.
     let output = import(&target, &["--max-size", "11G"])?;
     let words = String::from_utf8(output.stderr)?;
     assert!(!words.contains("--max-size"), "{words}");
@@ -247,7 +243,9 @@ fn stdin_has_an_end() -> Result<()> {
 
 #[test]
 fn many_records_are_read_in_good_time() -> Result<()> {
-    // As many as fit into a header, twice; each is one byte long.
+    // As many as fit into a header, twice; each is one byte long. Who looked
+    // through all of them for each would not come back before the limit of a
+    // test program (scripts/as-root).
     let records = "6 a=b\n".repeat(170_000);
     let attributes = "24 SCHILY.xattr.user.a=\n".repeat(40_000);
     let mut tar = Builder::new(Vec::new());
@@ -260,8 +258,5 @@ fn many_records_are_read_in_good_time() -> Result<()> {
     }
     tar.append(&header_of("file", 0), &[][..])?;
     let target = target_with(tar.into_inner()?)?;
-    let begun = Instant::now();
-    allowed(&target, &[])?;
-    assert!(begun.elapsed() < Duration::from_secs(20));
-    Ok(())
+    allowed(&target, &[])
 }

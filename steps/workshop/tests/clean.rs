@@ -2,17 +2,24 @@
 
 mod target;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use anyhow::Result;
-use nix::fcntl::{OFlag, open, openat};
+use anyhow::{Context, Result};
+use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::{geteuid, symlinkat};
+use nix::unistd::{Pid, geteuid, symlinkat};
+use serde_json::Value;
+use step03::tree::Tree;
+use step12::cgroup::Cgroup;
+use step12::config::resources::Resources;
+use step12::state::{First, Mounted, OCI_VERSION, State};
 use target::{Target, names, output_of};
 
 #[test]
@@ -68,6 +75,172 @@ fn it_forgets_containers_that_have_ended() -> Result<()> {
     holder.wait()?;
     target.run(&["clean"])?;
     assert!(!target.path("run").exists(), "the control");
+    Ok(())
+}
+
+/// A container of step12's, as its folder says, in a group of its own. The
+/// group is gone when this is dropped.
+struct Bundle(State);
+
+impl Bundle {
+    fn make(base: &Path, name: &str, first: Option<u32>) -> Result<Bundle> {
+        let group = format!("/workshop-test-{}-{name}", std::process::id());
+        let first = first.map(|pid| {
+            let start = step07::start_time(pid).context("it has ended")?;
+            let boot = step11::state::boot()?;
+            anyhow::Ok(First { pid: pid as i32, start, boot })
+        });
+        let state = State {
+            oci_version: OCI_VERSION.into(),
+            id: name.into(),
+            bundle: "/".into(),
+            rootfs: "/".into(),
+            annotations: BTreeMap::default(),
+            created: String::new(),
+            owner: 0,
+            first: first.transpose()?,
+            cgroup: Cgroup::choose(Some(&group), name, false)?,
+            mounted: None,
+        };
+        let bundle = Bundle(state);
+        bundle.0.cgroup.make(&Resources::default())?;
+        let folder = base.join(name);
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("lock"), "")?;
+        let text = serde_json::to_vec(&bundle.0)?;
+        fs::write(folder.join("state.json"), text)?;
+        Ok(bundle)
+    }
+
+    /// Is any of its groups there?
+    fn has_group(&self) -> bool {
+        let name =
+            format!("workshop-test-{}-{}", std::process::id(), self.0.id);
+        let trees = fs::read_dir("/sys/fs/cgroup").expect("control groups");
+        let mut trees = trees.flatten().map(|tree| tree.path());
+        Path::new("/sys/fs/cgroup").join(&name).exists()
+            || trees.any(|tree| tree.join(&name).exists())
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        let _ = self.0.cgroup.remove();
+    }
+}
+
+/// A process that waits until its input ends.
+fn waiting() -> Result<Child> {
+    Ok(witness::command("cat").stdin(Stdio::piped()).spawn()?)
+}
+
+fn end(mut child: Child) -> Result<()> {
+    drop(child.stdin.take());
+    child.wait()?;
+    Ok(())
+}
+
+#[test]
+fn it_puts_away_what_a_killed_runtime_has_left() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: this would ask for a password");
+        return Ok(());
+    }
+    let target = Target::new()?;
+    let base = target.path("step12");
+    let (ended, runs, survives) = (waiting()?, waiting()?, waiting()?);
+    let bundles = [
+        Bundle::make(&base, "killed", None)?,
+        Bundle::make(&base, "ended", Some(ended.id()))?,
+        Bundle::make(&base, "alien", Some(runs.id()))?,
+        Bundle::make(&base, "survived", Some(ended.id()))?,
+    ];
+    let survivor = Pid::from_raw(survives.id() as i32);
+    bundles[3].0.cgroup.join(survivor)?;
+    end(ended)?;
+    fs::write(base.join("killed/gate"), "")?;
+    let printed = target.run(&["clean"])?;
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    assert_eq!(names(&base)?, ["alien", "survived"], "{printed}");
+    let groups = bundles.each_ref().map(Bundle::has_group);
+    assert_eq!(groups, [false, false, true, true]);
+    assert!(Path::new(&format!("/proc/{}/ns", runs.id())).exists());
+    // The control: nobody lives in them any more.
+    end(runs)?;
+    end(survives)?;
+    let printed = target.run(&["clean"])?;
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    assert!(!base.exists());
+    assert!(!bundles.iter().any(Bundle::has_group));
+    Ok(())
+}
+
+/// What such a container has mounted, which has no mount namespace of its own.
+#[test]
+fn it_takes_away_what_is_mounted_for_everybody_to_see() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: this would ask for a password");
+        return Ok(());
+    }
+    let _mounts = witness::Covers::new();
+    let target = Target::new()?;
+    let base = target.path("step12");
+    let root = target.path("root");
+    fs::create_dir(&root)?;
+    let (lower, upper) = (Tree::open_alone(&root)?, Tree::open(&root)?);
+    let runs = waiting()?;
+    let mut bundle = Bundle::make(&base, "mounted", Some(runs.id()))?;
+    let mounted = Mounted::of(lower.hold()?, upper.hold()?, None)?;
+    lower.attach(fs::File::open(&root)?.as_fd())?;
+    upper.attach(lower.hold()?)?;
+    drop((lower, upper));
+    bundle.0.mounted = Some(mounted);
+    let state = serde_json::to_vec(&bundle.0)?;
+    fs::write(base.join("mounted/state.json"), state)?;
+    let count = || -> Result<usize> {
+        let table = fs::read_to_string("/proc/thread-self/mountinfo")?;
+        let root = root.display().to_string();
+        Ok(table.lines().filter(|line| line.contains(&root)).count())
+    };
+    assert_eq!(target.run(&["clean"])?, "nothing to remove\n");
+    assert_eq!(count()?, 2, "the control: it runs");
+    end(runs)?;
+    target.run(&["clean"])?;
+    assert_eq!(count()?, 0);
+    assert!(!base.exists() && root.exists());
+    Ok(())
+}
+
+#[test]
+fn a_command_of_step12_that_runs_is_not_disturbed() -> Result<()> {
+    if !geteuid().is_root() {
+        eprintln!("not root: this would ask for a password");
+        return Ok(());
+    }
+    let target = Target::new()?;
+    let base = target.path("step12");
+    let bundle = Bundle::make(&base, "made", None)?;
+    let lock = fs::File::open(base.join("made/lock"))?;
+    let lock = Flock::lock(lock, FlockArg::LockExclusive);
+    let lock = lock.map_err(|(_, errno)| errno)?;
+    assert_eq!(target.run(&["clean"])?, "nothing to remove\n");
+    assert!(bundle.has_group());
+    drop(lock);
+    // What is no state, and what names something else than groups, is not
+    // followed.
+    let state = base.join("made/state.json");
+    let text = fs::read_to_string(&state)?;
+    fs::write(&state, "{")?;
+    assert!(!target.command(&["clean"]).output()?.stdout.is_empty());
+    assert_eq!(names(&base)?, ["made"]);
+    fs::create_dir(target.path("mine"))?;
+    let mine = target.path("mine").display().to_string();
+    let mut value: Value = serde_json::from_str(&text)?;
+    value["cgroup"]["groups"]["mine"] = mine.into();
+    fs::write(&state, value.to_string())?;
+    target.run(&["clean"])?;
+    assert!(!base.exists() && !bundle.has_group(), "the control");
+    assert!(target.path("mine").exists());
     Ok(())
 }
 

@@ -157,6 +157,25 @@ fn the_ladder_is_measured() -> Result<()> {
 }
 
 #[test]
+fn a_run_is_compared_with_an_earlier_one() -> Result<()> {
+    let target = if is_root() { target_with(&[0, 2])? } else { None };
+    let Some(target) = target else { return Ok(()) };
+    let file = target.path("before.json");
+    let text = file.to_str().context("a path that is no text")?;
+    // The control: without it nothing is measured at all.
+    assert!(measure(&target, &["--against", text]).is_err());
+    std::fs::write(&file, measure(&target, &["--json"])?)?;
+    let page = measure(&target, &["--against", text])?;
+    for name in ["step00", "step02"] {
+        let line = page.lines().find(|line| line.starts_with(name));
+        let line = line.with_context(|| format!("no {name} in {page}"))?;
+        assert!(line.contains('±') && line.contains('%'), "{line}");
+    }
+    assert!(!page.contains("step01"), "it did not run: {page}");
+    Ok(())
+}
+
+#[test]
 fn who_cannot_run_is_a_line_and_no_error() -> Result<()> {
     let target = if is_root() { target_with(&[0, 1])? } else { None };
     let Some(target) = target else { return Ok(()) };

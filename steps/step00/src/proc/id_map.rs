@@ -51,6 +51,12 @@ impl IdMap {
     pub fn count(&self) -> u64 {
         self.0.iter().map(|range| range.count).sum()
     }
+
+    /// Is it that of the first user namespace, the machine's, which has all
+    /// numbers as they are?
+    pub fn is_the_machines(&self) -> bool {
+        self.outside(0) == Some(0) && self.count() == u32::MAX.into()
+    }
 }
 
 impl Range {
@@ -94,5 +100,9 @@ mod tests {
         let unwritten = IdMap::parse("");
         assert_eq!(unwritten.outside(0), None);
         assert_eq!(unwritten.count(), 0);
+        assert!(all.is_the_machines());
+        for other in ["", "0 0 65536\n", "0 1 4294967295\n"] {
+            assert!(!IdMap::parse(other).is_the_machines(), "{other:?}");
+        }
     }
 }

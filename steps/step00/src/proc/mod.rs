@@ -20,6 +20,7 @@ pub mod own;
 mod routes;
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,11 @@ use nix::unistd::Pid;
 pub use id_map::{IdMap, Range};
 pub use mounts::{Mount, Mounts};
 pub use routes::Route;
+
+/// Is this what its files answer after its end?
+fn has_ended(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ESRCH))
+}
 
 /// A process's folder in /proc.
 #[derive(Debug)]
@@ -160,15 +166,23 @@ impl Proc {
     }
 
     /// The children of all its threads (proc_tid_children(5)).
+    ///
+    /// # Errors
+    /// ENOENT when it has ended.
     pub fn children(&self) -> Result<Vec<Pid>> {
         let mut children = Vec::new();
         let path = self.path("task");
         let tasks = fs::read_dir(&path)
             .with_context(|| format!("list {}", path.display()))?;
         for task in tasks.flatten() {
-            // A thread may end at any time.
-            let list = fs::read_to_string(task.path().join("children"));
-            let list = list.unwrap_or_default();
+            let path = task.path().join("children");
+            let list = match fs::read_to_string(&path) {
+                // A thread may end at any time.
+                Err(error) if has_ended(&error) => continue,
+                list => list,
+            };
+            let list =
+                list.with_context(|| format!("read {}", path.display()))?;
             let pids = list.split_whitespace().flat_map(str::parse);
             children.extend(pids.map(Pid::from_raw));
         }

@@ -14,8 +14,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::fstat;
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+
+use crate::stat::fstat;
 
 /// The top folder of every proc filesystem (PROC_ROOT_INO, <linux/proc_ns.h>):
 /// no other file of it has this number.
@@ -27,7 +28,7 @@ const TOP: u64 = 1;
 /// When /proc is something else; EXDEV when something is mounted on the way,
 /// ELOOP for a magic link, and as for open(2).
 pub fn open(path: &Path, flags: OFlag) -> Result<File> {
-    let proc = top()?;
+    let proc = top("/proc".as_ref())?;
     let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(
         ResolveFlag::RESOLVE_BENEATH
             | ResolveFlag::RESOLVE_NO_XDEV
@@ -61,10 +62,12 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     })
 }
 
-fn top() -> Result<OwnedFd> {
+/// What lies there is not opened before it is known (O_PATH): to open a pipe
+/// is to wait for somebody.
+fn top(place: &Path) -> Result<OwnedFd> {
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
     let mut options = fs::File::options();
-    let proc = options.read(true).custom_flags(flags).open("/proc");
+    let proc = options.read(true).custom_flags(flags).open(place);
     let proc = OwnedFd::from(proc.context("open /proc")?);
     let look = "look at what /proc is";
     let kind = fstatfs(&proc).context(look)?.filesystem_type();
@@ -77,6 +80,7 @@ fn top() -> Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::errno::Errno;
 
     #[test]
     fn the_kernels_file_is_opened_and_no_other() {
@@ -84,11 +88,30 @@ mod tests {
         assert!(own.starts_with("Name:"), "{own}");
         let thread = read(Path::new("thread-self/comm")).unwrap();
         assert!(!thread.is_empty(), "a link that is not magic is followed");
-        for path in ["self/root/etc/passwd", "self/cwd", "../etc/passwd"] {
+        for (path, errno) in [
+            ("self/root/etc/passwd", Errno::ELOOP),
+            ("self/cwd", Errno::ELOOP),
+            ("../etc/passwd", Errno::EXDEV),
+        ] {
             let error = open(Path::new(path), OFlag::O_RDONLY);
-            let error = error.expect_err(path).to_string();
-            assert_eq!(error, format!("open /proc/{path}"));
+            let error = error.expect_err(path);
+            assert_eq!(error.to_string(), format!("open /proc/{path}"));
+            assert_eq!(error.downcast_ref(), Some(&errno), "{path}");
         }
+    }
+
+    #[test]
+    fn proc_is_the_kernels_own_folder_and_neither_a_link_nor_a_pipe() {
+        let folder = witness::Folder::new();
+        let [link, pipe] = ["link", "pipe"].map(|name| folder.join(name));
+        std::os::unix::fs::symlink("/proc", &link).unwrap();
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        witness::within("a look at what is there", || {
+            for place in [&link, &pipe, folder.path(), "/proc/sys".as_ref()] {
+                assert!(top(place).is_err(), "{}", place.display());
+            }
+            assert!(top("/proc".as_ref()).is_ok(), "the control");
+        });
     }
 
     #[test]

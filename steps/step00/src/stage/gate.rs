@@ -21,6 +21,7 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag,
     SockType, recvmsg, sendmsg, socketpair,
 };
+use nix::unistd;
 
 use super::signals::is_for_command;
 use crate::failure::Failure;
@@ -38,6 +39,8 @@ pub(super) enum Message {
     Fact(String, String),
     /// Inside to outside: keep this descriptor, under this name.
     Descriptor(String, OwnedFd),
+    /// Inside to outside: do your part now, I wait.
+    Asks,
     /// Inside to outside: all is set up.
     Ready,
     /// Inside to outside: I stopped here.
@@ -81,16 +84,69 @@ impl Gate {
         self.send(b'F', format!("{name}\0{value}").as_bytes(), &[])
     }
 
+    /// Inside: has the launcher do something in the middle of the set-up, and
+    /// waits until it has ([`Hooks::asked`](super::Hooks::asked)).
+    ///
+    /// # Errors
+    /// EPIPE when the launcher is dead, as it is when it has failed.
+    pub fn ask(&self) -> Result<()> {
+        self.ask_meanwhile(|| Ok(()))
+    }
+
+    /// The same, where this process has a part in it that comes after the
+    /// question: such as one after which it could ask no more.
+    ///
+    /// # Errors
+    /// As above, and those of its own part.
+    pub fn ask_meanwhile(
+        &self,
+        own_part: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        self.say(b'A')?;
+        own_part()?;
+        self.wait()
+    }
+
     /// Inside: says that all is set up.
     pub(super) fn ready(&self) -> Result<()> {
-        self.send(b'R', b"", &[])
+        self.say(b'R')
+    }
+
+    /// Says a word of one letter. A process that filters its own system calls
+    /// may have these two left, which every program needs: read and write.
+    fn say(&self, kind: u8) -> Result<()> {
+        unistd::write(&self.0, &[kind])
+            .map(drop)
+            .context("send through the gate")
     }
 
     /// Inside: waits until the launcher opens the gate.
     pub(super) fn wait(&self) -> Result<()> {
-        match self.receive()? {
-            Message::Open => Ok(()),
-            _ => bail!("the launcher is gone"),
+        self.wait_for(b'O')
+    }
+
+    /// Inside: waits until the launcher has done what it does meanwhile
+    /// ([`Hooks::meanwhile`](super::Hooks::meanwhile)). To be called once,
+    /// where it does anything.
+    ///
+    /// # Errors
+    /// When the launcher is dead, as it is when it has failed.
+    pub fn meet(&self) -> Result<()> {
+        self.wait_for(b'M')
+    }
+
+    fn wait_for(&self, word: u8) -> Result<()> {
+        let mut kind = [0];
+        loop {
+            match unistd::read(&self.0, &mut kind) {
+                Ok(1) if kind == [word] => return Ok(()),
+                // ECONNRESET: it died with our message unread.
+                Ok(_) | Err(Errno::ECONNRESET) => {
+                    bail!("the launcher is gone")
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno).context("wait at the gate"),
+            }
         }
     }
 
@@ -107,7 +163,16 @@ impl Gate {
     /// Outside: lets the process go on. If it is dead, that is no error here:
     /// the next message says so, and may say why.
     pub(super) fn open(&self) -> Result<()> {
-        self.send(b'O', b"", &[]).or_else(|error| match error.downcast_ref() {
+        self.let_on(b'O')
+    }
+
+    /// Outside: lets it go on where it waits in [`Gate::meet`].
+    pub(super) fn come_to(&self) -> Result<()> {
+        self.let_on(b'M')
+    }
+
+    fn let_on(&self, word: u8) -> Result<()> {
+        self.send(word, b"", &[]).or_else(|error| match error.downcast_ref() {
             Some(Errno::EPIPE) => Ok(()),
             _ => Err(error),
         })
@@ -207,6 +272,7 @@ fn read(bytes: &[u8], descriptor: Option<OwnedFd>) -> Result<Message> {
     let text_of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(match (kind, descriptor) {
         (b'O', _) => Message::Open,
+        (b'A', _) => Message::Asks,
         (b'R', _) => Message::Ready,
         (b'F', _) => {
             let text = text_of(text);
@@ -275,6 +341,20 @@ mod tests {
             (found.status, &*found.message),
             (126, "stopped\n  try: this")
         );
+    }
+
+    #[test]
+    fn what_is_done_meanwhile_is_not_taken_for_an_open_gate() {
+        let (outside, inside) = pair().expect("a gate");
+        outside.open().expect("open it");
+        inside.wait().expect("it is open");
+        outside.come_to().expect("say so");
+        inside.meet().expect("it is done");
+        // Who does not wait for it does not pass the next gate by it.
+        outside.come_to().expect("say so");
+        inside.wait().expect_err("that is not the gate");
+        outside.open().expect("open it");
+        inside.meet().expect_err("nor the other way round");
     }
 
     #[test]

@@ -17,7 +17,10 @@ use crate::child::Process;
 use crate::command::Command;
 
 /// How the process goes on once all is set up. Returns only on failure.
-pub type Exec = fn(&Command) -> Result<Infallible>;
+pub type Exec<'a> = &'a dyn Fn(&Command) -> Result<Infallible>;
+
+/// What the launcher does for a process that waits for it, or is going to.
+pub type Asked<'a> = &'a dyn Fn(&Process) -> Result<()>;
 
 /// Another way to make the process than by a plain clone3(2).
 pub trait Fork {
@@ -58,6 +61,11 @@ pub struct Hooks<'a> {
     pub before_birth: Option<&'a dyn Fn() -> Result<()>>,
     /// In the launcher, in place of clone3(2).
     pub fork: Option<&'a dyn Fork>,
+    /// In the launcher, while `inside` runs: its part of what that needs later
+    /// on, and waits for then ([`Gate::meet`]).
+    pub meanwhile: Option<Asked<'a>>,
+    /// In the launcher, when `inside` asks for it ([`Gate::ask`]).
+    pub asked: Option<Asked<'a>>,
     /// In the new process, after `inside`: the launcher looks at it next.
     pub before_ready: Vec<fn(&Gate) -> Result<()>>,
     /// In the new process: what only that can read, for the ledger. See
@@ -71,7 +79,7 @@ pub struct Hooks<'a> {
     /// given none. Without this, what the launcher has is handed on.
     pub home: Option<fn() -> OsString>,
     /// execve(2) as it is, or as the child of an init.
-    pub exec: Exec,
+    pub exec: Exec<'a>,
     /// In the launcher, when there is a signal for the command.
     pub drops: Drops,
 }

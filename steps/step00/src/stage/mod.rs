@@ -5,8 +5,9 @@
 //!   launcher                           new process
 //!   --------                           -----------
 //!   fork ----------------------------> waits at the gate
-//!   `outside` (maps, cable …)
+//!   `outside` (maps …)
 //!   opens the gate ------------------> `inside` (hostname, mounts …)
+//!   `meanwhile` (cable …) -----------> `inside`, where it needs that
 //!   reads the ledger  <--------------- says "ready", waits again
 //!   opens the gate ------------------> execve
 //!   waits  <-------------------------- ends
@@ -46,6 +47,7 @@ pub use guardian::Guardian;
 pub use hooks::{Carry, Dropped, Drops, Exec, Fact, Fork, HandedOver, Hooks};
 pub use running::{Outcome, Running};
 pub use streams::Streams;
+pub use terminal::{attach_whole, pair, pair_within};
 
 /// Everything that a rung decides before the process exists.
 pub struct Stage<'a> {
@@ -88,12 +90,14 @@ impl<'a> Stage<'a> {
             hooks: Hooks {
                 before_birth: None,
                 fork: None,
+                meanwhile: None,
+                asked: None,
                 before_ready: Vec::new(),
                 facts: Vec::new(),
                 streams: |_| Ok(Streams::default()),
                 before_exec: Vec::new(),
                 home: None,
-                exec: process::execute,
+                exec: &process::execute,
                 drops: |_, _| None,
             },
             quiet: args.quiet,
@@ -162,9 +166,13 @@ impl<'a> Stage<'a> {
             belt::look_at(&process, self.flags)?;
             outside(&process)?;
             gate.open()?;
-            let carry = self.hooks.streams;
+            let hooks = &self.hooks;
+            if let Some(hook) = hooks.meanwhile {
+                hook(&process)?;
+                gate.come_to()?;
+            }
             outside::accompany(
-                &gate, &process, &signals, borrowed, carry, tell,
+                &gate, &process, &signals, borrowed, hooks, tell,
             )
         });
         let (carried, handed_over) = accompanied.map_err(|error| {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use nix::sys::signalfd::SignalFd;
 
 use super::gate::{Gate, Message};
-use super::hooks::{Carry, HandedOver};
+use super::hooks::{HandedOver, Hooks};
 use super::relay::Relay;
 use super::streams::Streams;
 use super::terminal::{Borrowed, TERMINAL};
@@ -14,21 +14,22 @@ use crate::narrator::Subject;
 use crate::process;
 
 /// Waits until the process is ready, and lets it go on to execve(2). `tell`
-/// looks at it in between, and `carry` says what is to be carried from then
+/// looks at it in between, and `hooks` say what is to be carried from then
 /// on.
 ///
 /// # Errors
-/// Those of `tell`, of `carry` and of the process; and when it has ended too
+/// Those of `tell`, of the hooks and of the process; and when it has ended too
 /// early, or an interrupt has ended the wait.
 pub(super) fn accompany(
     gate: &Gate,
     process: &Process,
     signals: &SignalFd,
     borrowed: Option<Borrowed>,
-    carry: Carry,
+    hooks: &Hooks<'_>,
     tell: impl FnOnce(&Subject) -> Result<()>,
 ) -> Result<((Option<Relay>, Streams), HandedOver)> {
-    let (subject, mut handed_over) = wait_until_ready(gate, process, signals)?;
+    let (subject, mut handed_over) =
+        wait_until_ready(gate, process, signals, hooks)?;
     tell(&subject)?;
     let mut relay = match borrowed {
         Some(real) => {
@@ -38,7 +39,7 @@ pub(super) fn accompany(
         }
         None => None,
     };
-    let streams = carry(&mut handed_over)?;
+    let streams = (hooks.streams)(&mut handed_over)?;
     gate.open()?;
     // The gate is closed by a successful execve(2), or by the death of the
     // process. Signals are for the command from here on: until now they were
@@ -64,12 +65,17 @@ fn wait_until_ready(
     gate: &Gate,
     process: &Process,
     signals: &SignalFd,
+    hooks: &Hooks<'_>,
 ) -> Result<(Subject, HandedOver)> {
     let mut subject = Subject::new(process.pid);
     let mut handed_over = HandedOver::new();
     loop {
         match gate.receive_unless_interrupted(signals)? {
             Message::Ready => return Ok((subject, handed_over)),
+            Message::Asks => {
+                hooks.asked.map_or(Ok(()), |answer| answer(process))?;
+                gate.open()?;
+            }
             Message::Fact(name, value) => {
                 subject.facts.insert(name, value);
             }

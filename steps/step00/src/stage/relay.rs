@@ -51,15 +51,13 @@ impl Relay {
     /// gone.
     pub(super) fn read_keys(&mut self) -> Option<Vec<u8>> {
         let mut buffer = [0; 4096];
-        match nix::unistd::read(&self.keyboard, &mut buffer) {
-            Ok(length) if length > 0 => {
-                let typed = &buffer[..length];
-                self.typed.extend_from_slice(typed);
-                Some(typed.to_vec())
-            }
-            Err(Errno::EINTR | Errno::EAGAIN) => Some(Vec::new()),
-            _ => None,
+        let read = nix::unistd::read(&self.keyboard, &mut buffer);
+        if is_gone(read) {
+            return None;
         }
+        let typed = &buffer[..read.unwrap_or(0)];
+        self.typed.extend_from_slice(typed);
+        Some(typed.to_vec())
     }
 
     /// Gives the container's terminal as much as it takes.
@@ -71,6 +69,12 @@ impl Relay {
             self.typed.drain(..taken);
         }
     }
+}
+
+/// Does this answer to read(2) say that the terminal is gone? It is at its end
+/// then, or EIO; that there is nothing to read just now says no such thing.
+fn is_gone(read: nix::Result<usize>) -> bool {
+    !matches!(read, Ok(1..) | Err(Errno::EINTR | Errno::EAGAIN))
 }
 
 /// Writes to the terminal outside. Writes to it block when it is full, unless
@@ -87,6 +91,21 @@ fn write_all(mut bytes: &[u8]) {
             }
             // It is gone, as the next read of it will tell.
             Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyboard_with_nothing_to_read_is_not_gone() {
+        for read in [Ok(1), Ok(9), Err(Errno::EINTR), Err(Errno::EAGAIN)] {
+            assert!(!is_gone(read), "{read:?}");
+        }
+        for read in [Ok(0), Err(Errno::EIO)] {
+            assert!(is_gone(read), "the control: {read:?}");
         }
     }
 }

@@ -92,6 +92,12 @@ impl Running {
         Ok(Outcome { ending, handed_over })
     }
 
+    /// Leaves the process to whoever is its parent next: from here on it is
+    /// not the launcher's. (The process must not have asked to die with it.)
+    pub fn let_go(mut self) {
+        self.is_over = true;
+    }
+
     fn wait(&mut self) -> Result<Ending> {
         loop {
             let ready = self.wait_for_anything()?;

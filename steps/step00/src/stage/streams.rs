@@ -18,7 +18,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::SignalFd;
-use nix::unistd::{Whence, lseek, read, write};
+use nix::unistd::{Whence, lseek64, read, write};
 
 use super::signals::is_for_command;
 use crate::child::Ending;
@@ -223,5 +223,5 @@ fn give_back(held: usize, unread: &OwnedFd) {
     // SAFETY: FIONREAD writes one int, and this is one.
     let known = unsafe { count_unread(unread.as_raw_fd(), &mut in_pipe) };
     let count = held as i64 + known.map_or(0, |_| i64::from(in_pipe));
-    let _ = lseek(io::stdin(), -count, Whence::SeekCur);
+    let _ = lseek64(io::stdin(), -count, Whence::SeekCur);
 }

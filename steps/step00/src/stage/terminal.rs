@@ -11,12 +11,12 @@
 use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::signal::{Signal, raise};
-use nix::sys::stat::fstat;
 use nix::sys::termios::{
     LocalFlags, OutputFlags, SetArg, SpecialCharacterIndices, Termios,
     cfmakeraw, tcgetattr, tcsetattr,
@@ -25,6 +25,7 @@ use nix::unistd::setsid;
 
 use super::guardian::Guardian;
 use crate::failure::Advice;
+use crate::stat::fstat;
 
 nix::ioctl_write_ptr_bad!(unlock, libc::TIOCSPTLCK, libc::c_int);
 nix::ioctl_write_int_bad!(open_peer, libc::TIOCGPTPEER);
@@ -44,29 +45,60 @@ pub(super) fn is_wanted() -> bool {
 /// Inside: makes the pair out of the devpts that is mounted *here*, with the
 /// size and the settings of the launcher's terminal. Returns master, slave.
 pub(super) fn open() -> Result<(OwnedFd, OwnedFd)> {
-    let master = open_master()
-        .context("open /dev/ptmx, for a terminal of the container's own")
+    let (master, slave) = pair()
         .advice("run it in a pipe, where none is needed: step03 ... | cat")?;
-    let fd = master.as_raw_fd();
-    // SAFETY: the pointer is to a c_int, which is what TIOCSPTLCK reads.
-    unsafe { unlock(fd, &0) }.context("unlock the new terminal")?;
-    let slave = other_side(master.as_fd())?;
     let settings = tcgetattr(io::stdin())?;
     tcsetattr(&slave, SetArg::TCSANOW, &settings)?;
     copy_size(master.as_fd());
     Ok((master, slave))
 }
 
+/// Inside: makes a pair, with the kernel's own settings. Returns master, slave.
+///
+/// # Errors
+/// ENOENT where no devpts is mounted, and when /dev/ptmx is another file.
+pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    let rules = ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    pair_of(AT_FDCWD, "/dev/ptmx".as_ref(), rules)
+}
+
+/// Inside: the same out of the devpts of a root that is not this process's
+/// yet.
+///
+/// # Errors
+/// As above.
+pub fn pair_within(root: BorrowedFd<'_>) -> Result<(OwnedFd, OwnedFd)> {
+    let rules =
+        ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    pair_of(root, "dev/ptmx".as_ref(), rules)
+}
+
+fn pair_of(
+    root: impl AsFd,
+    path: &Path,
+    rules: ResolveFlag,
+) -> Result<(OwnedFd, OwnedFd)> {
+    let master = open_master(root, path, rules)
+        .context("open /dev/ptmx, for a terminal of the container's own")?;
+    let fd = master.as_raw_fd();
+    // SAFETY: the pointer is to a c_int, which is what TIOCSPTLCK reads.
+    unsafe { unlock(fd, &0) }.context("unlock the new terminal")?;
+    let slave = other_side(master.as_fd())?;
+    Ok((master, slave))
+}
+
 /// Opens /dev/ptmx where that is what it should be. A container that runs
 /// (step11) may have put something else there: a link to what the launcher has
 /// open, or another device.
-fn open_master() -> Result<OwnedFd> {
+fn open_master(
+    root: impl AsFd,
+    path: &Path,
+    rules: ResolveFlag,
+) -> Result<OwnedFd> {
     let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let open = |flags| {
-        let how = OpenHow::new()
-            .flags(flags)
-            .resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        openat2(AT_FDCWD, "/dev/ptmx", how)
+        let how = OpenHow::new().flags(flags).resolve(rules);
+        openat2(root.as_fd(), path, how)
     };
     // To open a device is to do something; to look at it is not.
     let look = fstat(open(OFlag::O_PATH | OFlag::O_CLOEXEC)?)?;
@@ -92,27 +124,39 @@ fn other_side(master: BorrowedFd<'_>) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(slave) })
 }
 
-/// Inside: makes the slave this process's controlling terminal, which is what
-/// decides where Ctrl-C is sent. Only the leader of a session without one can.
+/// Inside: makes the slave this process's terminal, in place of the launcher's
+/// own wherever that is a terminal: 2>file stays a file.
 pub(super) fn attach(slave: BorrowedFd<'_>) -> Result<()> {
+    control(slave)?;
+    // SAFETY: isatty takes a plain number.
+    let is_terminal = |stream: &i32| unsafe { libc::isatty(*stream) } == 1;
+    (0..=2).filter(is_terminal).try_for_each(|it| put_on(slave, it))
+}
+
+/// Inside: the same whatever stdin, stdout and stderr have been.
+///
+/// # Errors
+/// EPERM when this process leads a process group.
+pub fn attach_whole(slave: BorrowedFd<'_>) -> Result<()> {
+    control(slave)?;
+    (0..=2).try_for_each(|stream| put_on(slave, stream))
+}
+
+/// Makes it the controlling terminal, which is what decides where Ctrl-C is
+/// sent. Only the leader of a session without one can.
+fn control(slave: BorrowedFd<'_>) -> Result<()> {
     setsid().context("start a session, for the terminal")?;
     // SAFETY: TIOCSCTTY takes an int by value: 0, do not steal it.
     unsafe { set_controlling(slave.as_raw_fd(), 0) }
-        .context("make it the controlling terminal")?;
-    for stream in 0..=2 {
-        // SAFETY: isatty and dup2 take plain numbers. 2>file stays a file.
-        let failed = unsafe {
-            libc::isatty(stream) == 1
-                && libc::dup2(slave.as_raw_fd(), stream) == -1
-        };
-        if failed {
-            bail!(
-                "put the terminal on descriptor {stream}: {}",
-                Errno::last()
-            );
-        }
-    }
-    Ok(())
+        .context("make it the controlling terminal")
+        .map(drop)
+}
+
+fn put_on(slave: BorrowedFd<'_>, stream: i32) -> Result<()> {
+    // SAFETY: dup2 takes plain numbers.
+    Errno::result(unsafe { libc::dup2(slave.as_raw_fd(), stream) })
+        .map(drop)
+        .with_context(|| format!("put the terminal on descriptor {stream}"))
 }
 
 /// Outside: the real terminal, as it was found.
@@ -129,7 +173,7 @@ impl Borrowed {
         let saved =
             tcgetattr(io::stdin()).context("read the terminal's settings")?;
         let restored = saved.clone();
-        let guardian = Guardian::start(None, move || {
+        let guardian = Guardian::start(&[], move || {
             // After SIGKILL the shell may have been faster, and has set its
             // terminal up for the next command line.
             if is_raw() {
@@ -237,5 +281,50 @@ fn copy_size(to: BorrowedFd<'_>) {
     if unsafe { get_size(0, &mut size) }.is_ok() {
         // SAFETY: TIOCSWINSZ reads one winsize.
         let _ = unsafe { set_size(to.as_raw_fd(), &size) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NO_MAGIC: ResolveFlag = ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::sys::stat::Mode;
+    use std::os::unix::fs::symlink;
+
+    /// Nothing waits for the other end of a pipe, and no other file is opened.
+    #[test]
+    fn what_lies_in_the_place_of_ptmx_is_not_opened() {
+        let folder = witness::Folder::new();
+        let [null, own, pipe] =
+            ["null", "own", "pipe"].map(|name| folder.join(name));
+        symlink("/dev/null", &null).expect("make a link");
+        symlink("/proc/self/fd/0", &own).expect("make a link");
+        nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).expect("make a pipe");
+        let error = |place| {
+            let opened = open_master(AT_FDCWD, place, NO_MAGIC).map(drop);
+            format!("{:#}", opened.expect_err("another file"))
+        };
+        witness::within("a look at what is there", || {
+            assert!(error(&null).contains("another file"));
+            assert!(error(&own).contains("ELOOP"));
+            assert!(error(&pipe).contains("another file"));
+        });
+    }
+
+    #[test]
+    fn neither_side_stays_open_in_the_command() {
+        let master = open_master(AT_FDCWD, "/dev/ptmx".as_ref(), NO_MAGIC)
+            .expect("a terminal");
+        // SAFETY: the pointer is to a c_int, which is what TIOCSPTLCK reads.
+        unsafe { unlock(master.as_raw_fd(), &0) }.expect("unlock it");
+        let slave = other_side(master.as_fd()).expect("its other side");
+        for side in [&master, &slave] {
+            let flags = fcntl(side, FcntlArg::F_GETFD);
+            assert_eq!(flags, Ok(libc::FD_CLOEXEC));
+            let flags = fcntl(side, FcntlArg::F_GETFL).expect("its flags");
+            assert_eq!(flags & libc::O_ACCMODE, libc::O_RDWR);
+        }
     }
 }

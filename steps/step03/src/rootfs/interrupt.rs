@@ -102,3 +102,100 @@ extern "C" fn remove(signal: c_int) {
         libc::raise(signal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Child, Command, Stdio};
+    use std::{env, fs, thread};
+
+    use nix::sys::signal::kill;
+    use nix::unistd::Pid;
+    use witness::process::has_signal;
+    use witness::{Folder, eventually, wait};
+
+    const TREE: &str = "STEP03_TREE";
+    const IS_OVER: &str = "STEP03_TREE_IS_OVER";
+
+    /// Not a test of its own: the others run it in a program of its own.
+    #[test]
+    fn a_program_that_waits_for_a_signal() {
+        let Some(tree) = env::var_os(TREE) else { return };
+        let removal = Removal::of(tree.as_ref()).expect("a path");
+        if env::var_os(IS_OVER).is_some() {
+            drop(removal);
+        }
+        fs::create_dir(&tree).expect("make the tree");
+        loop {
+            thread::park();
+        }
+    }
+
+    /// Starts it, and waits until the tree is there.
+    fn start(wrap: &str, folder: &Folder) -> Child {
+        let own = env::current_exe().expect("find this program");
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{wrap} exec \"$0\" \"$@\"")]);
+        command.arg(own).arg("a_program_that_waits_for_a_signal");
+        command.env(TREE, folder.join("tree")).stdout(Stdio::null());
+        let program = command.spawn().expect("start this program");
+        eventually("the tree", || folder.join("tree").exists());
+        program
+    }
+
+    fn send(program: &Child, signal: Signal) {
+        let pid = Pid::from_raw(program.id() as i32);
+        kill(pid, signal).expect("send a signal");
+    }
+
+    /// Is the tree still there after this signal has ended the program?
+    fn is_left(wrap: &str, signal: Signal) -> bool {
+        let folder = Folder::new();
+        let mut program = start(wrap, &folder);
+        send(&program, signal);
+        assert_eq!(wait(&mut program).signal(), Some(signal as i32));
+        folder.join("tree").exists()
+    }
+
+    #[test]
+    fn a_signal_that_ends_the_program_takes_the_tree_with_it() {
+        for signal in SIGNALS {
+            assert!(!is_left("", signal), "{signal}");
+        }
+        assert!(is_left("", Signal::SIGKILL), "the control: no time for it");
+    }
+
+    #[test]
+    fn what_is_published_is_not_taken_away() {
+        let is_over = format!("{IS_OVER}=yes");
+        for signal in SIGNALS {
+            assert!(is_left(&is_over, signal), "{signal}");
+        }
+        // A handler that has nothing left to do may be there no more.
+        for (wrap, has_handlers) in [(&*is_over, false), ("", true)] {
+            let folder = Folder::new();
+            let mut program = start(wrap, &folder);
+            let pid = program.id() as i32;
+            let is_caught = |signal| has_signal(pid, "SigCgt", signal);
+            assert_eq!(SIGNALS.map(is_caught), [has_handlers; 3], "{wrap}");
+            send(&program, Signal::SIGTERM);
+            wait(&mut program);
+        }
+    }
+
+    /// As nohup(1) has it.
+    #[test]
+    fn a_signal_that_is_ignored_stays_so() {
+        for (wrap, is_ignored) in [("trap '' HUP;", true), ("", false)] {
+            let folder = Folder::new();
+            let mut program = start(wrap, &folder);
+            let pid = program.id() as i32;
+            let ignores = has_signal(pid, "SigIgn", Signal::SIGHUP);
+            assert_eq!(ignores, is_ignored, "{wrap}");
+            send(&program, Signal::SIGTERM);
+            wait(&mut program);
+            assert!(!folder.join("tree").exists(), "{wrap}");
+        }
+    }
+}

@@ -78,6 +78,21 @@ fn killed_with_sigkill_it_leaves_no_cable_rule_or_claim() {
     eventually("the claim to go", || !claims());
 }
 
+/// What the kernel takes a while to close, nobody waits for; but it is gone
+/// from sight before the launcher is.
+#[test]
+fn with_the_launcher_ends_what_it_has_made() {
+    let _lab = Lab::new();
+    let process = container();
+    let found = || {
+        let tables = nft("list tables");
+        (tables.contains("workshop-box"), witness::claims().len(), is_on())
+    };
+    assert_eq!(found(), (true, 1, true), "the control");
+    process.end();
+    assert_eq!(found(), (false, 0, false));
+}
+
 #[test]
 fn killed_at_any_moment_it_leaves_nothing() {
     const MOMENTS: u32 = 60;

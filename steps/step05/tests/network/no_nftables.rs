@@ -11,6 +11,10 @@ use crate::lab::Lab;
 
 #[test]
 fn a_kernel_without_nftables_is_named_as_the_reason() {
+    if cfg!(target_arch = "x86") {
+        println!("skipped: socketcall(2) has the family in memory");
+        return;
+    }
     let _lab = Lab::new();
     let report = run(STEP05, &["-q", "true"]);
     assert_eq!(report.status, 0, "the control: {}", report.stderr);

@@ -250,9 +250,10 @@ fn the_copy_of_a_layer_ends_with_its_launcher() {
     let folder = Folder::below(std::path::Path::new("/var/tmp"));
     let layer = folder.text("layer");
     std::fs::create_dir(&layer).expect("make a folder");
-    // A filesystem without idmapped mounts, and a file that takes a while.
+    // A filesystem without idmapped mounts, and a file for which our patience
+    // would not last: a copy that is gone sooner has not ended by itself.
     program("mount", &["-t", "ramfs", "ramfs", &layer]);
-    program("truncate", &["-s", "200G", &format!("{layer}/large")]);
+    program("truncate", &["-s", "20T", &format!("{layer}/large")]);
     let arguments = as_root(&["--image", &layer, "true"]);
     let mut launcher = Command::new("env")
         .args(arguments)
@@ -269,9 +270,7 @@ fn the_copy_of_a_layer_ends_with_its_launcher() {
     let copy = copy.expect("the copy");
     launcher.kill().expect("kill it");
     launcher.wait().expect("wait for it");
-    let start = Instant::now();
     eventually("the copy to follow", || process::is_gone(copy));
-    assert!(start.elapsed().as_secs() < 5, "it ended by itself");
     process::reap_orphans();
     program("umount", &["--lazy", &layer]);
 }

@@ -1,13 +1,15 @@
 //! stdin, stdout and stderr, opened once more by their names.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use witness::{Folder, Machine, Report, eventually, process, run, wait};
+use witness::{
+    Folder, Machine, Report, eventually, process, run, wait, within,
+};
 
 use crate::person::Person;
 use crate::{IDENTITY, as_root, as_sudo, program};
@@ -189,7 +191,7 @@ fn who_waits_for_a_reader_that_never_reads_can_be_interrupted() {
     let reader = fs::File::options().read(true).write(true).open(&fifo);
     let reader = reader.expect("open it");
     // More than it takes, and no more than the command's own pipe does.
-    let much = ["sh", "-c", "head -c 120000 /dev/zero; cat"];
+    let much = ["sh", "-c", "echo begun >&2; head -c 120000 /dev/zero; cat"];
     let mut command = witness::command("env");
     command.args(as_root(&[])).args(much);
     command.stdin(Stdio::piped()).stderr(Stdio::piped());
@@ -197,7 +199,11 @@ fn who_waits_for_a_reader_that_never_reads_can_be_interrupted() {
     let mut launcher = command.spawn().expect("start it");
     let pid = launcher.id() as i32;
     let is_alone = || process::children(pid).is_empty();
-    eventually("the command to come", || !is_alone());
+    let mut stderr = BufReader::new(launcher.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    // A child alone says little: it may be one that looks at the machine.
+    within("the command", || stderr.read_line(&mut said)).expect("read it");
+    assert_eq!(said, "begun\n");
     drop(launcher.stdin.take());
     eventually("the command to go", is_alone);
     kill(Pid::from_raw(pid), Signal::SIGWINCH).expect("not for the command");
@@ -205,8 +211,6 @@ fn who_waits_for_a_reader_that_never_reads_can_be_interrupted() {
     assert!(!state.starts_with('Z'), "the control: it waits: {state}");
     kill(Pid::from_raw(pid), Signal::SIGTERM).expect("interrupt it");
     assert_eq!(wait(&mut launcher).code(), Some(125));
-    let mut said = String::new();
-    let mut stderr = launcher.stderr.take().expect("a pipe");
     stderr.read_to_string(&mut said).expect("read it");
     assert!(said.contains("write to stdout: interrupted"), "{said}");
 }

@@ -15,8 +15,8 @@ use std::os::unix::ffi::OsStringExt;
 use anyhow::{Context, Result, anyhow, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
-use nix::sys::stat::fstat;
 use step00::Advice;
+use step00::stat::fstat;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";

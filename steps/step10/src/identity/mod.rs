@@ -78,7 +78,7 @@ static HOME: OnceLock<OsString> = OnceLock::new();
 
 /// Inside, as long as root can read the image's files: looks for the home of
 /// the user, root if there is none given. What cannot be read has no homes.
-pub(crate) fn remember_home(user: Option<&User>) {
+pub fn remember_home(user: Option<&User>) {
     let name = user.map_or("0", |user| &user.name);
     let account = account(name).ok().flatten();
     let _ = HOME.set(account.map_or("/".into(), |account| account.home));

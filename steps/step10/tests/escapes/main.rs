@@ -21,6 +21,7 @@ mod files;
 mod groups;
 mod kernel;
 mod keys;
+mod loose;
 mod processes;
 mod program;
 mod races;

@@ -3,12 +3,12 @@
 //! Root inside is the person who built it and may write to it; what is missing
 //! is a path. `/proc/PID/exe` of a process that executes it is one, past every
 //! mount namespace: held open until nobody executes the program any more, and
-//! then written to (CVE-2019-5736).
+//! then written to (CVE-2019-5736). See loose.rs for the mount that it is on.
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -18,13 +18,14 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::pipe2;
 use witness::{Covers, Folder, Machine, eventually, process};
 
+use crate::loose::{REFUSED, make_writable, victim};
 use crate::{
     ATTEMPT, Answer, STEP10, VARIABLE, done, errno, find_answers, inside,
     own_program,
 };
 
 /// The user who owns the program and is root inside.
-const PERSON: u32 = 1500;
+pub const PERSON: u32 = 1500;
 
 /// The program that a process executes.
 pub fn program_of(pid: &str) -> Answer {
@@ -38,15 +39,15 @@ pub fn overwrite(pid: &str) -> Answer {
     let mut held = File::options();
     held.read(true).custom_flags(libc::O_PATH);
     let held = held.open(format!("/proc/{pid}/exe")).map_err(errno)?;
+    println!("\nanswer: {}", make_writable(&held)?);
     let path = format!("/proc/self/fd/{}", held.as_raw_fd());
     let open = || File::options().write(true).open(&path).map_err(errno);
     println!("\nanswer: {:?}", open().expect_err("it is executed"));
-    let mut opened = open();
     eventually("the end of the program", || {
-        opened = open();
-        !matches!(opened, Err(Errno::ETXTBSY))
+        !matches!(open(), Err(Errno::ETXTBSY))
     });
-    opened?.write_all(b"overwritten").map_err(errno)?;
+    println!("\nanswer: {}", make_writable(&held)?);
+    open()?.write_all(b"overwritten").map_err(errno)?;
     done()
 }
 
@@ -70,15 +71,59 @@ fn the_launchers_program_cannot_be_overwritten() {
     // On a disk, and in memory: there the program looks sealed already, as all
     // files of a tmpfs have a place for seals.
     let folder = Folder::below(Path::new("/var/tmp"));
-    try_to_overwrite(&folder);
+    let [uid, gid] =
+        ["SUDO_UID", "SUDO_GID"].map(|it| format!("{it}={PERSON}"));
+    let with_sudo = ["env", &uid, &gid];
+    // The guard: it is executed from a read-only mount, which nobody can
+    // change any more.
+    try_to_overwrite(&folder, &with_sudo, "/", "EROFS");
+    // Without root no mount is to be had, and the guard is another: what is
+    // executed is a copy in memory, which is sealed (fcntl(2), F_SEAL_WRITE).
+    let image = folder.join("image");
+    fs::create_dir(&image).expect("make an image");
+    for name in ["lib", "lib64"] {
+        symlink(format!("usr/{name}"), image.join(name)).expect("a link");
+    }
+    let image = image.to_str().expect("a plain path");
+    let [uid, gid] = ["--reuid", "--regid"].map(|it| format!("{it}={PERSON}"));
+    let rootless = ["setpriv", &uid, &gid, "--clear-groups"];
+    try_to_overwrite(&folder, &rootless, image, "EPERM");
     let (kind, flags) = (Some("tmpfs"), MsFlags::empty());
     mount(kind, folder.path(), kind, flags, Some("mode=755"))
         .expect("mount a tmpfs");
-    try_to_overwrite(&folder);
+    try_to_overwrite(&folder, &with_sudo, "/", "EROFS");
     umount2(folder.path(), MntFlags::MNT_DETACH).expect("unmount it");
 }
 
-fn try_to_overwrite(folder: &Folder) {
+/// As cargo does it, which makes a program anew while the old one starts.
+#[test]
+fn a_program_whose_name_is_gone_finds_its_folder() {
+    let _machine = Machine::new();
+    let folder = Folder::below(Path::new("/var/tmp"));
+    let launcher = copy(STEP10, &folder.join("launcher"));
+    let script = "exec 3<$0; [ $1 = stays ] || rm $0; shift; \
+                  exec /proc/self/fd/3 \"$@\"";
+    for name in ["stays", "goes"] {
+        let mut command = witness::command("sh");
+        command.args(["-c", script, &launcher, name, "-q"]);
+        command.args(["--network", "none", "true"]);
+        let status = command.status().expect("start it");
+        assert!(status.success(), "{name}: {status}");
+        // Beside the program, and nowhere else, it has made what it needs.
+        let made = folder.join("rootfs");
+        assert!(made.is_dir(), "{name}");
+        assert!(!Path::new("/rootfs").exists(), "{name}");
+        fs::remove_dir_all(made).expect("remove it");
+    }
+}
+
+/// The launcher starts with these words; the attempt ends with this answer.
+fn try_to_overwrite(
+    folder: &Folder,
+    start: &[&str],
+    image: &str,
+    answer: &str,
+) {
     let launcher = copy(STEP10, &folder.join("launcher"));
     let attacker = copy(&own_program(), &folder.join("attacker"));
     let volume = Folder::new();
@@ -92,62 +137,57 @@ fn try_to_overwrite(folder: &Folder) {
     // prints more than its pipe takes: it stays until the pipe is read.
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).expect("make a pipe");
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(4096)).expect("make it small");
-    let mut command = witness::command("env");
-    let person = [format!("SUDO_UID={PERSON}"), format!("SUDO_GID={PERSON}")];
-    command.args(&person).args([&launcher, "-q", "--network", "none"]);
+    let mut command = witness::command(start[0]);
+    command.args(&start[1..]).args([&launcher, "-q", "--network", "none"]);
     let volume = format!("{}:/volume", volume.path().display());
-    command.args(["--image", "/", "--volume", &volume, "/volume/self"]);
+    command.args(["--image", image, "--volume", "/usr:/usr:ro"]);
+    command.args(["--volume", &volume, "/volume/self"]);
     let command = command.stdin(Stdio::null()).stdout(writer);
     let mut container = command.spawn().expect("start a container");
     let pid = first_process(&container);
     command.stdout(Stdio::null());
 
     let mut attack = attack(&attacker, pid);
+    assert_eq!(attack.hear(), REFUSED);
     assert_eq!(attack.hear(), "ETXTBSY");
     let mut dump = String::new();
     File::from(reader).read_to_string(&mut dump).expect("read the pipe");
     assert!(dump.len() > 4096 && dump.contains("KILL_PROCESS"), "{dump}");
     assert!(container.wait().expect("wait for it").success());
-    // The guard: what was executed is a copy in memory, which is sealed
-    // (fcntl(2), F_SEAL_WRITE). The file itself was out of reach.
-    assert_eq!(attack.hear(), "EPERM");
+    assert_eq!(attack.hear(), REFUSED);
+    assert_eq!(attack.hear(), answer);
     let after = fs::read(&launcher).expect("read the launcher again");
     assert!(before == after, "the launcher's program was changed");
 }
 
-/// The control: a program that executes itself as it is.
+/// The control: a program that is executed as it is.
 #[test]
 fn one_that_is_not_sealed_can_be() {
     let _machine = Machine::new();
     let folder = Folder::new();
     let program = copy("/bin/cat", &folder.join("cat"));
     let attacker = copy(&own_program(), &folder.join("attacker"));
-    let number = PERSON.to_string();
-    let mut command = witness::command("setpriv");
-    command.args(["--reuid", &number, "--regid", &number, "--clear-groups"]);
-    command.args(["unshare", "--user", "--map-root-user", &program]);
-    command.stdin(Stdio::piped()).stdout(Stdio::null());
-    let mut victim = command.spawn().expect("start it");
-    eventually("the program to be executed", || {
-        process::name(victim.id() as i32) == "cat"
-    });
+    let mut victim = victim(&program);
     let mut attack = attack(&attacker, victim.id() as i32);
+    assert_eq!(attack.hear(), REFUSED);
     assert_eq!(attack.hear(), "ETXTBSY");
     drop(victim.stdin.take());
     victim.wait().expect("wait for it");
+    assert_eq!(attack.hear(), REFUSED);
     assert_eq!(attack.hear(), "done");
     let after = fs::read(&program).expect("read it again");
     assert!(after.starts_with(b"overwritten"));
 }
 
 /// A copy that belongs to the person.
-fn copy(from: &str, to: &Path) -> String {
+pub fn copy(from: &str, to: &Path) -> String {
     fs::copy(from, to).expect("copy a program");
     chown(to, Some(PERSON), Some(PERSON)).expect("give it to the person");
     to.to_str().expect("a plain path").into()
 }
 
-/// The first process of the container, once it executes its command.
+/// The first process of the container, once it executes its command: by the
+/// name of the script, or by the one that the program gives itself.
 fn first_process(launcher: &Child) -> i32 {
     let mut found = None;
     eventually("the command of the container", || {
@@ -155,7 +195,7 @@ fn first_process(launcher: &Child) -> i32 {
         let is_it = |pid: &i32| {
             let line = fs::read_to_string(format!("/proc/{pid}/cmdline"));
             line.is_ok_and(|line| line.ends_with("\0/volume/self\0"))
-                && process::name(*pid) == "self"
+                && ["self", "exe"].contains(&&*process::name(*pid))
         };
         found = children.into_iter().find(is_it);
         found.is_some()
@@ -165,12 +205,12 @@ fn first_process(launcher: &Child) -> i32 {
 
 /// The attempt by root of that process's user namespace, who is given the
 /// machine's own /proc to make it easier.
-struct Attack {
+pub struct Attack {
     attacker: Child,
     heard: BufReader<std::process::ChildStdout>,
 }
 
-fn attack(attacker: &str, pid: i32) -> Attack {
+pub fn attack(attacker: &str, pid: i32) -> Attack {
     let mut command = witness::command("nsenter");
     command.args(["--target", &pid.to_string(), "--user", attacker]);
     command.args(ATTEMPT).env(VARIABLE, format!("overwrite {pid}"));
@@ -180,7 +220,7 @@ fn attack(attacker: &str, pid: i32) -> Attack {
 }
 
 impl Attack {
-    fn hear(&mut self) -> String {
+    pub fn hear(&mut self) -> String {
         loop {
             let mut line = String::new();
             let length = self.heard.read_line(&mut line).expect("hear it");

@@ -66,7 +66,7 @@ pub fn start(rung: &'static str, args: &Start) -> Result<Ending> {
 pub fn restart(rung: &'static str, args: &Restart) -> Result<Ending> {
     args.which.each_silently(|name| {
         // With --rm its record goes with its end, and is made once more. So
-        // the launcher must have exchanged itself for its sealed copy before.
+        // the launcher must have started itself once more before.
         let state = state::read(name)?;
         step10::prepare(&exec::recorded(&state)?.privileges)?;
         end::end(&state, Some(args.time))?;

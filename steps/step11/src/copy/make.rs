@@ -12,8 +12,8 @@ use anyhow::{Result, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, fchmod, futimens, mkdirat};
-use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchownat, symlinkat, unlinkat};
+use step00::stat::time;
 
 use super::stream::{Known, receive_file};
 
@@ -87,13 +87,8 @@ impl Maker<'_> {
         known: &Known,
         from: &mut BufReader<&UnixStream>,
     ) -> Result<()> {
-        let flags = OFlag::O_WRONLY
-            | OFlag::O_CREAT
-            | OFlag::O_EXCL
-            | OFlag::O_CLOEXEC;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         let new = New::at(self.folder);
-        let file = File::from(openat(self.folder, NEW, flags, mode)?);
+        let file = create(self.folder)?;
         receive_file(from, &file)?;
         self.give(Path::new(NEW))?;
         finish(&file, known)?;
@@ -142,9 +137,21 @@ impl Drop for New<'_> {
     }
 }
 
+/// O_EXCL: what somebody inside puts there in the meantime is not opened, be
+/// it a link. Until it is whole, it is for nobody else to read.
+fn create(folder: BorrowedFd<'_>) -> nix::Result<File> {
+    let flags = OFlag::O_WRONLY
+        | OFlag::O_CREAT
+        | OFlag::O_EXCL
+        | OFlag::O_CLOEXEC
+        | OFlag::O_LARGEFILE;
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+    openat(folder, NEW, flags, mode).map(File::from)
+}
+
 fn finish(file: impl AsFd, known: &Known) -> Result<()> {
     fchmod(&file, Mode::from_bits_truncate(known.mode & 0o777))?;
-    let changed = TimeSpec::new(known.changed, 0);
+    let changed = time(known.changed, 0);
     Ok(futimens(&file, &changed, &changed)?)
 }
 
@@ -156,4 +163,26 @@ fn plain(name: &OsStr) -> Result<&Path> {
         && parts.next().is_none();
     ensure!(is_plain, "{name:?} is no name");
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    #[test]
+    fn a_link_in_the_place_of_a_new_file_is_not_followed() {
+        let folder = witness::Folder::new();
+        let open = File::open(folder.path()).expect("open it");
+        symlink("elsewhere", folder.join(NEW)).expect("make a link");
+        let refused = create(open.as_fd()).map(drop);
+        assert_eq!(refused, Err(Errno::EEXIST));
+        assert!(!folder.join("elsewhere").exists());
+        fs::remove_file(folder.join(NEW)).expect("remove the link");
+        let control = create(open.as_fd()).expect("the control");
+        let found = control.metadata().expect("look at it");
+        assert_eq!(found.mode() & 0o777, 0o600);
+        assert!(folder.join(NEW).is_file());
+    }
 }

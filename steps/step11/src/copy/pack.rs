@@ -11,7 +11,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use nix::dir::Dir;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, readlinkat};
-use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::sys::stat::Mode;
+use step00::stat::{FileStat, changed, fstat, fstatat};
 
 use super::stream::{Entry, Known, say, send_file};
 
@@ -22,6 +23,7 @@ const DEEPEST: usize = 200;
 /// keep us: what is opened to be read is a file, and looked at before; but it
 /// can be exchanged in between.
 const READ: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_LARGEFILE)
     .union(OFlag::O_NOCTTY)
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_CLOEXEC);
@@ -141,7 +143,7 @@ fn kind(found: &FileStat) -> libc::mode_t {
 
 fn known(found: &FileStat, name: &OsStr) -> Known {
     let mode = found.st_mode & 0o777;
-    Known { name: name.into(), mode, changed: found.st_mtime }
+    Known { name: name.into(), mode, changed: changed(found) }
 }
 
 /// By a descriptor of its own: reading a folder moves the place in it.

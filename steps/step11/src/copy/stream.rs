@@ -125,3 +125,95 @@ pub(super) fn receive_file(
         ensure!(copied == length as u64, "the sender was killed");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of ten bytes, whose first read ends like this.
+    struct Once(Option<io::ErrorKind>, &'static [u8]);
+
+    impl Read for Once {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.take() {
+                Some(kind) => Err(kind.into()),
+                None => self.1.read(buffer),
+            }
+        }
+    }
+
+    fn sent(first: Option<io::ErrorKind>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        send_file(Once(first, b"ten bytes."), &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn received(bytes: &[u8]) -> Result<Vec<u8>> {
+        let mut file = Vec::new();
+        receive_file(bytes, &mut file)?;
+        Ok(file)
+    }
+
+    #[test]
+    fn a_read_that_was_interrupted_is_no_end_and_no_error() {
+        let whole = b"\x0a\0\0\0ten bytes.\0\0\0\0";
+        for first in [None, Some(io::ErrorKind::Interrupted)] {
+            assert_eq!(sent(first).expect("send it"), whole, "{first:?}");
+        }
+        let error = sent(Some(io::ErrorKind::PermissionDenied));
+        assert!(error.is_err(), "the control");
+        assert_eq!(received(whole).expect("receive it"), b"ten bytes.");
+    }
+
+    #[test]
+    fn what_has_no_end_is_no_file() {
+        let whole = sent(None).expect("send it");
+        for length in 0..whole.len() {
+            let error = received(&whole[..length]).expect_err("cut off");
+            assert!(format!("{error:#}").contains("killed"), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_piece_is_no_longer_than_it_may_be() {
+        let piece = |length: usize| {
+            let number = (length as u32).to_le_bytes();
+            received(&[&number[..], &vec![7; length], &[0; 4]].concat())
+        };
+        assert_eq!(piece(PIECE).expect("the control").len(), PIECE);
+        let error = piece(PIECE + 1).expect_err("too long");
+        assert!(format!("{error:#}").contains("65537 bytes"), "{error:#}");
+    }
+    /// What the other side makes of these words.
+    fn heard(words: &[Entry]) -> Result<()> {
+        let (from, to) = UnixStream::pair().expect("a pair of sockets");
+        for word in words {
+            say(&to, word).expect("say it");
+        }
+        drop(to);
+        hear_end(&from)
+    }
+
+    #[test]
+    fn only_the_last_word_says_that_all_went_well() {
+        assert!(heard(&[Entry::End]).is_ok());
+        for (words, said) in [
+            (vec![], "was killed"),
+            (vec![Entry::Failed("no room".into())], "no room"),
+            (vec![Entry::Up, Entry::End], "receive Up"),
+        ] {
+            let error = heard(&words).expect_err(said);
+            assert!(error.to_string().contains(said), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn who_has_ended_is_told_from_other_errors() {
+        let (gone, to) = UnixStream::pair().expect("a pair of sockets");
+        drop(gone);
+        let error = say(&to, &Entry::Up).expect_err("nobody hears it");
+        assert!(is_broken(&error), "{error:#}");
+        assert!(!is_broken(&io::Error::from(io::ErrorKind::NotFound).into()));
+        assert!(!is_broken(&anyhow!("no error of the kernel's")));
+    }
+}

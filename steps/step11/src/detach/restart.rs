@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use nix::fcntl::OFlag;
 use step00::folder::Folder;
-use step00::{Advice, Ending};
+use step00::{Advice, Ending, Guardian};
 
 use super::policy::Policy;
 use crate::flags::Args;
@@ -68,6 +68,7 @@ pub fn keep_up(
             Err(error) => note(&folder, &error),
             Ok(ending) => ending,
         };
+        Guardian::bury_lingering();
         pause = pause_after(begun.elapsed(), pause);
         if !args.restart.wants_more(ending.status(), times)
             || !wait(&folder, pause)
@@ -133,8 +134,7 @@ fn note(folder: &Folder, error: &anyhow::Error) -> Ending {
 }
 
 /// How often it was started again; `None` where that was not asked for.
-pub fn times(name: &str) -> Option<u32> {
-    let folder = folder::find(name).ok()??;
+pub(crate) fn times_in(folder: &Folder) -> Option<u32> {
     folder.read(RESTARTS).ok()?.parse().ok()
 }
 

@@ -25,14 +25,16 @@ use crate::exec::hide;
 /// What the helper says: the number of its child, and the mount namespace.
 type Answer = std::result::Result<(i32, String), String>;
 
-/// Makes the process, and tells its mount namespace. As fork(2), it returns
-/// twice: `None` in the new process.
+/// Makes the process, and tells the mount namespace of the helper that has
+/// made it. As fork(2), it returns twice: `None` in the new process.
+///
+/// `join` runs in the helper. It returns the namespaces that are still to be
+/// made, CLONE_NEW*.
 ///
 /// # Errors
 /// EPERM when these namespaces are not ours to join, and as for clone(2).
-pub(super) fn make(
-    members: &[Member],
-    flags: u64,
+pub fn make(
+    join: impl FnOnce() -> Result<u64>,
     cgroup: Option<BorrowedFd<'_>>,
 ) -> Result<Option<(Process, String)>> {
     let (reader, writer) =
@@ -48,17 +50,24 @@ pub(super) fn make(
         }
         None => {
             drop(reader);
-            help(members, flags, &File::from(writer));
+            help(join, &File::from(writer));
             Ok(None)
         }
     }
 }
 
 /// The helper: returns in its child only.
-fn help(members: &[Member], flags: u64, to: &File) {
-    let made = join(members, flags).and_then(|(flags, files)| {
+fn help(join: impl FnOnce() -> Result<u64>, to: &File) {
+    let make = || -> Result<Option<(i32, String)>> {
+        // Others may see its child; see `become_root`.
+        hide()?;
+        let flags = join()?;
+        // Its child is hidden even from a launcher without root, and who has
+        // the same files must be known; see `rest`.
+        let files = Proc::own().namespace("mnt")?;
         Ok(sibling(flags)?.map(|pid| (pid, files)))
-    });
+    };
+    let made = make();
     let answer: Answer = match made {
         Ok(None) => return,
         Ok(Some(child)) => Ok(child),
@@ -73,9 +82,7 @@ fn help(members: &[Member], flags: u64, to: &File) {
 // ANCHOR: helper
 /// Joins the owner and what is shared, and makes a mount namespace there.
 /// Returns what is still to be made.
-fn join(members: &[Member], flags: u64) -> Result<(u64, String)> {
-    // Others may see its child; see `become_root`.
-    hide()?;
+pub(super) fn join(members: &[Member], flags: u64) -> Result<u64> {
     let user = CloneFlags::CLONE_NEWUSER;
     let join = |member: &Member, namespaces| {
         enter::join(&member.process, namespaces)
@@ -93,11 +100,9 @@ fn join(members: &[Member], flags: u64) -> Result<(u64, String)> {
     if is_root {
         join(first, user)?;
     }
-    // Made here, since its child is hidden even from a launcher without root,
-    // and who has the same files must be known; see `rest`.
+    // Made here, so that it is known whose it is.
     unshare(CloneFlags::CLONE_NEWNS).context("make a mount namespace")?;
-    let files = Proc::own().namespace("mnt")?;
-    Ok((flags & !(libc::CLONE_NEWNS as u64), files))
+    Ok(flags & !(libc::CLONE_NEWNS as u64))
 }
 
 /// Makes a process that is the child of our parent: clone(2), CLONE_PARENT.

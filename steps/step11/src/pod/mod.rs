@@ -9,7 +9,7 @@
 //! its /sys (user_namespaces(7)). So whoever shares a namespace shares the
 //! owner too, and with it the users.
 
-mod born;
+pub mod born;
 mod flags;
 mod ledger;
 mod members;
@@ -170,7 +170,7 @@ impl Fork for Pod {
         flags: u64,
         cgroup: Option<BorrowedFd<'_>>,
     ) -> Result<Option<Process>> {
-        let made = born::make(&self.members, flags, cgroup)?;
+        let made = born::make(|| born::join(&self.members, flags), cgroup)?;
         Ok(made.map(|(process, files)| {
             let _ = self.files.set(files);
             process

@@ -22,7 +22,7 @@ const ROUNDS: usize = 100;
 /// A guardian that ends them once the launcher does, however it does. To be
 /// started while the process waits, and the launcher has one thread.
 pub(super) fn end_with_us(files: String) -> Result<Guardian> {
-    Guardian::start(None, move || {
+    Guardian::start(&[], move || {
         (0..ROUNDS).all(|_| end_some(&files));
     })
 }

@@ -44,6 +44,7 @@ pub fn describe(
         launcher: nix::unistd::getpid().as_raw(),
         boot: state::boot().context("tell this boot from others")?,
         ended: None,
+        restarts: None,
     })
 }
 

@@ -32,7 +32,7 @@ use step00::Advice;
 use step00::folder::{Folder, is_missing};
 use step03::volumes::{Specification, Volume};
 use step06::Maps;
-use step06::mapping::{Mapping, outside_of};
+use step06::mapping::{is_inside, outside_of};
 
 use crate::folder::{mutex, parse_name};
 
@@ -108,18 +108,13 @@ fn check_owner(name: &str, path: &Path, maps: &Maps) -> Result<()> {
     let found = path
         .symlink_metadata()
         .with_context(|| format!("look at {}", path.display()))?;
-    let is_in = |map: &[Mapping], owner: u32| {
-        map.iter().any(|range| {
-            let steps = owner.checked_sub(range.outside);
-            steps.is_some_and(|steps| steps < range.count)
-        })
-    };
-    if is_in(&maps.uids, found.uid()) && is_in(&maps.gids, found.gid()) {
+    let (uid, gid) = (found.uid(), found.gid());
+    if is_inside(&maps.uids, uid) && is_inside(&maps.gids, gid) {
         return Ok(());
     }
-    let owner = format!("uid {} and gid {}", found.uid(), found.gid());
     Err(anyhow!(
-        "use the volume {name}: it belongs to {owner}, who are nobody inside"
+        "use the volume {name}: it belongs to uid {uid} and gid {gid}, who \
+         are nobody inside"
     ))
     .advice("the maps that it was made with (--uid-map), or another name")
 }
@@ -139,8 +134,8 @@ fn base(make: bool) -> Result<Option<Folder>> {
         folder => folder?,
     };
     for name in names {
-        match folder.make(name) {
-            _ if !make => {}
+        let made = if make { folder.make(name) } else { Ok(()) };
+        match made {
             Ok(()) | Err(Errno::EEXIST) => {}
             Err(errno) => {
                 let path = folder.path().join(name);

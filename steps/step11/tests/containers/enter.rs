@@ -60,6 +60,28 @@ fn it_is_a_process_of_the_same_machine() {
 }
 
 #[test]
+fn the_program_of_its_launchers_can_be_changed_by_nobody() {
+    let _machine = Machine::new();
+    let container = Container::start(&[], "exec sleep 1000");
+    let second =
+        witness::start(STEP11, &["exec", container.name.as_str()], "");
+    let parent = process::status(second.pid, "PPid").expect("its launcher");
+    let entering = parent.parse().expect("a number");
+    for launcher in [container.number("launcher"), entering] {
+        let program = format!("/proc/{launcher}/exe");
+        let mode = fs::metadata(&program).expect("look at it").permissions();
+        // The mode that it has, and by the machine's own root.
+        let answer = fs::set_permissions(&program, mode).expect_err("EROFS");
+        assert_eq!(answer.raw_os_error(), Some(libc::EROFS));
+    }
+    // The control: this program is executed as it lies there.
+    let own = "/proc/self/exe";
+    let mode = fs::metadata(own).expect("look at it").permissions();
+    fs::set_permissions(own, mode).expect("set the mode that it has");
+    assert_eq!(second.end().status, 0);
+}
+
+#[test]
 fn what_the_machine_shares_with_it_need_not_be_joined() {
     let _machine = Machine::new();
     let host = ["--network", "host", "--ipc", "host"];

@@ -1,12 +1,12 @@
 //! Named volumes: what stays when a container has ended.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use witness::{Folder, Machine, Report, eventually, run, run_in};
 
-use crate::person::Person;
+use crate::person::{Person, UID};
 use crate::{Container, MAP, STEP11, new_name};
 
 /// A volume with a name that nobody else has, removed when this is dropped.
@@ -216,6 +216,14 @@ fn a_volume_of_other_users_is_refused() {
     // A server has its folder be its own, and that is no other map.
     assert_eq!(with(&[&flag], "chown 7:8 /x").status, 0);
     assert_eq!(with_map("0:100000:65536").status, 0, "the control");
+    // Neither the user nor the group may be somebody else's.
+    for (uid, gid) in [(100_007, 7), (7, 100_008)] {
+        chown(volume.path(), Some(uid), Some(gid)).expect("give it away");
+        let report = with_map("0:100000:65536");
+        let owner = format!("uid {uid} and gid {gid}");
+        assert_eq!(report.status, 125, "{owner}");
+        assert!(report.stderr.contains(&owner), "{}", report.stderr);
+    }
 }
 
 #[test]
@@ -242,12 +250,90 @@ fn a_person_without_root_has_volumes_as_well() {
     assert_eq!(mode.permissions().mode() & 0o777, 0o700);
     let list = call(&["volume", "ls", "--rootless", "-q"]);
     assert_eq!(list.stdout, "data\n", "{}", list.stderr);
-    let report = call(&["volume", "rm", "--rootless", "data"]);
+    // Who is not root needs no flag to be without root.
+    let report = call(&["volume", "rm", "data"]);
     assert_eq!(report.status, 0, "{}", report.stderr);
     assert!(!folder.exists());
     // Root's are in another list.
     let list = run(STEP11, &["volume", "ls", "-q"]).stdout;
     assert!(!list.lines().any(|name| name == "data"), "{list}");
+}
+
+/// A person whose volumes are all in one folder, which is there and empty.
+struct Keeper {
+    person: Person,
+    data: PathBuf,
+}
+
+impl Keeper {
+    fn new() -> Keeper {
+        let person = Person::new();
+        let data = person.home.join("data");
+        fs::create_dir(&data).expect("make a folder");
+        chown(&data, Some(UID), Some(UID)).expect("give it away");
+        Keeper { person, data }
+    }
+
+    fn set_mode(&self, mode: u32) {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&self.data, mode).expect("set its mode");
+    }
+
+    fn call(&self, words: &[&str]) -> Report {
+        let data = format!("XDG_DATA_HOME={}", self.data.display());
+        let run = self.person.home.text("run");
+        let runtime = format!("XDG_RUNTIME_DIR={run}");
+        let env = ["PATH=/nowhere", &*data, &runtime];
+        let words = [&["volume"], words, &["--rootless"]].concat();
+        crate::person::setpriv(&self.person.starts_with(&env, &words))
+    }
+
+    /// The status, and the names or what was said.
+    fn list(&self) -> (i32, String) {
+        let report = self.call(&["ls", "-q"]);
+        (report.status, report.stdout + &report.stderr)
+    }
+}
+
+/// Their folder is made for the first of them, and not by who asks for them.
+#[test]
+fn to_look_for_volumes_makes_none() {
+    let _machine = Machine::new();
+    let keeper = Keeper::new();
+    assert_eq!(keeper.list(), (0, String::new()));
+    let mut all = fs::read_dir(&keeper.data).expect("list it");
+    assert!(all.next().is_none());
+    keeper.set_mode(0o500);
+    let report = keeper.call(&["create", "data"]);
+    assert_eq!(report.status, 125);
+    let said = format!("make {}/workshop: EACCES", keeper.data.display());
+    assert!(report.stderr.contains(&said), "{}", report.stderr);
+    keeper.set_mode(0o700);
+    let report = keeper.call(&["create", "data"]);
+    assert_eq!(report.status, 0, "the control: {}", report.stderr);
+    assert_eq!(keeper.list(), (0, "data\n".into()));
+    fs::remove_dir_all(&keeper.data).expect("remove it");
+    assert_eq!(keeper.list(), (0, String::new()));
+}
+
+#[test]
+fn a_folder_that_others_can_change_is_not_looked_into() {
+    let _machine = Machine::new();
+    let keeper = Keeper::new();
+    keeper.set_mode(0o777);
+    let (status, said) = keeper.list();
+    assert_eq!(status, 125);
+    assert!(said.contains("anybody may exchange"), "{said}");
+    keeper.set_mode(0o700);
+    assert_eq!(keeper.list(), (0, String::new()), "the control");
+    // Root has made this one.
+    let workshop = keeper.data.join("workshop");
+    fs::create_dir(&workshop).expect("make a folder");
+    let (status, said) = keeper.list();
+    assert_eq!(status, 125);
+    assert!(said.contains("does not belong to you alone"), "{said}");
+    chown(&workshop, Some(UID), Some(UID)).expect("give it away");
+    assert_eq!(keeper.list(), (0, String::new()), "the control");
 }
 
 #[test]

@@ -119,7 +119,16 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if let Some(name) = self.0 {
-            run(STEP11, &["rm", "--force", name]);
+            // A process of it whose launcher was killed is this test's to wait
+            // for: as long as it is a zombie, PID 1 does not end.
+            let mut remove = witness::command(STEP11);
+            let remove = remove.args(["rm", "--force", name]);
+            let remove = remove.stdout(std::process::Stdio::null());
+            let mut remove = remove.spawn().expect("remove it");
+            witness::eventually("the end of what was entered", || {
+                witness::process::reap_orphans();
+                matches!(remove.try_wait(), Ok(Some(_)))
+            });
         }
     }
 }

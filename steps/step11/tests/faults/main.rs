@@ -140,6 +140,9 @@ impl Tally {
             println!("    {status:?} {}", last.unwrap_or_default());
         }
         if let Err(why) = result {
+            // The next point is not to answer for it.
+            lab.sweep();
+            lab.leftovers(&known);
             let stderr = &outcome.stderr;
             self.failures.push(format!("{fault:?} {point}: {why}\n{stderr}"));
         }

@@ -46,6 +46,7 @@ pub mod step08;
 pub mod step09;
 pub mod step10;
 pub mod step11;
+pub mod step12;
 
 use anyhow::Result;
 

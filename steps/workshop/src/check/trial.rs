@@ -20,7 +20,7 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::waitpid;
@@ -34,6 +34,7 @@ use step05::network;
 use super::machine::Machine;
 use super::outside::act_as_the_machine;
 use super::scratch::Scratch;
+use super::step12::remove_groups;
 use crate::text::tell;
 
 /// Apart from the machine: processes, mounts, network, hostname.
@@ -79,6 +80,7 @@ pub fn contained(trial: impl FnOnce() -> u8) -> Result<u8> {
         step07::sweep();
         Folder::remove_base();
     }
+    remove_groups(&base.join(""));
     drop(base);
     machine.compare();
     Ok(status)
@@ -140,7 +142,7 @@ fn uplink() -> Result<()> {
 /// For a user other than root: fork(2) answers EAGAIN above it (getrlimit(2)).
 fn limit_processes() -> Result<()> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NPROC)?;
-    let limit = soft.min(threads_of_this_user() + MORE);
+    let limit = soft.min((threads_of_this_user() + MORE) as rlim_t);
     setrlimit(Resource::RLIMIT_NPROC, limit, hard)
         .context("limit the processes of the trial")
 }

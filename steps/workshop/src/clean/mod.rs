@@ -1,8 +1,9 @@
 //! `workshop clean`: takes away what the workshop made.
 //!
 //! It touches only names that the workshop itself gives, only below the target
-//! folder, in /sys/fs/cgroup/workshop and /run/workshop and among the AppArmor
-//! profiles, and follows no link out of it. It names each thing it removes, and
+//! folder, in /sys/fs/cgroup/workshop, /run/workshop and /run/step12 (and the
+//! groups that are named there) and among the AppArmor profiles, and follows no
+//! link out of it. It names each thing it removes, and
 //! the volumes, which stay.
 
 mod records;

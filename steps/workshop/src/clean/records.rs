@@ -1,7 +1,8 @@
-//! What step11 has recorded of containers that have ended.
+//! What step11 and step12 have recorded of containers that have ended.
 //!
-//! Each is a folder with a file `lock`, which its launcher holds while it
-//! lives (steps/step11/src/record.rs). What is running is left alone.
+//! Each is a folder with a file `lock`. The launcher of step11 holds it while
+//! it lives (steps/step11/src/record.rs); of step12 each command does, and its
+//! state says more (`bundles`). What is running is left alone.
 //!
 //! The folder of them all may lie in /tmp, where anybody can make it first, or
 //! a link in its place. So it is opened once, without following a link, and
@@ -19,25 +20,30 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, open, openat};
-use nix::sys::stat::{Mode, fstat};
+use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use step00::stat::fstat;
 
+use crate::bundles;
 use crate::rootfs::remove::remove_at;
 use crate::text::{printable, tell};
 
 /// Those of the machine's root, for root alone. (A test has its own folder.)
-fn roots() -> PathBuf {
+fn roots() -> [PathBuf; 2] {
     let folder = std::env::var_os("WORKSHOP_RUN");
-    folder.map_or_else(|| "/run/workshop".into(), PathBuf::from)
+    let folder = folder.map_or_else(|| "/run/workshop".into(), PathBuf::from);
+    [folder.with_file_name(bundles::NAME), folder]
 }
 
 /// Those of the caller. A name that is not absolute does not count (XDG Base
 /// Directory Specification, "Basics").
-fn own() -> PathBuf {
+fn own() -> Vec<PathBuf> {
     let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     match folder.filter(|folder| folder.is_absolute()) {
-        Some(folder) => folder.join("workshop"),
-        None => format!("/tmp/workshop-{}", geteuid()).into(),
+        Some(folder) => {
+            vec![folder.join("workshop"), folder.join(bundles::NAME)]
+        }
+        None => vec![format!("/tmp/workshop-{}", geteuid()).into()],
     }
 }
 
@@ -47,14 +53,16 @@ fn own() -> PathBuf {
 /// There is no sudo, or it refuses.
 pub fn ended() -> Result<Vec<String>> {
     let mut gone = Vec::new();
-    let roots = roots();
-    if roots.is_dir() && geteuid().is_root() {
-        gone.extend(forget(&roots)?);
-    } else if roots.is_dir() {
-        gone.extend(forget_as_root(&roots)?);
+    for roots in roots().iter().filter(|roots| roots.is_dir()) {
+        gone.extend(match geteuid().is_root() {
+            true => forget(roots)?,
+            false => forget_as_root(roots)?,
+        });
     }
-    let own = own();
-    if own.symlink_metadata().is_ok() {
+    for own in own() {
+        if own.symlink_metadata().is_err() {
+            continue;
+        }
         // Somebody else's, in /tmp: none of our business, and no obstacle.
         match forget(&own) {
             Ok(names) => gone.extend(names),
@@ -82,6 +90,11 @@ pub fn forget(base: &Path) -> Result<Vec<String>> {
         owner == user.as_raw(),
         "look into {shown}: it belongs to uid {owner}, not to {user}"
     );
+    let is_over: fn(&OwnedFd) -> Result<bool> =
+        match base.file_name() == Some(OsStr::new(bundles::NAME)) {
+            true => bundles::put_away,
+            false => |_| Ok(true),
+        };
     // What step11 takes to add one, or to remove one (folder.rs there).
     let folder = exclusively(folder)
         .with_context(|| format!("look into {shown}: who holds it?"))?;
@@ -90,7 +103,7 @@ pub fn forget(base: &Path) -> Result<Vec<String>> {
     for entry in fs::read_dir(&list).context("list it")?.flatten() {
         let name = entry.file_name();
         let path = format!("{shown}/{}", printable(&name));
-        match forget_one(&folder, &name) {
+        match forget_one(&folder, &name, is_over) {
             Ok(true) => gone.push(path),
             Ok(false) => {}
             Err(error) => tell(format_args!("remove {path}: {error:#}")),
@@ -115,8 +128,13 @@ fn exclusively(mut folder: OwnedFd) -> Result<Flock<OwnedFd>> {
     bail!("it is locked: try again when nothing starts or ends")
 }
 
-/// True when it is gone, false when its launcher lives or it is no record.
-fn forget_one(base: &OwnedFd, name: &OsStr) -> Result<bool> {
+/// True when it is gone, false when its launcher lives, it is not over, or it
+/// is no record.
+fn forget_one(
+    base: &OwnedFd,
+    name: &OsStr,
+    is_over: fn(&OwnedFd) -> Result<bool>,
+) -> Result<bool> {
     let flags = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     let as_folder = flags | OFlag::O_PATH | OFlag::O_DIRECTORY;
     let folder = match openat(base, name, as_folder, Mode::empty()) {
@@ -141,8 +159,11 @@ fn forget_one(base: &OwnedFd, name: &OsStr) -> Result<bool> {
         Err((_, Errno::EWOULDBLOCK)) => Ok(false),
         Err((_, error)) => Err(error).context("lock it"),
         Ok(_held) => {
-            remove_at(base, name)?;
-            Ok(true)
+            let is_over = is_over(&folder)?;
+            if is_over {
+                remove_at(base, name)?;
+            }
+            Ok(is_over)
         }
     }
 }
@@ -151,7 +172,7 @@ fn forget_one(base: &OwnedFd, name: &OsStr) -> Result<bool> {
 fn forget_as_root(base: &Path) -> Result<Vec<String>> {
     let program = std::env::current_exe().context("find this program")?;
     let line = format!("workshop forget {}", printable(base));
-    let why = "what step11 has on record belongs to root";
+    let why = "what the rungs have on record there belongs to root";
     tell(format_args!("{why}: sudo {line}"));
     let mut sudo = Command::new("sudo");
     sudo.arg("--").arg(program).arg("forget").arg(base);

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use nix::sys::statvfs::statvfs;
-
 use super::container;
 use super::finding::{ALL, Finding, Rungs, name};
 use super::machine::Machine;
@@ -82,12 +80,10 @@ fn folder(machine: &Machine) -> Finding {
 }
 
 fn room(machine: &Machine) -> Finding {
-    let Ok(disk) = statvfs(&machine.folder) else {
+    let Ok(bytes) = step00::stat::room(&machine.folder) else {
         let text = format!("cannot look at {}", machine.folder.display());
         return Finding::note("room", ALL, text);
     };
-    // What is left for everybody, not only for root.
-    let bytes = disk.blocks_available() * disk.fragment_size();
     let is_built =
         |rung| machine.folder.join("debug").join(name(rung)).exists();
     let least = match ALL.numbers().all(is_built) {

@@ -8,7 +8,7 @@ use super::machine::Machine;
 const OLDEST: (u32, u32) = (5, 14);
 
 /// The processors that step08's seccomp filter and the images know.
-const PROCESSORS: [&str; 2] = ["x86_64", "aarch64"];
+const PROCESSORS: [&str; 3] = ["x86_64", "aarch64", "i686"];
 
 /// Two findings.
 pub fn look(machine: &Machine) -> Vec<Finding> {
@@ -32,7 +32,7 @@ fn processor(machine: &Machine) -> Finding {
     if PROCESSORS.contains(&name.as_str()) {
         return Finding::fine("processor", ALL, name);
     }
-    let text = format!("{name}: the rungs know x86_64 and aarch64 only");
+    let text = format!("{name}: the rungs know x86_64, aarch64 and i686 only");
     Finding::missing("processor", ALL, text)
         .mend("another machine: one with a 64-bit kernel, PC or ARM")
 }

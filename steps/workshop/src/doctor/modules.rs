@@ -70,7 +70,7 @@ fn labels(machine: &Machine) -> Finding {
         .mend("scripts/vm cargo run -p step10")
 }
 
-/// step10 runs a sealed copy of itself from memory; 2 forbids that.
+/// Without root step10 runs a sealed copy of itself from memory; 2 forbids it.
 fn programs_in_memory(machine: &Machine) -> Option<Finding> {
     let switch = "vm.memfd_noexec";
     if machine.number("/proc/sys/vm/memfd_noexec") != Some(2) {
@@ -78,7 +78,7 @@ fn programs_in_memory(machine: &Machine) -> Option<Finding> {
     }
     let text = format!(
         "{switch} is 2: no program runs from memory, as step10's sealed copy \
-         does (before Linux 6.6 only a restart lowers it)"
+         does without root (before Linux 6.6 only a restart lowers it)"
     );
     let mend = format!("sudo sysctl -w {switch}=1");
     Some(Finding::missing("memfd", Rungs::from(10), text).mend(mend))

@@ -45,13 +45,13 @@ fn busybox(machine: &Machine) -> Finding {
 fn vm(machine: &Machine) -> Finding {
     let (subject, rungs) = ("scripts/vm", Rungs::only(7));
     let processor = machine.processor();
-    let qemu = format!("qemu-system-{processor}");
-    let package = match processor.as_str() {
-        "aarch64" => "qemu-system-arm",
-        _ => "qemu-system-x86",
+    let (qemu, package) = match processor.as_str() {
+        "aarch64" => ("qemu-system-aarch64", "qemu-system-arm"),
+        "i686" => ("qemu-system-i386", "qemu-system-x86"),
+        _ => ("qemu-system-x86_64", "qemu-system-x86"),
     };
     let mut lost: Vec<&str> = Vec::new();
-    if machine.find(&qemu).is_none() {
+    if machine.find(qemu).is_none() {
         lost.push(package);
     }
     let tools = VM.iter().filter(|(tool, _)| match tool.starts_with('/') {

@@ -1,5 +1,5 @@
-//! The folder from which OCI runtimes (crun, runc) start a container: the
-//! root filesystem by its path, and config.json.
+//! The folder from which OCI runtimes (step12, crun, runc) start a container:
+//! the root filesystem by its path, and config.json.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -34,7 +34,7 @@ struct Measured {
 fn ladder() -> Vec<Measured> {
     let mut all = Vec::new();
     let mut base = "plain".to_owned();
-    for rung in LADDER {
+    for rung in commanded() {
         let (name, bare) = (rung.name(), format!("{} *", rung.name()));
         let with = |name: &str, flags| {
             let (name, base) = (name.to_owned(), base.clone());
@@ -48,11 +48,16 @@ fn ladder() -> Vec<Measured> {
         }
         base = if rung.number < FIRST_WITH_CABLE { name } else { bare };
     }
-    if let Some(last) = LADDER.last() {
+    if let Some(last) = commanded().last() {
         let name = last.name();
         all.push(Measured { name, rung: last, flags: &[], base });
     }
     all
+}
+
+/// The rungs that are given a command. What takes a bundle is beside its like.
+fn commanded() -> impl Iterator<Item = &'static Rung> {
+    LADDER.iter().filter(|rung| rung.takes_command())
 }
 
 /// A plain process, and the ladder.
@@ -86,8 +91,9 @@ pub fn rungs(release: &Path, root: &str) -> Vec<Entry> {
     entries
 }
 
-/// Other programs that start containers, as far as they are installed.
-pub fn peers(root: &str, bundle: &Bundle) -> Vec<Entry> {
+/// Other programs that start containers, as far as they are installed; and
+/// the rung that takes a bundle, beside its like.
+pub fn peers(release: &Path, root: &str, bundle: &Bundle) -> Vec<Entry> {
     let unshare = "unshare --mount --uts --ipc --net --pid --cgroup --fork \
                    --root";
     let bubblewrap = "bwrap --unshare-all --proc /proc --dev /dev --bind";
@@ -97,14 +103,18 @@ pub fn peers(root: &str, bundle: &Bundle) -> Vec<Entry> {
         peer("bubblewrap", bubblewrap, &[root, "/"]),
         peer("podman", podman, &[root]),
     ];
-    for runtime in ["crun", "runc"] {
+    for runtime in ["step12", "crun", "runc"] {
         let name = format!("workshop-measure-{}", std::process::id());
         let run = |what: &str| {
             let folder = bundle.folder(what).display().to_string();
             ["run".into(), "--bundle".into(), folder, name.clone()]
         };
         let words = |what: &str| {
-            let first = std::iter::once(runtime.to_owned());
+            let first = match runtime {
+                "step12" => release.join(runtime).display().to_string(),
+                _ => runtime.to_owned(),
+            };
+            let first = std::iter::once(first);
             first.chain(run(what)).collect()
         };
         found.push(Candidate {

@@ -7,11 +7,13 @@
 //!
 //! - [`mod@plan`] - what the stopwatch is told, and tells. It is a program of
 //!   its own, which is root.
-//! - [`candidates`] - the programs that are measured; [`bundle`] - what crun
-//!   and runc start.
+//! - [`candidates`] - the programs that are measured; [`bundle`] - what step12,
+//!   crun and runc start.
 //! - [`numbers`] - medians and differences; [`row`] - one candidate's;
-//!   [`chart`] and [`remarks`] - how they are shown.
+//!   [`chart`] and [`remarks`] - how they are shown; [`against`] - beside
+//!   those of an earlier run.
 
+mod against;
 mod bundle;
 mod candidates;
 mod chart;
@@ -22,7 +24,7 @@ mod row;
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -34,6 +36,7 @@ use crate::ladder::LADDER;
 use crate::progress::Progress;
 use crate::rootfs::store::target;
 use crate::text::tell;
+use against::Before;
 use bundle::Bundle;
 use candidates::Entry;
 use plan::{Plan, Timing, Word};
@@ -41,7 +44,8 @@ use row::Row;
 
 /// The flags of `workshop measure`.
 #[derive(Debug, Args)]
-#[command(override_usage = "cargo workshop measure [--rounds N] [--json]")]
+#[command(override_usage = "cargo workshop measure [--rounds N] \
+                           [--json | --against FILE]")]
 pub struct Measure {
     /// How often each one runs
     #[arg(long, value_name = "N", default_value_t = 100)]
@@ -59,6 +63,10 @@ pub struct Measure {
     /// For programs
     #[arg(long)]
     json: bool,
+
+    /// Show what has changed since --json has printed this
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    against: Option<PathBuf>,
 }
 
 /// Builds, measures and prints the result.
@@ -67,6 +75,7 @@ pub struct Measure {
 /// The rungs cannot be built, there is no way to be root, or the stopwatch
 /// fails. A candidate that cannot run here is not an error, but a line.
 pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
+    let before = args.against.as_deref().map(Before::read).transpose()?;
     ask_sudo()?;
     let target = target()?;
     let release = target.join("release");
@@ -77,7 +86,7 @@ pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
     let bundle = Bundle::make(&target, root)?;
 
     let mut entries = candidates::rungs(&release, root);
-    entries.extend(candidates::peers(root, &bundle));
+    entries.extend(candidates::peers(&release, root, &bundle));
     let program = release.join("stopwatch");
     let rounds = usize::from(args.rounds);
     let plan =
@@ -92,9 +101,10 @@ pub fn run(args: &Measure, out: &mut impl Write) -> Result<()> {
         entries.push(entry);
     }
     let rows = rows(&entries, &timings);
-    match args.json {
-        true => chart::print_json(&rows, out),
-        false => chart::print(&rows, out),
+    match (args.json, before) {
+        (true, _) => chart::print_json(&rows, out),
+        (_, Some(before)) => against::print(&before, &rows, out),
+        _ => chart::print(&rows, out),
     }
 }
 

@@ -8,6 +8,7 @@ use step00::Advice;
 use step11::state;
 
 use super::census::Census;
+use crate::bundles;
 
 /// The process that `who` means, and the others that it could mean.
 ///
@@ -19,6 +20,10 @@ pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     }
     let container = state::read(who).ok().map(|state| state.running());
     if let Some(Ok(process)) = container {
+        return Ok((process.pid.as_raw(), Vec::new()));
+    }
+    let bundle = bundles::find(who);
+    if let Some(Ok(process)) = bundle {
         return Ok((process.pid.as_raw(), Vec::new()));
     }
     // The kernel keeps 15 bytes of a name.
@@ -35,12 +40,13 @@ pub fn find(who: &str, census: &Census) -> Result<(i32, Vec<i32>)> {
     // Of many, take one that lives apart; of those, the oldest.
     found.sort_by_key(|pid| census.apart(&census.residents[pid]).is_empty());
     if found.is_empty() {
-        if let Some(Err(ended)) = container {
+        if let Some(Err(ended)) = container.or(bundle) {
             return Err(ended);
         }
         let missing = "no process has this name, and no container";
         // Each user has containers of their own.
-        let hidden = match Path::new("/run/workshop").exists() {
+        let roots = ["/run/workshop", "/run/step12"];
+        let hidden = match roots.iter().any(|root| Path::new(root).exists()) {
             true if !geteuid().is_root() => " of yours (root has some)",
             _ => "",
         };

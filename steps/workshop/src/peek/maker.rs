@@ -2,6 +2,7 @@
 
 use super::census::Census;
 use super::proc::Process;
+use crate::bundles;
 use crate::text::printable;
 
 /// What made its blindfolds; `None` if it wears none.
@@ -20,6 +21,15 @@ pub fn maker(process: &Process, census: &Census) -> Option<String> {
     let path = paths.peek().cloned().unwrap_or_default();
     if let Some(container) = paths.find_map(|path| container(&path)) {
         return Some(container);
+    }
+    // What step12 has made is an orphan, but it knows the names of all.
+    let is_in = |pid| {
+        let first = census.residents.get(&pid);
+        first.is_some_and(|first| first.spaces == resident.spaces)
+    };
+    let bundle = bundles::all().into_iter().find(|(_, pid)| is_in(*pid));
+    if let Some((name, _)) = bundle {
+        return Some(format!("step12 ({})", printable(&name)));
     }
     let mut ancestor = census.residents.get(&resident.parent)?;
     while ancestor.spaces == resident.spaces {

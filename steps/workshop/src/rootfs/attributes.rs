@@ -185,7 +185,7 @@ impl Kept {
     }
 
     fn time(&self) -> TimeSpec {
-        TimeSpec::new(self.time.seconds, self.time.nanoseconds)
+        step00::stat::time(self.time.seconds, self.time.nanoseconds)
     }
 }
 

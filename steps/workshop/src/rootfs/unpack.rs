@@ -24,8 +24,9 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail, ensure};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, ResolveFlag, openat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstatat, mkdirat};
+use nix::sys::stat::{Mode, SFlag, mkdirat};
 use nix::unistd::{UnlinkatFlags, linkat, mkfifoat, symlinkat, unlinkat};
+use step00::stat::{FileStat, OMIT, fstatat};
 
 use super::attributes::{Importer, Kept, LeftOut, Owner};
 use super::budget::Budget;
@@ -138,7 +139,7 @@ impl Unpacked {
             // The image itself belongs to the importer: by that, step06 knows
             // whose numbers the owners are.
             let owner = owner.filter(|_| path != Path::new(""));
-            let now = Time { seconds: 0, nanoseconds: libc::UTIME_OMIT };
+            let now = Time { seconds: 0, nanoseconds: OMIT };
             let kept = Kept { owner, mode, time: time.unwrap_or(now) };
             kept.put_on(open.as_fd(), &Attributes::new(), &mut self.left_out)
                 .with_context(|| format!("finish {}", quoted(path)))?;
@@ -293,7 +294,8 @@ impl<'a> Unpacker<'a> {
         let flags = OFlag::O_WRONLY
             | OFlag::O_CREAT
             | OFlag::O_EXCL
-            | OFlag::O_CLOEXEC;
+            | OFlag::O_CLOEXEC
+            | OFlag::O_LARGEFILE;
         let private = Mode::S_IRUSR | Mode::S_IWUSR;
         let name = place.name.as_os_str();
         let mut file: File = openat(&place.folder, name, flags, private)

@@ -88,6 +88,47 @@ fn a_name_means_a_container() {
 }
 
 #[test]
+fn a_name_means_a_container_of_step12() {
+    if !is_root() {
+        return;
+    }
+    let there = boxed(&["unshare", "--uts"]);
+    let start = step07::start_time(there.pid as u32).expect("it runs");
+    let boot = step11::state::boot().expect("the boot ID");
+    let state = |start: u64| {
+        let first = json!({ "pid": there.pid, "start": start, "boot": boot });
+        json!({ "first": first, "cgroup": { "groups": {} } }).to_string()
+    };
+    let script = "mount -t tmpfs run /run; mkdir -p -m 700 /run/step12/boxed; \
+        echo \"$1\" >/run/step12/boxed/state.json; \
+        exec \"$0\" peek \"$2\" --json";
+    let look = |state: &str, who: &str| {
+        let mut command = witness::command("unshare");
+        command.args(["--mount", "sh", "-ec", script]);
+        command.args([env!("CARGO_BIN_EXE_workshop"), state, who]);
+        let output = command.output().expect("start the companion");
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        let report = serde_json::from_slice::<Value>(&output.stdout);
+        (report.ok(), words)
+    };
+    let number = there.pid.to_string();
+    for who in ["boxed", &number] {
+        let (report, words) = look(&state(start), who);
+        let report = report.expect(&words);
+        assert_eq!(report["pid"], there.pid);
+        assert_eq!(report["maker"], "step12 (boxed)");
+    }
+    // The number is another process's by now.
+    let (report, words) = look(&state(start + 1), "boxed");
+    assert!(report.is_none() && words.contains("does not run"), "{words}");
+    let (report, words) = look(&state(start + 1), &number);
+    let report = report.expect(&words);
+    assert_ne!(report["maker"], "step12 (boxed)");
+    let (report, words) = look(&state(start), "..");
+    assert!(report.is_none() && words.contains("and no container"), "{words}");
+}
+
+#[test]
 fn whoever_is_not_there_is_named() {
     for who in ["4194305", "nobody-bears-this", "../../etc", ""] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_workshop"));

@@ -4,6 +4,8 @@ mod texts;
 
 use std::path::Path;
 
+use step03::tree::{MS_PRIVATE, MS_SHARED, MS_SLAVE, MS_UNBINDABLE};
+
 use self::texts::{
     ARGUMENTS, BIND, CHROOT, ENTER, NO_MOUNT, NOT_ENTERED, NOT_LAZY,
     OTHER_NAME, PIVOT, PROC, PROPAGATE, TOO_EARLY, UNBINDABLE,
@@ -12,8 +14,8 @@ use super::steps::{Pivot, Step};
 
 pub(super) use self::texts::{ANOTHER, SHARED};
 
-const PROPAGATION: u64 =
-    libc::MS_PRIVATE | libc::MS_SLAVE | libc::MS_SHARED | libc::MS_UNBINDABLE;
+const PROPAGATION: u64 = MS_PRIVATE | MS_SLAVE | MS_SHARED | MS_UNBINDABLE;
+const BOUND: u64 = 0x1000; // MS_BIND
 
 /// The mistake behind the last of them, which has failed; `None`: it is none
 /// of the learner's.
@@ -81,7 +83,7 @@ fn mount(
 ) -> Option<&'static str> {
     let is_unbindable = steps.iter().any(|step| {
         matches!(step, Step::Mount { flags, .. }
-            if flags & libc::MS_UNBINDABLE != 0)
+            if flags & MS_UNBINDABLE != 0)
     });
     let is_furnished = ["sysfs", "tmpfs", "devpts", "mqueue"].contains(&kind);
     match (flags & PROPAGATION != 0, is_root) {
@@ -129,7 +131,7 @@ fn unmount(target: &str, flags: u64) -> &'static str {
 pub(super) fn binds_another(steps: &[Step], root: &Path) -> bool {
     steps.iter().any(|step| {
         matches!(step, Step::Mount { source, target, flags, .. }
-            if flags & libc::MS_BIND != 0
+            if flags & BOUND != 0
                 && Path::new(target) == root
                 && Path::new(source) != root)
     })

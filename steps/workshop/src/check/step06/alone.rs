@@ -3,11 +3,9 @@
 use std::process::Command;
 
 use anyhow::Result;
-use libc::{
-    SYS_prctl, SYS_setgid, SYS_setgroups, SYS_setregid, SYS_setresgid,
-    SYS_setresuid, SYS_setreuid, SYS_setuid, c_long,
-};
+use libc::{SYS_prctl, c_long};
 use nix::errno::Errno;
+use step08::arch;
 
 use super::FLAGS;
 use crate::check::refuse::{Refused, refuse};
@@ -79,14 +77,14 @@ pub(super) fn look(attempt: &mut Attempt) -> Result<()> {
 /// An error of the kernel's must stop it: a container that is still root, or
 /// still in a group of the launcher's, is worse than none.
 pub(super) fn errors(attempt: &mut Attempt) -> Result<()> {
-    let users = &[SYS_setresuid, SYS_setreuid, SYS_setuid][..];
+    let users = numbers(USERS);
     for (call, calls) in [
-        ("setgroups(2)", &[SYS_setgroups][..]),
-        ("setresgid(2)", &[SYS_setresgid, SYS_setregid, SYS_setgid]),
-        ("setresuid(2)", users),
+        ("setgroups(2)", numbers(&["setgroups"])),
+        ("setresgid(2)", numbers(&["setresgid", "setregid", "setgid"])),
+        ("setresuid(2)", users.clone()),
     ] {
         let mut command = question(attempt);
-        refuse(&mut command, &refused(calls));
+        refuse(&mut command, &refused(&calls));
         let report = running::run(command)?;
         attempt.found(
             &format!("`become_user` returns the error of {call}"),
@@ -96,7 +94,7 @@ pub(super) fn errors(attempt: &mut Attempt) -> Result<()> {
             &format!("`become_user` must return the error of {call}: `?`"),
         )?;
     }
-    let report = attempt.run_refused(FLAGS, "true", &refused(users))?;
+    let report = attempt.run_refused(FLAGS, "true", &refused(&users))?;
     attempt.found(
         "it stops when it cannot become root",
         says_so(&report),
@@ -105,6 +103,17 @@ pub(super) fn errors(attempt: &mut Attempt) -> Result<()> {
         "`become_root` must return the error of `become_user`: `?`",
     )?;
     dumpable(attempt)
+}
+
+/// The calls that change the user.
+const USERS: &[&str] = &["setresuid", "setreuid", "setuid"];
+
+/// These, and on i386 those for numbers of 32 bits, which a program makes.
+fn numbers(names: &[&str]) -> Vec<c_long> {
+    let wide = names.iter().map(|name| format!("{name}32"));
+    let all = wide.chain(names.iter().map(|&name| name.into()));
+    let number = |name: String| Some(arch::number(&name)? as c_long);
+    all.filter_map(number).collect()
 }
 
 /// These calls, each of which is answered with EIO.
@@ -138,7 +147,8 @@ fn dumpable(attempt: &mut Attempt) -> Result<()> {
          `prctl::set_dumpable(true)`",
     )?;
     // Of two calls that are refused, the first is the one that is told.
-    let mut both = refused(&[SYS_setresuid, SYS_setreuid, SYS_setuid]);
+    let users = numbers(USERS);
+    let mut both = refused(&users);
     both.push(on);
     let report = attempt.run_refused(FLAGS, "true", &both)?;
     attempt.found(
