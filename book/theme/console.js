@@ -50,11 +50,14 @@
   }
 
   const typed = new Map();
+  // For "run it here" (here.js).
+  window.transcripts = new Map();
   for (const code of document.querySelectorAll("main pre > code.language-console")) {
     const lines = read(code.textContent);
     if (!lines.some((line) => line.isTyped)) continue;
     const commands = lines.filter((line) => line.isTyped && (line.words || line.goesOn));
     typed.set(code, commands.map((line) => line.words + "\n").join(""));
+    window.transcripts.set(code, lines);
     show(code, lines);
   }
 

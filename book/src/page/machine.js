@@ -1,0 +1,119 @@
+// The machine in the page: a processor of one's own, of which this tab gives
+// the time and the memory. It is gone with the tab.
+import { Loader, Trouble } from "./loader.js";
+import { OPTIONS } from "./options.js";
+
+const WAY = "Each chapter shows what the machine would have answered; on a Linux of your own it is: cargo run -p step03.";
+const MARK = "\x1e";
+const PAGE = 65536;
+
+// What the machine cannot do without.
+function look() {
+  if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function" || typeof BigInt !== "function") {
+    throw new Trouble("This browser runs no WebAssembly, or it is too old.", WAY);
+  }
+  try {
+    new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+  } catch {
+    throw new Trouble("WebAssembly is blocked in this browser.", WAY);
+  }
+  try {
+    new WebAssembly.Memory({ initial: OPTIONS.memory_size / PAGE });
+  } catch {
+    throw new Trouble(`There is no memory for the machine: it takes ${OPTIONS.memory_size / 2 ** 20} MB.`,
+      `Close other tabs, and try again. ${WAY}`);
+  }
+}
+
+export class Machine {
+  // Loads and starts it. `find` finds one that was saved by save(), with what
+  // its terminals showed.
+  static async start(base, report, find) {
+    look();
+    const loader = new Loader(base, report);
+    const manifest = await loader.open();
+    const found = find && await find(manifest);
+    const [wasm, v86, state] = await Promise.all([
+      loader.unpacked("v86.wasm.gz"), loader.module("libv86.mjs.gz"), found?.state ?? loader.bytes("state.zst"),
+    ]);
+    const machine = new Machine(manifest, loader);
+    machine.screens = found?.screens;
+    return machine.#begin(v86.V86, wasm, state);
+  }
+
+  constructor(manifest, loader) {
+    this.manifest = manifest;
+    this.loader = loader;
+    this.listeners = [[], [], []];
+    this.asked = Promise.resolve();
+  }
+
+  async #begin(V86, wasm, state) {
+    try {
+      await new Promise((resolve, reject) => {
+        this.v86 = new V86({
+          ...OPTIONS,
+          initial_state: { buffer: state.buffer },
+          wasm_fn: (imports) => WebAssembly.instantiate(wasm, imports)
+            .then((it) => it.instance.exports).catch((error) => { reject(error); throw error; }),
+        });
+        // Before this nothing may be sent: the saved machine is not there yet.
+        this.v86.add_listener("emulator-started", resolve);
+      });
+    } catch (error) {
+      throw new Trouble(`The machine does not start: ${error.message}.`, WAY);
+    }
+    this.listeners.forEach((all, line) => this.v86.add_listener(`serial${line}-output-byte`,
+      (byte) => all.forEach((it) => it(byte))));
+    await this.#wake();
+    return this;
+  }
+
+  // The saved machine believes that it is still the hour when it was saved, and
+  // every reader's would draw the same random numbers. See page/save.mjs.
+  async #wake() {
+    const seed = crypto.getRandomValues(new Uint8Array(32));
+    await this.ask(`printf %s ${Array.from(seed, (it) => it.toString(16)).join("-")} >/dev/urandom; ` +
+      `date -s @${Math.floor(Date.now() / 1000)} >/dev/null; echo 2000 >/proc/sys/kernel/ns_last_pid`);
+  }
+
+  send(line, bytes) {
+    this.v86.serial_send_bytes(line, bytes);
+  }
+
+  listen(line, listener) {
+    this.listeners[line].push(listener);
+  }
+
+  // Has root do something that nobody sees, and returns what is said to it.
+  ask(command) {
+    const answer = this.asked.then(() => new Promise((resolve) => {
+      let said = "";
+      const listener = (byte) => {
+        const letter = String.fromCharCode(byte);
+        if (letter !== MARK) {
+          said += letter;
+          return;
+        }
+        this.listeners[2].splice(this.listeners[2].indexOf(listener), 1);
+        resolve(new TextDecoder().decode(Uint8Array.from(said, (it) => it.charCodeAt(0))));
+      };
+      this.listen(2, listener);
+      this.send(2, new TextEncoder().encode(`${command}\n`));
+    }));
+    this.asked = answer;
+    return answer;
+  }
+
+  resize(line, columns, rows) {
+    return this.ask(`stty -F /dev/ttyS${line} cols ${columns} rows ${rows}`);
+  }
+
+  async save() {
+    return new Uint8Array(await this.v86.save_state());
+  }
+
+  async stop() {
+    await this.v86.destroy();
+  }
+}
