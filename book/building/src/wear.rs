@@ -77,8 +77,10 @@ pub fn run() -> Result<Ending> {
         if on("user") {
             step06::user::write_maps(process.pid, &maps)?;
         }
-        connection.connect(process)
+        Ok(())
     };
+    let meanwhile = |process: &Process| connection.connect(process);
+    stage.hooks.meanwhile = Some(&meanwhile);
     let inside = |gate: &Gate| {
         if on("user") {
             step06::user::become_root()?;
@@ -92,7 +94,7 @@ pub fn run() -> Result<Ending> {
         if on("uts") {
             step01::uts::set_hostname(&args.uts.hostname)?;
         }
-        connection.bring_up()?;
+        connection.bring_up(gate)?;
         if on("mount") {
             move_in(&args, &worn, &image, gate)?;
         }

@@ -2,7 +2,8 @@
 //!
 //! In the virtual machine it is a learner's: an ordinary user with sudo, in a
 //! clone of the repository in that user's home, with a `cargo` that has built
-//! everything already. On the host it is the repository itself.
+//! everything already. On the host it is the repository itself. In the book's
+//! page it is a terminal that some other program holds.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +13,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::book::repository;
+use crate::page::release;
 
 /// The clone in the virtual machine.
 const CLONE: &str = "/home/learner/workshop";
@@ -20,6 +22,8 @@ const COPY: &str = "/scratch/workshop";
 const PROGRAMS: &str = "/run/learner-bin";
 /// The root file system as it was made.
 const PRISTINE: &str = "/scratch/pristine";
+/// The kernel of the machine in the book's page: see scripts/page.
+const PAGE_KERNEL: &str = "6.1";
 
 /// Starts the binary as cargo would after a build: through the runner of
 /// .cargo/config.toml.
@@ -45,12 +49,22 @@ exec scripts/as-root "target/debug/$package" "$@"
 pub struct Checkout {
     folder: PathBuf,
     is_machine: bool,
+    /// What is started in place of a shell: the way to one.
+    through: Option<PathBuf>,
 }
 
 impl Checkout {
     /// The repository on this machine, as the calling user.
     pub fn host() -> Checkout {
-        Checkout { folder: repository(), is_machine: false }
+        Checkout { folder: repository(), is_machine: false, through: None }
+    }
+
+    /// Wherever this program leads to: its terminal is one that has a bash in
+    /// it already, and it ends when that bash does.
+    pub fn through(program: PathBuf) -> Checkout {
+        let mut checkout = Checkout::host();
+        checkout.through = Some(program);
+        checkout
     }
 
     /// The learner's checkout in the virtual machine.
@@ -62,7 +76,8 @@ impl Checkout {
         if !Path::new("/run/command").exists() {
             bail!("only in the workshop's virtual machine: scripts/vm");
         }
-        let checkout = Checkout { folder: CLONE.into(), is_machine: true };
+        let checkout =
+            Checkout { folder: CLONE.into(), is_machine: true, through: None };
         // From here on process numbers have four digits: see `varies`.
         fs::write("/proc/sys/kernel/ns_last_pid", "2000")
             .context("count processes from 2000 on")?;
@@ -98,8 +113,24 @@ impl Checkout {
         run(script, &[CLONE, PRISTINE])
     }
 
+    /// Major and minor number of the kernel that answers.
+    ///
+    /// # Errors
+    /// When it cannot be read from its name.
+    pub fn kernel(&self) -> Result<(u32, u32)> {
+        let path = "/proc/sys/kernel/osrelease";
+        let text = match &self.through {
+            Some(_) => PAGE_KERNEL.to_owned(),
+            None => fs::read_to_string(path).with_context(|| path)?,
+        };
+        release(&text).with_context(|| format!("read the release {text:?}"))
+    }
+
     /// An interactive bash in this checkout that reads no start-up file.
     pub fn shell(&self) -> Command {
+        if let Some(program) = &self.through {
+            return Command::new(program);
+        }
         let bash = ["bash", "--norc", "--noprofile", "--noediting", "-i"];
         let mut command = if self.is_machine {
             self.learner(&bash)

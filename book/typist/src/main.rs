@@ -1,13 +1,14 @@
 //! `scripts/book` calls this; see there.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use typist::book::{Page, pages, pages_folder, repository};
 use typist::checkout::Checkout;
-use typist::page::{Place, with};
+use typist::page::{Place, part, with};
 use typist::{clone, diffs, manual, poster, reading, replay, schedule};
 
 /// Keeps the book true
@@ -30,6 +31,13 @@ enum Task {
         /// The transcripts marked `docker`, in a machine that has it
         #[arg(long, conflicts_with = "host")]
         docker: bool,
+        /// Into terminals that this program leads to, such as those of the
+        /// book's page
+        #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["host", "docker"])]
+        through: Option<PathBuf>,
+        /// Only those below this heading, such as "See it"
+        #[arg(long, value_name = "HEADING")]
+        part: Option<String>,
         /// Pages, such as steps/step03.md; all, if none is named
         page: Vec<String>,
     },
@@ -39,13 +47,15 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Args::parse().task {
-        Task::Replay { record, host, docker, page } => {
+        Task::Replay { record, host, docker, through, part, page } => {
             let place = match (host, docker) {
                 (true, _) => Place::Host,
                 (_, true) => Place::Docker,
                 _ => Place::Machine,
             };
-            replay(record, place, &page)
+            checkout(place, through).and_then(|checkout| {
+                replay(record, place, &checkout, part.as_deref(), &page)
+            })
         }
         Task::Generate => generate().map(|()| true),
     };
@@ -59,11 +69,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn replay(is_to_record: bool, place: Place, names: &[String]) -> Result<bool> {
-    let checkout = match place {
-        Place::Host => Checkout::host(),
-        Place::Machine | Place::Docker => Checkout::machine()?,
-    };
+fn checkout(place: Place, through: Option<PathBuf>) -> Result<Checkout> {
+    match (place, through) {
+        (_, Some(program)) => Ok(Checkout::through(program)),
+        (Place::Host, _) => Ok(Checkout::host()),
+        (Place::Machine | Place::Docker, _) => Checkout::machine(),
+    }
+}
+
+fn replay(
+    is_to_record: bool,
+    place: Place,
+    checkout: &Checkout,
+    heading: Option<&str>,
+    names: &[String],
+) -> Result<bool> {
     let mut pages = pages()?;
     for name in names {
         let is_there = pages.iter().any(|page| page.name == *name);
@@ -75,7 +95,10 @@ fn replay(is_to_record: bool, place: Place, names: &[String]) -> Result<bool> {
     let mut is_well = true;
     for Page { name, text } in pages {
         eprintln!("typist: {name}");
-        let (recorded, result) = replay::record(&text, place, &checkout);
+        let all = 0..text.lines().count();
+        let lines = heading.map_or(all, |heading| part(&text, heading));
+        let (recorded, result) =
+            replay::record(&text, place, checkout, &lines);
         if let Err(error) = result {
             eprintln!("{name}: {error:#}");
             is_well = false;

@@ -74,6 +74,18 @@ pub fn release(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// The lines of the part with this heading, `## See it`; all of the page
+/// where there is none.
+pub fn part(text: &str, heading: &str) -> Range<usize> {
+    let mut lines = text.lines().enumerate();
+    let wanted = format!("## {heading}");
+    let Some((start, _)) = lines.find(|(_, line)| *line == wanted) else {
+        return 0..text.lines().count();
+    };
+    let next = lines.find(|(_, line)| line.starts_with("## "));
+    start..next.map_or(text.lines().count(), |(number, _)| number)
+}
+
 /// The prose of a page: every line that is no code block and no comment, with
 /// `code` spans blanked out, and its number from 0.
 pub fn prose(text: &str) -> Vec<(usize, String)> {
@@ -143,6 +155,14 @@ mod tests {
         assert_eq!(release("6.12.43+deb13-cloud-amd64"), Some((6, 12)));
         assert_eq!(release("6.1.0-56-cloud-amd64"), Some((6, 1)));
         assert_eq!(release("host"), None);
+    }
+
+    #[test]
+    fn a_part_ends_where_the_next_begins() {
+        let page = "# One\n## See it\na\n### b\n## Break it\nc\n";
+        assert_eq!(part(page, "See it"), 1..4);
+        assert_eq!(part(page, "Break it"), 4..6);
+        assert_eq!(part(page, "Your turn"), 0..6);
     }
 
     #[test]

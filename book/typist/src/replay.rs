@@ -1,20 +1,20 @@
 //! A page, typed anew, beside the page as it is.
 
-use std::fs;
 use std::ops::Range;
 
 use anyhow::{Context, Result, anyhow};
 use similar::TextDiff;
 
 use crate::checkout::Checkout;
-use crate::page::{Place, Transcript, release, transcripts};
+use crate::page::{Place, Transcript, transcripts};
 use crate::session::Session;
 use crate::varies::without_what_varies;
 
 /// The lines of one transcript as the machine would have them.
 pub type Recorded = (Range<usize>, Vec<String>);
 
-/// Types all transcripts of a page that belong to `place`, in one session.
+/// Types all transcripts of a page that belong to `place` and begin in these
+/// lines, in one session.
 /// What was recorded is returned up to the first that failed.
 ///
 /// # Errors
@@ -24,9 +24,10 @@ pub fn record(
     text: &str,
     place: Place,
     at: &Checkout,
+    lines: &Range<usize>,
 ) -> (Vec<Recorded>, Result<()>) {
     let mut recorded = Vec::new();
-    let result = type_all(text, place, at, &mut recorded);
+    let result = type_all(text, place, at, lines, &mut recorded);
     (recorded, result)
 }
 
@@ -34,6 +35,7 @@ fn type_all(
     text: &str,
     place: Place,
     at: &Checkout,
+    within: &Range<usize>,
     recorded: &mut Vec<Recorded>,
 ) -> Result<()> {
     let all = transcripts(text)
@@ -42,9 +44,12 @@ fn type_all(
     at.tidy()?;
     let shell = || at.shell();
     let mut session = Session::new(&shell);
-    let kernel = kernel()?;
-    let here =
-        |one: &Transcript| one.place == place && one.kernels.contains(&kernel);
+    let kernel = at.kernel()?;
+    let here = |one: &Transcript| {
+        one.place == place
+            && one.kernels.contains(&kernel)
+            && within.contains(&one.lines.start)
+    };
     for Transcript { lines: range, .. } in all.into_iter().filter(here) {
         let new = session
             .replay(&lines[range.clone()])
@@ -52,12 +57,6 @@ fn type_all(
         recorded.push((range, new));
     }
     session.finish()
-}
-
-fn kernel() -> Result<(u32, u32)> {
-    let path = "/proc/sys/kernel/osrelease";
-    let text = fs::read_to_string(path).with_context(|| path)?;
-    release(&text).with_context(|| format!("read the release {text:?}"))
 }
 
 /// How the page differs from what was recorded, as a diff; `None` when only
@@ -119,7 +118,7 @@ mod tests {
     fn a_page_is_typed_where_it_belongs() {
         let at = Checkout::host();
         let typed = |place| {
-            let (typed, result) = record(PAGE, place, &at);
+            let (typed, result) = record(PAGE, place, &at, &(0..99));
             result.expect("recorded");
             typed
         };
@@ -129,7 +128,7 @@ mod tests {
         assert_eq!(typed[0].1[2], "7");
         assert!(on_host.is_empty());
         let newer = PAGE.replace("console", "console,999.0");
-        let (typed, result) = record(&newer, Place::Machine, &at);
+        let (typed, result) = record(&newer, Place::Machine, &at, &(0..99));
         result.expect("nothing to be typed");
         assert!(typed.is_empty());
     }

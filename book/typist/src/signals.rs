@@ -22,6 +22,10 @@ const ALL: &str =
 const KILL: &str = r"(?:^|[;&|({]|\b(?:sudo|exec|then|do|else|timeout \S+) )\s*kill((?: +(?:\$\([^)]*\)|[^\s;&|)}]+))+)";
 const OPERAND: &str = r"\$\([^)]*\)|\S+";
 const ASSIGNED: &str = r"\b([a-zA-Z_]\w*)=(\$\([^)]*\)|\S+)";
+/// A file in which a program writes the number of what it has just started.
+const PID_FILE: &str = r"--pid-?file[ =](\S+)";
+/// The one of Docker's daemon, which nobody else writes.
+const OF_DAEMON: &str = "$(cat /var/run/docker.pid)";
 /// Numbers that a shell or a ledger gives to what was just started.
 const SHOWN: &str = r"^\[\d+\]\+? +(\d+)$|\bprocess (\d+)\b";
 /// The prompt of a container that has processes of its own: no number there
@@ -100,6 +104,9 @@ impl Page {
                 return Some(format!("{:?} goes by the name", &found[0]));
             }
         }
+        for found in regex(PID_FILE).captures_iter(&command) {
+            self.own.insert(format!("$(cat {})", &found[1]));
+        }
         for found in regex(ASSIGNED).captures_iter(&command) {
             let name = format!("${}", &found[1]);
             match self.is_own(&found[2]) {
@@ -152,7 +159,7 @@ impl Page {
         // The parent of one's own is its launcher.
         let parent = regex(PARENT_OF).captures(word);
         word.starts_with('%')
-            || matches!(word, "$!" | "$$" | "$PPID")
+            || matches!(word, "$!" | "$$" | "$PPID" | OF_DAEMON)
             || self.own.contains(word)
             || pgrep.is_some_and(|options| self.is_child(options))
             || parent.is_some_and(|child| self.is_own(&child[1]))
@@ -185,6 +192,7 @@ mod tests {
             "$ step02 sh -c 'kill -SEGV $$; echo survived'",
             "step02 (your files) # kill -9 1; kill -TERM -1",
             "$ kill -0 1; kill -l",
+            "$ create --pid-file a/pid web\n$ kill $(cat a/pid)",
             "$ pid=$(step11 inspect -f '{{.State.Pid}}' web); kill $pid",
             "$ step11 kill web; docker stop web",
             "$ sleep 9 & pid=$!\n$ kill $(ps -o ppid= $pid)",
@@ -205,6 +213,7 @@ mod tests {
             "$ a\n2345 sleep\n$ kill 2345",
             "$ kill -9 -1",
             "$ pid=$!; pid=$(cat pid); kill $pid",
+            "$ create --pid-file a/pid web\n$ kill $(cat b/pid)",
             "step01 (your real files) # kill 2345",
             "$ sudo pkill step02",
             "$ killall sleep",

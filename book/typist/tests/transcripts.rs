@@ -15,6 +15,9 @@ use witness::Machine;
 const SAMPLE: [&str; 3] =
     ["steps/step01.md", "start/what-a-container-is.md", "README.md"];
 
+/// Every line of a page.
+const ALL: std::ops::Range<usize> = 0..usize::MAX;
+
 #[test]
 #[ignore = "types into the virtual machine: scripts/test runs it there"]
 fn the_pages_show_what_the_machine_answers() {
@@ -27,7 +30,8 @@ fn the_pages_show_what_the_machine_answers() {
     assert_eq!(pages.len(), SAMPLE.len());
     let mut wrong = Vec::new();
     for page in pages {
-        let (recorded, result) = record(&page.text, Place::Machine, &checkout);
+        let (recorded, result) =
+            record(&page.text, Place::Machine, &checkout, &ALL);
         assert!(!recorded.is_empty(), "{} has transcripts", page.name);
         let failure = result.err().map(|error| format!("{error:#}"));
         let problems = [failure, difference(&page.text, &recorded)];
@@ -39,7 +43,7 @@ fn the_pages_show_what_the_machine_answers() {
     // The control: the same eyes see one wrong word.
     let page =
         "```console\n$ cargo run -q -p step01 -- -q hostname\nvm\n```\n";
-    let (recorded, result) = record(page, Place::Machine, &checkout);
+    let (recorded, result) = record(page, Place::Machine, &checkout, &ALL);
     result.expect("recorded");
     let found = difference(page, &recorded).expect("a difference");
     assert!(found.contains("+box"), "{found}");
