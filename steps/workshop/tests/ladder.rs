@@ -140,6 +140,10 @@ fn the_rungs_are_the_folders_and_their_order_is_that_of_their_numbers() {
     for name in rungs {
         let line = format!("\n{name} = {{ path = \"steps/{name}\" }}\n");
         assert!(manifest.contains(&line), "{name} in Cargo.toml");
+        let own = read(&format!("steps/{name}/Cargo.toml"));
+        // step00's own script says more, and this as well.
+        let is_linked = own.contains("\nbuild = \"../link.rs\"\n");
+        assert!(is_linked || name == "step00", "{name}: how it is linked");
     }
 }
 
