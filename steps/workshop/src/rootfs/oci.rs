@@ -33,6 +33,9 @@ const JSON_LIMIT: u64 = 4 << 20;
 /// And all of it together: an index may name the same blob many times.
 const JSON_SUM: u64 = 64 << 20;
 
+/// What even the smallest counts for: to open and check it takes its time.
+const JSON_LEAST: u64 = 1 << 10;
+
 /// What indexes name, all together.
 const NAMED_LIMIT: usize = 10_000;
 
@@ -448,7 +451,7 @@ impl Layout<'_> {
             .read_to_end(&mut text)
             .with_context(|| format!("read {shown}"))?;
         let size = u64::try_from(text.len())?;
-        self.json.set(self.json.get() + size);
+        self.json.set(self.json.get() + size.max(JSON_LEAST));
         ensure!(
             size <= JSON_LIMIT && self.json.get() <= JSON_SUM,
             "read {shown}: too large"
