@@ -20,7 +20,7 @@ pub mod own;
 mod routes;
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
@@ -99,7 +99,13 @@ impl Proc {
     /// As for [`Proc::read`].
     fn bytes(&self, file: &str) -> Result<Vec<u8>> {
         let path = self.path(file);
-        fs::read(&path).with_context(|| format!("read {}", path.display()))
+        // They all say that they are empty. Who believes that begins with 32
+        // bytes, and asks the kernel six times for what fits in a page.
+        let mut bytes = Vec::with_capacity(4096);
+        File::open(&path)
+            .and_then(|mut it| it.read_to_end(&mut bytes))
+            .with_context(|| format!("read {}", path.display()))?;
+        Ok(bytes)
     }
 
     /// Reads a file of its folder: `status`, `mountinfo`, `net/dev`. A name in
