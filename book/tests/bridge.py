@@ -8,6 +8,7 @@ line comes back.
 
 import asyncio
 import contextlib
+import re
 
 # The way to a socket, for a program that was started on a terminal.
 PROGRAM = """#!/usr/bin/env python3
@@ -32,11 +33,18 @@ KEYS = {"\n": "Enter", "\r": "Enter", "\t": "Tab", "\x03": "Control+c", "\x04": 
 # machine/init prints this when a shell has ended.
 ENDED = b"\x1b]777;ended\x07"
 # What the chapters say of the machine of scripts/vm, and in the page is another one by nature (page.md, "What it
-# cannot do"): process 1, the disk; the files that step10 masks, of which the small kernel has fewer, and its label.
-DIFFERS = {
-    b"/bin/bash /etc/init": b"busybox sh /mnt/init", b"/dev/ram0": b"/dev/vda",
-    b"/proc, /sys: 4 masked, 5 read-only": b"/proc, /sys: 7 masked, 5 read-only\r\n  FREE   label     unconfined",
-}
+# cannot do"): process 1, the disk; the files that step10 masks, of which the small kernel has fewer, and its label;
+# eth0, a cable; no IPv6; no pasta and no newuidmap.
+DIFFERS = [(re.compile(ours), theirs) for ours, theirs in (
+    (rb"/bin/bash /etc/init", rb"busybox sh /mnt/init"), (rb"   0 init\r", rb"   0 busybox\r"),
+    (rb"/dev/ram0", rb"/dev/vda"),
+    (rb"/proc, /sys: 4 masked, 5 read-only", rb"/proc, /sys: 7 masked, 5 read-only\r\n  FREE   label     unconfined"),
+    (rb"eth0@if\d+( +UP +10\.0\.2\.15/24)", rb"eth0\1"), (rb"netstat: /proc/net/tcp6: No such file or directory\r\n", rb""),
+    (rb"lo, no way out \(a cable takes the machine's root\)", rb"lo, eth0 with 10.0.2.15, way out 10.0.2.2"),
+    (rb"uid 1000 outside, nobody else is", rb"uid 1000 outside, of 65537"),
+    (rb"way out   none: a cable takes the machine's root, or pasta, which is not installed \(its package is called passt\)",
+     rb"way out   by pasta, your process 2000"),
+)]
 # No word of the line editor's comes between: it draws a prompt more than once.
 PLAIN = "exec bash --norc --noprofile --noediting -i"
 
@@ -52,7 +60,7 @@ async def press(page, line, text):
 class Bridge:
     def __init__(self, page, folder):
         self.page, self.folder, self.writers = page, folder, []
-        self.keys = asyncio.Lock()
+        self.keys, self.asked = asyncio.Lock(), {}
 
     async def __aenter__(self):
         path = str(self.folder / "way")
@@ -78,8 +86,10 @@ class Bridge:
 
     def heard(self, line, data):
         data = bytes(data)
-        for ours, theirs in DIFFERS.items():
-            data = data.replace(ours, theirs)
+        for ours, theirs in DIFFERS:
+            data = ours.sub(theirs, data)
+        if b"type veth" in self.asked.get(line, b""):   # which eth0 is not, on other machines
+            data = re.sub(rb"eth0 +UP +10\.0\.2\.15/24 *\r\n", b"", data)
         if line >= len(self.writers):
             return
         if ENDED in data:
@@ -96,5 +106,6 @@ class Bridge:
             await self.page.wait_for_function(f"/bash-[\\d.]+\\$ $/.test(stage.terminals.all[{line}].said)")
         self.writers.append(writer)
         while data := await reader.read(65536):
+            self.asked[line] = data
             async with self.keys:
                 await press(self.page, line, data.decode())

@@ -24,6 +24,7 @@ import machine_checks
 import machine_docks
 import machine_faults
 import machine_measure
+import sizes
 from bridge import Bridge
 from browsers import ALL, CHROMIUM
 from server import serve
@@ -35,6 +36,8 @@ ENOUGH = "step03"
 
 async def chapter(page, step, typist):
     """Types a chapter's "See it" into the page; what typist complains of."""
+    if hasattr(page, "set_viewport_size"):   # room for two terminals of 80 columns, as the transcripts have them
+        await page.set_viewport_size(sizes.WALL)
     await machine_checks.start(page)
     with tempfile.TemporaryDirectory() as folder:
         async with Bridge(page, Path(folder)) as bridge:

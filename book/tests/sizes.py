@@ -4,6 +4,7 @@ PHONE = {"width": 375, "height": 740}
 DESK = {"width": 1280, "height": 900}
 NOTEBOOK = {"width": 1366, "height": 768}
 PROJECTOR = {"width": 1024, "height": 768}
+WALL = {"width": 1920, "height": 1080}
 
 # Whoever is wider than the window, and not inside something that scrolls by itself as code does. The page's
 # own frame does not count as such: mdBook lets that scroll both ways.

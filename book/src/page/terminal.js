@@ -7,6 +7,8 @@ const SAYS = [
 ];
 export const COUNT = SAYS.length;
 const WIDTH = 80;
+// What the fit addon leaves for it, in px.
+const BAR = 15;
 // What is remembered of what a terminal has shown, in letters.
 const LONG = 100_000;
 const BLANK = 0x20;
@@ -98,8 +100,8 @@ export class Terminal {
   }
 
   async adapt() {
-    // A transcript's lines are up to 80 letters long; none should be too small to read.
-    const font = Math.max(10, Math.min(14, Math.floor(this.box.clientWidth / WIDTH / 0.61)));
+    // A transcript's lines are up to 80 letters long, beside the bar that scrolls; none should be too small to read.
+    const font = Math.max(10, Math.min(14, Math.floor((this.box.clientWidth - BAR) / WIDTH / 0.61)));
     if (font !== this.xterm.options.fontSize) this.xterm.options.fontSize = font;
     const size = this.fit.proposeDimensions();
     if (!size || !size.cols || (size.cols === this.xterm.cols && size.rows === this.xterm.rows && this.isSized)) return;
