@@ -29,7 +29,7 @@ const QUESTIONS = {
   }],
   step07: [{
     at: 1, choices: ["refused", "slowed down", "ended, by the kernel"],
-    type: [rung("07", "--memory 16M sh -c 'head -c 40000000 /dev/zero | tail -c 40000000 | wc -c'; echo status $?")],
+    type: [rung("07", "--memory 16M sh -c 'dd if=/dev/zero bs=1M count=40 | tail -c 40000000 | wc -c'; echo status $?")],
     means: (said) => said.includes("status 137") ? 2 : said.includes("40000000") ? 1 : 0,
   }],
   step09: [{

@@ -322,10 +322,11 @@ fn makes_a_difference(
 fn the_program_stays_within_reach_of_its_jumps() {
     let policy = Calls::default();
     let program = seccomp::program(&policy);
-    assert!(program.len() < 150, "{} instructions", program.len());
+    // i686 has the most: calls for times of 32 bits and of 64.
+    assert!(program.len() < 200, "{} instructions", program.len());
     let numbers: HashSet<u32> =
         policy.ranges.iter().flat_map(|&(a, b)| a..=b).collect();
-    assert!(numbers.len() > 200 && policy.ranges.len() < 60);
+    assert!(numbers.len() > 200 && policy.ranges.len() < 80);
 }
 
 // ---------------------------------------------------------------------------
