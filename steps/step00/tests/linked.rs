@@ -33,7 +33,7 @@ fn a_rung_is_its_program_and_nothing_else() {
     assert!(is_alone || !has_archive(), "{found:?}");
     // The control: this test is linked as Rust does it by itself.
     let own = mapped(std::process::id() as i32);
-    let own: Vec<_> = own.iter().map(|path| Path::new(path)).collect();
+    let own: Vec<_> = own.iter().map(Path::new).collect();
     let is_c_library = |path: &&Path| {
         path.file_name().is_some_and(|name| name == "libc.so.6")
     };
