@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use nix::errno::Errno;
 use nix::unistd::geteuid;
 use tar::{Builder, EntryType, Header};
 use target::{Target, mode, output_of};
@@ -451,6 +452,10 @@ fn times_of_all_ages() -> Result<()> {
         "9000000000",
         "20000000000",
     ] {
+        // i686 has no others than those of 32 bits (step00/src/stat.rs).
+        if libc::time_t::try_from(time.parse::<f64>()? as i64).is_err() {
+            continue;
+        }
         for format in ["posix", "gnu"] {
             let script = format!(
                 "rm -rf tree; mkdir -p tree/d; echo hi >tree/d/f; \
@@ -518,7 +523,7 @@ fn set_attribute(file: &Path, name: &str, value: &[u8]) -> Result<()> {
             0,
         )
     };
-    ensure!(answer == 0, "setxattr: {}", std::io::Error::last_os_error());
+    Errno::result(answer).context("setxattr")?;
     Ok(())
 }
 
@@ -551,7 +556,12 @@ fn attributes_and_capabilities() -> Result<()> {
     let target = Target::new()?;
     shell(&target, "mkdir -p tree/d; echo hi >tree/d/ping; echo >tree/d/no")?;
     let ping = target.path("tree/d/ping");
-    set_attribute(&ping, "user.note", b"a=b\nc")?;
+    if let Err(error) = set_attribute(&ping, "user.note", b"a=b\nc") {
+        let errno = error.downcast_ref();
+        ensure!(errno == Some(&Errno::EOPNOTSUPP), error);
+        eprintln!("a tmpfs has such attributes from Linux 6.6 on only");
+        return Ok(());
+    }
     set_attribute(&ping, "security.capability", CAPABILITY)?;
     set_attribute(&target.path("tree/d"), "user.folder", b"1")?;
     set_attribute(&target.path("tree/d/no"), "trusted.overlay.opaque", b"y")?;

@@ -231,6 +231,12 @@ fn alone_it_shows_the_ladder_and_what_is_next() {
     assert!(said.contains("step00 was done, but its last check"), "{said}");
     assert!(said.contains("Next: step01"), "{said}");
 
+    // As many hints as can be counted: there is none after them.
+    let most = r#"{"rungs": {"step00": {"hints": {"fork": 4294967295}}}}"#;
+    fs::write(&progress, most).expect("write it");
+    let said = copy.says(&["hint", "0", "fork"]);
+    assert!(said.contains("That is all there is"), "{said}");
+
     fs::write(&progress, "nonsense").expect("write it");
     assert!(copy.refuses(&[]).contains("delete it"));
     fs::remove_file(&progress).expect("delete it");

@@ -145,10 +145,7 @@ fn hint(
     out: &mut impl Write,
 ) -> Result<()> {
     let hints = one.hints(rung);
-    let given = progress.entry(rung).hints.entry(one.name.into());
-    let given = given.or_default();
-    *given = given.saturating_add(1).min(hints.len());
-    let given = *given;
+    let (given, _) = progress.entry(rung).hint(one.name, hints.len());
     progress.keep();
     let (name, count, number) = (rung.name(), hints.len(), rung.number);
     for (at, hint) in (1..).zip(&hints[..given]) {

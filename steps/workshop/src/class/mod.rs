@@ -105,7 +105,7 @@ impl Learner {
         self.progress.of(rung).map_or(0, |entry| entry.tries)
     }
 
-    fn hints(&self, rung: &Rung) -> usize {
+    fn hints(&self, rung: &Rung) -> u32 {
         self.progress.of(rung).map_or(0, |entry| entry.hinted())
     }
 }

@@ -38,7 +38,7 @@ fn learners(room: &Room, out: &mut impl Write) -> Result<()> {
     for learner in &room.learners {
         let cells = LADDER.iter().map(|rung| cell(learner, rung));
         let hints = LADDER.iter().map(|rung| learner.hints(rung));
-        let hints = hints.fold(0, usize::saturating_add).min(9999);
+        let hints = hints.fold(0, u32::saturating_add).min(9999);
         row(&learner.name, cells, &hints.to_string(), out)?;
     }
     writeln!(out)?;

@@ -44,11 +44,7 @@ pub fn run(
     let function = choose(args, repository)?;
     let hints = hints_of(rung.hints, &function);
     let mut progress = Progress::load(repository)?;
-    let given = progress.entry(rung).hints.entry(function.clone());
-    let given = given.or_default();
-    let was_last = *given >= hints.len();
-    *given = (*given + 1).min(hints.len());
-    let given = *given;
+    let (given, is_more) = progress.entry(rung).hint(&function, hints.len());
     progress.keep();
 
     let (name, count) = (rung.name(), hints.len());
@@ -57,18 +53,18 @@ pub fn run(
         writeln!(out, "{}\n", layout(hint))?;
     }
     let number = rung.number;
-    match was_last {
-        true => writeln!(
+    match is_more {
+        false => writeln!(
             out,
             "That is all there is: cargo workshop solution {number}"
         )?,
-        false if given < count => {
+        true if given < count => {
             writeln!(
                 out,
                 "One more: cargo workshop hint {number} {function}"
             )?;
         }
-        false => {}
+        true => {}
     }
     Ok(())
 }

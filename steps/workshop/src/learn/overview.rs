@@ -75,7 +75,7 @@ fn row(
         _ => "",
     };
     let (tries, hints) =
-        entry.map_or((0, 0), |entry| (entry.tries as usize, entry.hinted()));
+        entry.map_or((0, 0), |entry| (entry.tries, entry.hinted()));
     let took = [count(tries, "try", "tries"), count(hints, "hint", "hints")];
     let took: Vec<String> = took.into_iter().flatten().collect();
     let text = format!("  {state:<5}  {}  {:<42}", rung.name(), rung.adds);
@@ -85,7 +85,7 @@ fn row(
 }
 
 /// `3 tries`; nothing for none.
-fn count(number: usize, one: &str, many: &str) -> Option<String> {
+fn count(number: u32, one: &str, many: &str) -> Option<String> {
     match number {
         0 => None,
         1 => Some(format!("1 {one}")),

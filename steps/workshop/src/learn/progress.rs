@@ -44,7 +44,7 @@ pub struct Entry {
     /// How often the learner's own code has been checked.
     pub tries: u32,
     /// How many hints have been given, by function.
-    pub hints: BTreeMap<String, usize>,
+    pub hints: BTreeMap<String, u32>,
     /// The challenges that are met.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub challenges: BTreeSet<String>,
@@ -64,11 +64,20 @@ impl Entry {
         self.broken = self.done && !is_met;
     }
 
+    /// Gives one more of these `count` hints: how many are given then, and is
+    /// that one more than before?
+    pub fn hint(&mut self, name: &str, count: usize) -> (usize, bool) {
+        let given = self.hints.entry(name.into()).or_default();
+        let is_more = (*given as usize) < count;
+        *given = given.saturating_add(1).min(count as u32);
+        (*given as usize, is_more)
+    }
+
     /// How many hints have been given, for all functions together.
     #[must_use]
-    pub fn hinted(&self) -> usize {
+    pub fn hinted(&self) -> u32 {
         let counts = self.hints.values().copied();
-        counts.fold(0, usize::saturating_add)
+        counts.fold(0, u32::saturating_add)
     }
 }
 
