@@ -51,7 +51,7 @@ async function ask(command) {
 await until(0, "$ \x1b]133;B\x07");
 await until(1, "2$ \x1b]133;B\x07");
 // What a rung would make on first need, in the middle of a transcript.
-await ask("setpriv --reuid=learner --regid=learner --init-groups env HOME=/home/learner USER=learner " +
+await ask("/usr/bin/setpriv --reuid=learner --regid=learner --init-groups env HOME=/home/learner USER=learner " +
   "cargo run -q -p step03 -- -q true");
 await ask("sync; echo 3 >/proc/sys/vm/drop_caches");
 // The kernel mixes new randomness in when somebody asks for some and the last

@@ -17,21 +17,22 @@ const arrived = new Map();
 
 export class Loader {
   // `report` is told the share that has arrived, from 0 to 1.
-  constructor(base, report) {
-    this.base = base;
-    this.report = report;
-    this.arrived = 0;
-  }
-
-  async open() {
+  static async open(base, report) {
     if (location.protocol === "file:") {
       throw new Trouble("A browser loads a machine from a web server only, and this page is a file.",
         "In the folder of the book: python3 -m http.server, and then open http://localhost:8000/page.html.");
     }
-    if (!arrived.has(String(this.base))) arrived.set(String(this.base), await this.#manifest());
-    this.manifest = arrived.get(String(this.base));
-    this.all = Object.values(this.manifest.files).reduce((sum, it) => sum + it.bytes, 0);
-    return this.manifest;
+    const loader = new Loader(base, report);
+    if (!arrived.has(String(base))) arrived.set(String(base), await loader.#manifest());
+    loader.manifest = arrived.get(String(base));
+    loader.all = Object.values(loader.manifest.files).reduce((sum, it) => sum + it.bytes, 0);
+    return loader;
+  }
+
+  constructor(base, report) {
+    this.base = base;
+    this.report = report;
+    this.arrived = 0;
   }
 
   async #manifest() {
@@ -60,15 +61,17 @@ export class Loader {
     const wanted = this.manifest.files[name];
     const answer = await this.ask(name);
     if (!answer.ok) throw new Trouble(`The server has no ${name}.`, AGAIN);
-    const parts = [];
+    const bytes = new Uint8Array(wanted.bytes);
+    let length = 0;
     const reader = answer.body.getReader();
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      parts.push(next.value);
+      // What is too much has no place, and its length is seen below.
+      if (length + next.value.length <= bytes.length) bytes.set(next.value, length);
+      length += next.value.length;
       this.arrived += next.value.length;
       this.report(Math.min(1, this.arrived / this.all));
     }
-    const bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
-    if (bytes.length !== wanted.bytes || await sha256(bytes) !== wanted.sha256) {
+    if (length !== wanted.bytes || await sha256(bytes) !== wanted.sha256) {
       throw new Trouble(`${name} is not what this book was built with: its checksum is another one.`, AGAIN);
     }
     return bytes;

@@ -1,14 +1,14 @@
 // The machine in the page: a processor of one's own, of which this tab gives
 // the time and the memory. It is gone with the tab.
-import { Loader, Trouble } from "./loader.js";
+import { Trouble } from "./loader.js";
 import { OPTIONS } from "./options.js";
 
 const WAY = "Each chapter shows what the machine would have answered; on a Linux of your own it is: cargo run -p step03.";
 const MARK = "\x1e";
 const PAGE = 65536;
 
-// What the machine cannot do without.
-function look() {
+// What the machine cannot do without: asked before anything is loaded.
+export function look() {
   if (typeof WebAssembly !== "object" || typeof DecompressionStream !== "function" || typeof BigInt !== "function") {
     throw new Trouble("This browser runs no WebAssembly, or it is too old.", WAY);
   }
@@ -25,25 +25,33 @@ function look() {
   }
 }
 
+function fails(error) {
+  throw new Trouble(`The machine does not start: ${error.message}.`, WAY);
+}
+
 export class Machine {
-  // Loads and starts it. `find` finds one that was saved by save(), with what
-  // its terminals showed.
-  static async start(base, report, find) {
-    look();
-    const loader = new Loader(base, report);
-    const manifest = await loader.open();
-    const found = find && await find(manifest);
-    const [wasm, v86, state] = await Promise.all([
-      loader.unpacked("v86.wasm.gz"), loader.module("libv86.mjs.gz"), found?.state ?? loader.bytes("state.zst"),
+  // What start() needs. `find` finds a machine that was saved by save(), with
+  // what its terminals showed. The program is translated while the rest arrives.
+  static async load(loader, find) {
+    const found = find && await find(loader.manifest);
+    const [wasm, { V86 }, state] = await Promise.all([
+      loader.unpacked("v86.wasm.gz").then((it) => WebAssembly.compile(it).catch(fails)),
+      loader.module("libv86.mjs.gz"), found?.state ?? loader.bytes("state.zst"),
     ]);
-    const machine = new Machine(manifest, loader);
-    machine.screens = found?.screens;
-    return machine.#begin(v86.V86, wasm, state);
+    return { V86, wasm, state, screens: found?.screens, manifest: loader.manifest };
   }
 
-  constructor(manifest, loader) {
+  // The machine, which runs; but see woken.
+  static async start({ V86, wasm, state, screens, manifest }) {
+    const machine = new Machine(manifest);
+    machine.screens = screens;
+    await machine.#begin(V86, wasm, state);
+    machine.woken = machine.#wake();
+    return machine;
+  }
+
+  constructor(manifest) {
     this.manifest = manifest;
-    this.loader = loader;
     this.listeners = [[], [], []];
     this.asked = Promise.resolve();
   }
@@ -55,22 +63,21 @@ export class Machine {
           ...OPTIONS,
           initial_state: { buffer: state.buffer },
           wasm_fn: (imports) => WebAssembly.instantiate(wasm, imports)
-            .then((it) => it.instance.exports).catch((error) => { reject(error); throw error; }),
+            .then((it) => it.exports).catch((error) => { reject(error); throw error; }),
         });
         // Before this nothing may be sent: the saved machine is not there yet.
         this.v86.add_listener("emulator-started", resolve);
       });
     } catch (error) {
-      throw new Trouble(`The machine does not start: ${error.message}.`, WAY);
+      fails(error);
     }
     this.listeners.forEach((all, line) => this.v86.add_listener(`serial${line}-output-byte`,
       (byte) => all.forEach((it) => it(byte))));
-    await this.#wake();
-    return this;
   }
 
   // The saved machine believes that it is still the hour when it was saved, and
-  // every reader's would draw the same random numbers. See page/save.mjs.
+  // every reader's would draw the same random numbers. See page/save.mjs. What
+  // is asked later waits for this; nobody should type before.
   async #wake() {
     const seed = crypto.getRandomValues(new Uint8Array(32));
     await this.ask(`printf %s ${Array.from(seed, (it) => it.toString(16)).join("-")} >/dev/urandom; ` +

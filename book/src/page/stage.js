@@ -1,8 +1,8 @@
 // Where the machine stands in a page of the book: nothing is loaded before the
 // reader asks for it. The page "In the page" has it in its midst, a chapter at
 // its lower edge.
-import { Trouble } from "./loader.js";
-import { Machine } from "./machine.js";
+import { Loader, Trouble } from "./loader.js";
+import { look, Machine } from "./machine.js";
 import { element } from "./terminal.js";
 import { Terminals } from "./terminals.js";
 import { forget, isKept, keep, kept } from "./keep.js";
@@ -46,11 +46,15 @@ export class Stage {
     this.bar.querySelectorAll(".begin").forEach((it) => { it.disabled = true; });
     this.say("Loading…");
     const report = (share) => this.say(`Loading: ${Math.round(share * 100)} %`);
-    this.machine = await Machine.start(BASE, report, isKept ? kept : undefined);
-    this.terminals = await Terminals.on(this.machine, this.screens, this.isRead);
+    look();
+    const loader = await Loader.open(BASE, report);
+    const [parts, xterm] = await Promise.all([Machine.load(loader, isKept ? kept : undefined), Terminals.load(loader)]);
+    this.machine = await Machine.start(parts);
+    this.terminals = new Terminals(this.machine, this.screens, xterm, this.isRead);
     const { screens } = this.machine;
     if (screens) this.terminals.all.forEach((it, line) => it.show(screens[line]));
     await this.terminals.adapt();
+    await this.machine.woken;
     if (!screens) await this.terminals.greet();
     this.took = performance.now() - from;
     await this.#buttons();

@@ -9,16 +9,15 @@ const KEYS = [
 ];
 
 export class Terminals {
-  // Needs xterm.js, which comes with the machine.
-  static async on(machine, place, isRead) {
+  // Their parts, of xterm.js.
+  static async load(loader) {
     const [{ Terminal: Xterm }, { FitAddon }, style] = await Promise.all([
-      machine.loader.module("xterm.mjs.gz"), machine.loader.module("addon-fit.mjs.gz"),
-      machine.loader.unpacked("xterm.css.gz"),
+      loader.module("xterm.mjs.gz"), loader.module("addon-fit.mjs.gz"), loader.unpacked("xterm.css.gz"),
     ]);
     if (!document.getElementById("xterm-style")) {
       document.head.append(element("style", { id: "xterm-style" }, new TextDecoder().decode(style)));
     }
-    return new Terminals(machine, place, { Terminal: Xterm, FitAddon }, isRead);
+    return { Terminal: Xterm, FitAddon };
   }
 
   constructor(machine, place, parts, isRead) {
