@@ -40,20 +40,22 @@ impl Rung {
         command
     }
 
-    /// How many processes it has left, or has just now.
-    fn running(&self) -> usize {
+    /// The processes that it has left, or has just now, with their lines.
+    fn running(&self) -> Vec<(Pid, String)> {
         let all = fs::read_dir("/proc").expect("a /proc").flatten();
-        let lines = all.map(|entry| fs::read(entry.path().join("cmdline")));
-        let is_own = |line: &Vec<u8>| {
-            String::from_utf8_lossy(line).contains(&*self.mark)
-        };
-        lines.flatten().filter(is_own).count()
+        let lines = all.filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let line = fs::read(entry.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            Some((Pid::from_raw(pid), line))
+        });
+        lines.filter(|(_, line)| line.contains(&*self.mark)).collect()
     }
 
     /// Nothing is left: no process, and no file.
     fn assert_gone(&self) {
         eventually("an end of all that it has started", || {
-            self.running() == 0
+            self.running().is_empty()
         });
         let left = fs::read_dir(self.folder.join("tmp")).expect("list it");
         let left: Vec<_> = left.flatten().map(|e| e.file_name()).collect();
@@ -63,7 +65,7 @@ impl Rung {
     /// Started, until what it starts is there.
     fn begun(&self) -> Child {
         let child = self.attempt().spawn().expect("start it");
-        eventually("its process", || self.running() > 0);
+        eventually("its process", || !self.running().is_empty());
         child
     }
 }
@@ -80,14 +82,13 @@ fn what_is_left_running_ends_with_the_trial() {
     let path = rung.folder.join("rung");
     let mut alone = Command::new(path).spawn().expect("start it");
     wait(&mut alone);
-    eventually("both of them", || rung.running() == 2);
-    for entry in fs::read_dir("/proc").expect("a /proc").flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&line).contains(&*rung.mark) {
-            let pid = entry.file_name().to_string_lossy().parse();
-            let _ =
-                kill(Pid::from_raw(pid.expect("a number")), Signal::SIGKILL);
-        }
+    // setsid turns into the other program, and has no line while it does.
+    let line = format!("sleep\0{}\0", rung.mark);
+    eventually("both of them", || {
+        rung.running().iter().filter(|(_, it)| *it == line).count() == 2
+    });
+    for (pid, _) in rung.running() {
+        kill(pid, Signal::SIGKILL).expect("end it");
     }
     rung.assert_gone();
 }
@@ -129,7 +130,7 @@ fn who_kills_it_finds_no_process_left() {
     let mut child = rung.begun();
     child.kill().expect("kill it");
     wait(&mut child);
-    eventually("the end of all", || rung.running() == 0);
+    eventually("the end of all", || rung.running().is_empty());
 }
 
 #[test]
