@@ -10,6 +10,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use nix::errno::Errno;
@@ -198,6 +199,11 @@ pub(crate) fn group_in(process: &Proc) -> Result<Option<PathBuf>> {
 /// When that cannot be read. If this were taken for "no group", a process
 /// would be let in without handcuffs.
 pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
+    // Where groups are of version 1 or hybrid, none is made (Place::find).
+    static IS_UNIFIED: OnceLock<bool> = OnceLock::new();
+    if !IS_UNIFIED.get_or_init(|| is_unified(Path::new(MOUNT))) {
+        return Ok(None);
+    }
     let is_own = |group: &PathBuf| {
         group.parent().is_some_and(|parent| parent.ends_with(PARENT))
     };

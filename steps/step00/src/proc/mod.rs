@@ -100,10 +100,11 @@ impl Proc {
     fn bytes(&self, file: &str) -> Result<Vec<u8>> {
         let path = self.path(file);
         // They all say that they are empty. Who believes that begins with 32
-        // bytes, and asks the kernel six times for what fits in a page.
+        // bytes, and asks the kernel six times for what fits in a page. A File
+        // would ask for it; what is taken of one does not.
         let mut bytes = Vec::with_capacity(4096);
         File::open(&path)
-            .and_then(|mut it| it.read_to_end(&mut bytes))
+            .and_then(|it| it.take(u64::MAX).read_to_end(&mut bytes))
             .with_context(|| format!("read {}", path.display()))?;
         Ok(bytes)
     }
