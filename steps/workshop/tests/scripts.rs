@@ -3,6 +3,7 @@
 mod target;
 
 use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -48,8 +49,9 @@ fn vm_removes_no_folder_that_somebody_else_has_named() -> Result<()> {
     }
     fs::set_permissions(target.path("tmp"), Permissions::from_mode(0o1777))?;
     fs::write(target.path("image"), "")?;
-    for machine in ["qemu-system-x86_64", "qemu-system-aarch64"] {
-        let path = target.path("bin").join(machine);
+    for processor in ["x86_64", "aarch64", "i386"] {
+        let name = format!("qemu-system-{processor}");
+        let path = target.path("bin").join(name);
         fs::write(&path, "#!/bin/sh\nexit 0\n")?;
         fs::set_permissions(&path, Permissions::from_mode(0o755))?;
     }
@@ -80,7 +82,13 @@ fn nothing_has_a_fixed_name_in_tmp() -> Result<()> {
         ".ci",
         "book/*/src",
     ]);
-    let output = git.current_dir(root).output()?;
+    let output = match git.current_dir(root).output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            eprintln!("no git: nothing can be looked for");
+            return Ok(());
+        }
+        output => output?,
+    };
     let found = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(found.contains("mktemp"), "the control: {found}");
     for line in found.lines() {
