@@ -65,7 +65,7 @@
   // The questions of "Predict", of which the machine can answer some.
   const chapter = /(step\d\d)\.html$/.exec(location.pathname)?.[1];
   const questions = document.querySelector("#predict")?.parentElement.querySelector("#predict ~ ol");
-  const asked = ["step01", "step02", "step05", "step06", "step07", "step09", "step10"];
+  const asked = ["step00", "step01", "step02", "step05", "step06", "step07", "step09", "step10", "step11"];
   if (questions && asked.includes(chapter)) {
     questions.after(button("Answer here, and ask the kernel", async (it) => {
       const { predict } = await load("predict.js");

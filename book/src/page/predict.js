@@ -6,6 +6,11 @@ import { element } from "./terminal.js";
 
 const rung = (number, rest) => `cargo run -q -p step${number} -- -q ${rest}`;
 const QUESTIONS = {
+  step00: [{
+    at: 2, choices: ["none", "sleep alone", "the shell and sleep"],
+    type: [rung("00", "sh -c 'sleep 9 & kill -KILL $PPID; wait'"), "ps -e -o args | grep '[s]leep 9'"],
+    means: (said) => /^sh -c/m.test(said) ? 2 : /^sleep 9/m.test(said) ? 1 : 0,
+  }],
   step01: [{
     at: 1, choices: ["cellar", "vm"], type: [rung("01", "sh -c 'hostname cellar; hostname'"), "hostname"],
     means: (said) => said.trim().split("\n").at(-1) === "cellar" ? 0 : 1,
@@ -13,6 +18,10 @@ const QUESTIONS = {
   step02: [{
     at: 1, choices: ["1", "another one", "none"], type: [rung("02", "grep NSpid /proc/self/status")],
     means: (said) => Number(/NSpid:\s+(\d+)/.exec(said)?.[1]) > 1 ? 1 : /NSpid:\s+1\b/.test(said) ? 0 : 2,
+  }, {
+    at: 2, choices: ["two or three", "all of the machine"],
+    type: [rung("02", "sh -c 'ps -e | wc -l'"), "ps -e | wc -l"],
+    means: (said) => Number(/^\d+$/m.exec(said)?.[0]) > 5 ? 1 : 0,
   }, {
     at: 3, choices: ["it ends", "nothing"], type: [rung("02", "sh -c 'kill -KILL $$; echo still here'")],
     means: (said) => said.includes("still here") ? 1 : 0,
@@ -26,6 +35,9 @@ const QUESTIONS = {
     type: ["cat /proc/sys/vm/swappiness", rung("05", "sh -c 'echo 61 >/proc/sys/vm/swappiness'"),
       "cat /proc/sys/vm/swappiness"],
     means: (said) => said.includes("denied") ? 1 : said.trim().endsWith("61") ? 0 : 2,
+  }, {
+    at: 2, choices: ["root", "whoever has started it"], type: [rung("06", "--rootless cat /proc/self/uid_map"), "id -u"],
+    means: (said) => /^\s*0\s+0\s/m.test(said) ? 0 : 1,
   }],
   step07: [{
     at: 1, choices: ["refused", "slowed down", "ended, by the kernel"],
@@ -41,6 +53,12 @@ const QUESTIONS = {
     at: 1, choices: ["none", "all"],
     type: ["sudo capsh --caps= -- -c 'grep CapEff /proc/self/status'"],
     means: (said) => /CapEff:\s+0+$/m.test(said) ? 0 : 1,
+  }],
+  step11: [{
+    at: 1, choices: ["one inside", "one outside"],
+    type: ["cargo run -q -p step11 -- run -q --detach --network none --name asked sleep 1000",
+      "cargo run -q -p step11 -- exec asked grep PPid /proc/self/status", "cargo run -q -p step11 -- rm -f asked"],
+    means: (said) => /PPid:\s+0$/m.test(said) ? 1 : 0,   // its parent has no number in there
   }],
 };
 

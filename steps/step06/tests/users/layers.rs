@@ -253,7 +253,7 @@ fn the_copy_of_a_layer_ends_with_its_launcher() {
     // A filesystem without idmapped mounts, and a file for which our patience
     // would not last: a copy that is gone sooner has not ended by itself.
     program("mount", &["-t", "ramfs", "ramfs", &layer]);
-    program("truncate", &["-s", "20T", &format!("{layer}/large")]);
+    program("truncate", &["-s", "8T", &format!("{layer}/large")]);
     let arguments = as_root(&["--image", &layer, "true"]);
     let mut launcher = Command::new("env")
         .args(arguments)

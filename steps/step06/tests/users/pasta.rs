@@ -34,9 +34,21 @@ fn pasta(process: &Running) -> Option<i32> {
     children.into_iter().find(is_pasta)
 }
 
+/// Is there one that works? That of Debian 12 for i686 is ended by its own
+/// filter, which does not know clock_gettime64.
+fn has_pasta() -> bool {
+    witness::need("pasta");
+    if cfg!(target_arch = "x86") {
+        eprintln!("i686: its pasta may be ended by its own filter");
+    }
+    !cfg!(target_arch = "x86")
+}
+
 #[test]
 fn a_person_reaches_the_world_by_pasta() {
-    witness::need("pasta");
+    if !has_pasta() {
+        return;
+    }
     let lab = Lab::new();
     tun_for_all(&lab);
     let person = Person::new();
@@ -65,7 +77,9 @@ fn a_person_reaches_the_world_by_pasta() {
 
 #[test]
 fn nothing_inside_reaches_the_machines_loopback() {
-    witness::need("pasta");
+    if !has_pasta() {
+        return;
+    }
     let lab = Lab::new();
     tun_for_all(&lab);
     let person = Person::new();
