@@ -222,6 +222,8 @@ pub fn remove(name: &str) -> Result<()> {
     let _lock = hold(&base.open(name)?, FlockArg::LockExclusiveNonblock)
         .with_context(|| format!("remove {name}"))
         .advice("the same again: another command was looking at it")?;
+    // A launcher that was killed has left its group, too.
+    step07::sweep();
     base.remove(name)
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use witness::{Machine, eventually, process, run};
 
@@ -261,4 +263,22 @@ fn what_cannot_be_limited_is_said_with_what_to_do() {
         assert_eq!(report.status, status, "{call:?}: {}", report.stderr);
         assert!(report.stderr.contains(said), "{}", report.stderr);
     }
+}
+
+#[test]
+#[ignore = "needs cgroup v2: scripts/test runs it in the VM"]
+fn what_a_killed_launcher_leaves_goes_with_its_record() {
+    let _machine = Machine::new();
+    let container = start("exec sleep 1000");
+    let launcher = container.number("launcher");
+    let group =
+        fs::read_to_string(format!("/proc/{}/cgroup", container.pid()));
+    let group = group.expect("a group").trim().replacen("0::", "", 1);
+    let group = std::path::PathBuf::from(format!("/sys/fs/cgroup{group}"));
+    assert!(group.exists(), "{}", group.display());
+    kill(Pid::from_raw(launcher), Signal::SIGKILL).expect("kill it");
+    eventually("its end", || container.inspect()["status"] == "lost");
+    assert!(group.exists(), "the control: nobody has looked for it");
+    assert_eq!(container.call(&["rm"]).status, 0);
+    assert!(!group.exists(), "{}", group.display());
 }
