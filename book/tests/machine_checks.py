@@ -76,6 +76,29 @@ async def two_terminals_show_one_machine(page):
     await answers(page, 0, "exit", "$ ")
 
 
+# What the buttons of a chapter type at the shells' own prompts.
+TYPED = """() => [...window.transcripts].filter(([code]) => code.parentElement.nextElementSibling?.matches("button.here"))
+    .flatMap(([, lines]) => lines.filter((it) => it.isTyped && /^\\d?\\$ $/.test(it.prompt)).map((it) => it.words))"""
+BEGIN = r"(?:^|[|;&(]|\b(?:do|then|while|until|if|sudo)\b)\s*(?:\w+=\S* )*([a-z][\w.-]*)(?=\s|$)"
+QUOTED = """'[^']*'|"[^"]*\""""
+
+
+@chromium
+async def has_what_the_chapters_call(page):
+    typed = ""
+    for step in range(12):
+        await open_page(page, f"steps/step{step:02}.html")
+        typed += "\n".join(await page.evaluate(TYPED)) + "\n"
+    called = set(re.findall(BEGIN, re.sub(QUOTED, "''", typed), re.MULTILINE)) - set(re.findall(r"alias (\w+)=", typed))
+    assert {"pgrep", "ipcrm", "capsh"} <= called, f"the control: {called}"
+    await start(page)
+    names = " ".join(sorted(called))
+    await answers(page, 0, f"for it in {names}; do type $it >/dev/null 2>&1 || echo =$it; done; echo ==", "\n==")
+    said = await page.evaluate(screen(0))
+    missing = re.findall(r"^=(\w\S*)", said, re.MULTILINE)
+    assert not missing, f"the chapters call {missing}"
+
+
 async def kills_who_takes_too_much(page):
     await start(page)
     hog = "sh -c 'dd if=/dev/zero bs=1M count=40 | tail -c 40000000 | wc -c'; echo =$?"
@@ -200,7 +223,8 @@ async def wears_the_theme(page):
 
 
 CHECKS = [
-    loads_nothing_before_it_is_asked, two_terminals_show_one_machine, kills_who_takes_too_much,
+    loads_nothing_before_it_is_asked, has_what_the_chapters_call, two_terminals_show_one_machine,
+    kills_who_takes_too_much,
     gives_a_tenth_of_the_processor, begins_anew, goes_on_with_what_was_kept, needs_no_network_when_it_is_loaded,
     draws_other_numbers_each_time, knows_the_time, fits_a_telephone, can_be_read_aloud, lets_the_keyboard_out,
     wears_the_theme,

@@ -41,7 +41,7 @@ async def answers_its_questions(page, step):
         for choice in range(await group.locator("button").count()):
             await group.locator("button").nth(choice).click()
             await page.wait_for_function(
-                f"/^(So it is|It is not)/.test(document.querySelectorAll('.kernel')[{question}].textContent)"
+                f"/^(So it is|It is not|That is no)/.test(document.querySelectorAll('.kernel')[{question}].textContent)"
                 f" && !document.querySelectorAll('.predict')[{question}].querySelector('button').disabled")
             verdicts.append(await page.locator(".kernel").nth(question).inner_text())
         right = [it for it in verdicts if it.startswith("So it is")]
