@@ -18,6 +18,8 @@ from pathlib import Path
 FIREFOX = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), None)
 # WebDriver's names for keys that have no letter.
 KEYS = {"Enter": "\ue007", "Tab": "\ue004", "Control": "\ue009", "Escape": "\ue00c"}
+# Seconds: longer than any check waits for something in a page.
+PATIENCE = 400
 # Nothing that a new profile would do on its own account.
 SETTINGS = {
     "app.update.enabled": False, "browser.startup.page": 0, "datareporting.policy.dataSubmissionEnabled": False,
@@ -102,7 +104,10 @@ class Firefox:
         number = len(self.answers) + time.monotonic_ns()
         answer = self.answers[number] = asyncio.get_running_loop().create_future()
         self.socket.send(json.dumps({"id": number, "method": method, "params": params}))
-        said = await answer
+        try:
+            said = await asyncio.wait_for(answer, PATIENCE)
+        except asyncio.TimeoutError:
+            raise AssertionError(f"Firefox does not answer {method} {params}") from None
         assert said["type"] == "success", f"{method}: {said.get('message')}"
         return said["result"]
 

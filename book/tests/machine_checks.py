@@ -58,7 +58,7 @@ async def loads_nothing_before_it_is_asked(page):
         page.asked.clear()
         await open_page(page, name)
         await page.wait_for_function("document.readyState === 'complete' && (window.stage || !document.querySelector('#linux-here'))")
-        own = ("own", "stage", "machine", "loader", "options", "sha256", "terminal", "terminals", "prompts", "keep")
+        own = ("own", "stage", "machine", "loader", "options", "sha256", "terminal", "unpack", "terminals", "prompts", "keep")
         allowed = {f"/page/{it}.js" for it in own} if name == PAGE else set()
         wrong = [it for it in page.asked if it.startswith("/page/") and it not in allowed]
         assert not wrong, f"{name} has asked for {wrong}"

@@ -2,6 +2,7 @@
 // the time and the memory. It is gone with the tab.
 import { Trouble } from "./loader.js";
 import { OPTIONS } from "./options.js";
+import { unpack } from "./unpack.js";
 
 const WAY = "Each chapter shows what the machine would have answered; on a Linux of your own it is: cargo run -p step03.";
 const MARK = "\x1e";
@@ -33,12 +34,14 @@ export class Machine {
   // What start() needs. `find` finds a machine that was saved by save(), with
   // what its terminals showed. The program is translated while the rest arrives.
   static async load(loader, find) {
-    const found = find && await find(loader.manifest);
-    const [wasm, { V86 }, state] = await Promise.all([
+    const { manifest } = loader;
+    const found = find && await find(manifest);
+    const [wasm, { V86 }, packed] = await Promise.all([
       loader.unpacked("v86.wasm.gz").then((it) => WebAssembly.compile(it).catch(fails)),
-      loader.module("libv86.mjs.gz"), found?.state ?? loader.bytes("state.zst"),
+      loader.module("libv86.mjs.gz"), found ? undefined : loader.bytes("state.zst"),
     ]);
-    return { V86, wasm, state, screens: found?.screens, manifest: loader.manifest };
+    const state = found?.state.buffer ?? await unpack(wasm, packed, manifest.unpacked).catch(fails);
+    return { V86, wasm, state, screens: found?.screens, manifest };
   }
 
   // The machine, which runs; but see woken.
@@ -61,7 +64,7 @@ export class Machine {
       await new Promise((resolve, reject) => {
         this.v86 = new V86({
           ...OPTIONS,
-          initial_state: { buffer: state.buffer },
+          initial_state: { buffer: state },
           wasm_fn: (imports) => WebAssembly.instantiate(wasm, imports)
             .then((it) => it.exports).catch((error) => { reject(error); throw error; }),
         });
