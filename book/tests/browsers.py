@@ -4,6 +4,7 @@ that have `address`, `asked`, `site`, `said`, `processes()` and `collect()`
 """
 
 import asyncio
+import contextlib
 import functools
 import shutil
 from pathlib import Path
@@ -57,6 +58,15 @@ class InChromium:
         await page.context.close()
 
 
+def family(process):
+    """A process and all below it; who has ended meanwhile has none."""
+    yield process
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in task.read_text().split():
+                yield from family(child)
+
+
 class InFirefox:
     name, has_all = "Firefox", False
 
@@ -73,10 +83,9 @@ class InFirefox:
         page.said, page.processes, page.collect = self.browser.errors, self.processes, lambda: asyncio.sleep(0)
         return page
 
-    # Whichever of them has the tab.
+    # Whichever of them has the tab: all are made by a process that does nothing else.
     async def processes(self):
-        process = self.browser.process.pid
-        return [process, *Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return list(family(self.browser.process.pid))
 
     async def close(self, page):
         await page.close()
