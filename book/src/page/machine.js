@@ -40,7 +40,9 @@ export class Machine {
       loader.unpacked("v86.wasm.gz").then((it) => WebAssembly.compile(it).catch(fails)),
       loader.module("libv86.mjs.gz"), found ? undefined : loader.bytes("state.zst"),
     ]);
-    const state = found?.state.buffer ?? await unpack(wasm, packed, manifest.unpacked).catch(fails);
+    // Goes on while a processor is set up; who waits for it is told what is wrong.
+    const state = found ? Promise.resolve(found.state.buffer) : unpack(wasm, packed, manifest.unpacked);
+    state.catch(() => {});
     return { V86, wasm, state, screens: found?.screens, manifest };
   }
 
@@ -64,13 +66,14 @@ export class Machine {
       await new Promise((resolve, reject) => {
         this.v86 = new V86({
           ...OPTIONS,
-          initial_state: { buffer: state },
+          autostart: false,
           wasm_fn: (imports) => WebAssembly.instantiate(wasm, imports)
             .then((it) => it.exports).catch((error) => { reject(error); throw error; }),
         });
-        // Before this nothing may be sent: the saved machine is not there yet.
-        this.v86.add_listener("emulator-started", resolve);
+        this.v86.add_listener("emulator-loaded", resolve);
       });
+      await this.v86.restore_state(await state);
+      await this.v86.run();
     } catch (error) {
       fails(error);
     }
