@@ -96,7 +96,10 @@ class Firefox:
         while True:
             said = await self.socket.receive()
             if said.get("id") in self.answers:
-                self.answers.pop(said["id"]).set_result(said)
+                answer = self.answers.pop(said["id"])
+                # Who has asked may have given up.
+                if not answer.done():
+                    answer.set_result(said)
             elif said.get("method") == "log.entryAdded" and said["params"]["level"] == "error":
                 self.errors.append(said["params"]["text"])
 
