@@ -192,6 +192,12 @@ pub(crate) fn group_in(process: &Proc) -> Result<Option<PathBuf>> {
     Ok(group.map(folder))
 }
 
+/// Are groups of version 2 mounted where they usually are? It is asked once.
+pub fn has_version_2() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| is_unified(Path::new(MOUNT)))
+}
+
 /// The folder of the group that a container has to itself. Where there are no
 /// handcuffs, its processes are in a group that others are in as well.
 ///
@@ -199,11 +205,6 @@ pub(crate) fn group_in(process: &Proc) -> Result<Option<PathBuf>> {
 /// When that cannot be read. If this were taken for "no group", a process
 /// would be let in without handcuffs.
 pub fn group_of(pid: Pid) -> Result<Option<PathBuf>> {
-    // Where groups are of version 1 or hybrid, none is made (Place::find).
-    static IS_UNIFIED: OnceLock<bool> = OnceLock::new();
-    if !IS_UNIFIED.get_or_init(|| is_unified(Path::new(MOUNT))) {
-        return Ok(None);
-    }
     let is_own = |group: &PathBuf| {
         group.parent().is_some_and(|parent| parent.ends_with(PARENT))
     };

@@ -16,7 +16,7 @@ use anyhow::{Context, Error, Result, ensure};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::Pid;
 use step00::{Advice, Ending, Process};
-use step07::place::{Place, group_of};
+use step07::place::{Place, group_of, has_version_2};
 
 use crate::Names;
 use crate::state::{self, Status};
@@ -38,6 +38,10 @@ pub fn pause(names: &Names, is_frozen: bool) -> Result<Ending> {
 
 /// Is the group of this process frozen, or about to be?
 pub fn is_frozen(pid: Pid) -> bool {
+    // Its file could not be read. (`ps` asks of each container.)
+    if !has_version_2() {
+        return false;
+    }
     let Ok(Some(group)) = group_of(pid) else { return false };
     let text = fs::read_to_string(group.join("cgroup.freeze"));
     text.is_ok_and(|text| text.trim() == "1")
